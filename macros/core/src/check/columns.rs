@@ -1,0 +1,338 @@
+//! Columns: range classes, where values come from, and the order of derivation.
+
+use super::expr::{Scope, Typer, parse};
+use super::{XLEN, unique};
+use crate::diagnostic::Diagnostic;
+use crate::ir::{Expr, ExprKind, OpFact, Statement, Type, walk};
+use crate::model::{Class, Column, ColumnSource, Instruction, Link, PUBLIC, Recorded};
+use crate::parse::{ColumnTable, Tables, Text};
+
+/// The most stored columns, and the most that `step` records.
+const MAX_STORED: usize = 40;
+const MAX_RECORDED: usize = 16;
+
+pub(super) fn columns(
+    tables: &Tables,
+    instructions: &[Instruction],
+    groups: usize,
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Column> {
+    unique("column", tables.columns.iter().map(|table| &table.name), errors);
+    let (recorded, derived): (Vec<_>, Vec<_>) =
+        tables.columns.iter().partition(|table| table.derive.is_none());
+    too_many(tables, recorded.len(), errors);
+    let mut columns: Vec<Column> = recorded
+        .iter()
+        .map(|table| Column {
+            name: table.name.value.clone(),
+            doc: table.doc.value.clone(),
+            class: class(table, errors),
+            source: ColumnSource::Recorded(record(table, instructions, errors)),
+            span: table.span.clone(),
+        })
+        .collect();
+    for table in &derived {
+        check_column_name(&table.name, errors);
+    }
+    let classes: Vec<(String, Class)> = recorded
+        .iter()
+        .chain(&derived)
+        .map(|table| (table.name.value.clone(), class(table, &mut Vec::new())))
+        .collect();
+    let group_names: Vec<String> = tables.groups.iter().map(|group| group.name.value.clone()).collect();
+    let mut sorted = group_names;
+    sorted.sort();
+    for table in derived {
+        let class = class(table, errors);
+        let Some(text) = &table.derive else { continue };
+        let expr = derive(text, class, &classes, &sorted, groups, errors);
+        columns.push(Column {
+            name: table.name.value.clone(),
+            doc: table.doc.value.clone(),
+            class,
+            source: ColumnSource::Derived(expr),
+            span: table.span.clone(),
+        });
+    }
+    order(&columns, errors);
+    columns
+}
+
+fn too_many(tables: &Tables, recorded: usize, errors: &mut Vec<Diagnostic>) {
+    for (what, found, most) in
+        [("stored", tables.columns.len(), MAX_STORED), ("recorded", recorded, MAX_RECORDED)]
+    {
+        if found > most
+            && let Some(table) = tables.columns.get(most)
+        {
+            errors.push(
+                Diagnostic::new("too-many-columns", &table.name.span, format!("{found} columns are {what}"))
+                    .hint(format!("at most {most}: a row stays small")),
+            );
+        }
+    }
+}
+
+fn check_column_name(name: &Text, errors: &mut Vec<Diagnostic>) {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    if !is_name(&name.value) {
+        errors.push(
+            Diagnostic::new("bad-name", &name.span, format!("`{}` is no column name", name.value))
+                .hint("lower-case letters, digits and underscores, a letter first"),
+        );
+    }
+    if name.value == "op" || PUBLIC.contains(&name.value.as_str()) {
+        errors.push(
+            Diagnostic::new("duplicate-name", &name.span, format!("`{}` has a meaning already", name.value))
+                .hint("choose another name"),
+        );
+    }
+}
+
+fn class(table: &ColumnTable, errors: &mut Vec<Diagnostic>) -> Class {
+    let text = table.class.value.trim();
+    let number = |prefix: char| {
+        text.strip_prefix(prefix)
+            .and_then(|bits| bits.parse::<u32>().ok())
+            .filter(|bits| (1..=XLEN).contains(bits))
+    };
+    if text == "bit" {
+        return Class::Bit;
+    }
+    if text == "one_hot(group)" {
+        return Class::OneHotGroup;
+    }
+    if let Some(bits) = number('u') {
+        return Class::Unsigned(bits);
+    }
+    if let Some(bits) = number('i') {
+        return Class::Signed(bits);
+    }
+    if let Some((min, max)) = text.split_once("..=")
+        && let (Ok(min), Ok(max)) = (min.trim().parse::<i64>(), max.trim().parse::<i64>())
+        && min <= max
+        && min >= i64::from(i32::MIN)
+        && max <= if min < 0 { i64::from(i32::MAX) } else { i64::from(u32::MAX) }
+    {
+        return Class::Interval(min, max);
+    }
+    errors.push(
+        Diagnostic::new("unknown-class", &table.class.span, format!("there is no range class `{text}`"))
+            .hint("bit, u1 to u32, i1 to i32, MIN..=MAX, one_hot(group)"),
+    );
+    Class::Unsigned(XLEN)
+}
+
+/// The type of a column's cells in an expression.
+fn cell_type(class: Class, groups: usize) -> Type {
+    match class {
+        Class::Bit => Type::unsigned(1),
+        Class::Unsigned(bits) => Type::unsigned(bits),
+        Class::Signed(bits) => Type { signed: true, width: bits },
+        Class::Interval(min, max) if min >= 0 => Type::unsigned((64 - max.leading_zeros()).max(1)),
+        Class::Interval(..) => Type { signed: true, width: XLEN },
+        Class::OneHotGroup => group_type(groups),
+    }
+}
+
+fn group_type(groups: usize) -> Type {
+    Type::unsigned(usize::BITS - groups.leading_zeros())
+}
+
+/// What `step` records in a column, and whether any instruction defines it.
+fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Diagnostic>) -> Vec<Recorded> {
+    check_column_name(&table.name, errors);
+    if table.record.is_empty() {
+        errors.push(
+            Diagnostic::new(
+                "column-without-value",
+                &table.name.span,
+                format!("column `{}` is never given a value", table.name.value),
+            )
+            .hint("add `record = [\"…\"]` or `derive = \"…\"`"),
+        );
+    }
+    let ports = [
+        ("index", Recorded::Index),
+        ("next_pc", Recorded::NextPc),
+        ("rs1", Recorded::Read(0)),
+        ("rs2", Recorded::Read(1)),
+        ("rs3", Recorded::Read(2)),
+        ("rs4", Recorded::Read(3)),
+        ("rd.before", Recorded::RdBefore),
+        ("rd.value", Recorded::RdValue),
+        ("mem.address", Recorded::MemAddress),
+        ("mem.before", Recorded::MemBefore),
+        ("mem.after", Recorded::MemAfter),
+        ("input", Recorded::Input),
+    ];
+    let locals: Vec<&str> = instructions
+        .iter()
+        .flat_map(|instruction| &instruction.semantics.statements)
+        .filter_map(|statement| match statement {
+            Statement::Let(name, _) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut sources = Vec::new();
+    for text in &table.record {
+        let port = ports.iter().find(|(name, _)| *name == text.value).map(|(_, port)| port.clone());
+        match port {
+            Some(port) => sources.push(port),
+            None if locals.contains(&text.value.as_str()) => {
+                sources.push(Recorded::Local(text.value.clone()));
+            }
+            None => errors.push(
+                Diagnostic::new(
+                    "unknown-record",
+                    &text.span,
+                    format!("no instruction has anything named `{}` to record", text.value),
+                )
+                .did_you_mean(&text.value, ports.iter().map(|(name, _)| *name).chain(locals.iter().copied())),
+            ),
+        }
+    }
+    sources
+}
+
+fn derive(
+    text: &Text,
+    class: Class,
+    classes: &[(String, Class)],
+    group_names: &[String],
+    groups: usize,
+    errors: &mut Vec<Diagnostic>,
+) -> Expr {
+    let nothing = Expr { kind: ExprKind::Const(0), ty: Type::unsigned(1) };
+    let Some(parsed) = parse::<syn::Expr>(text, "", "", errors) else { return nothing };
+    let mut scope = ColumnScope { classes, group_names, groups };
+    let mut typer = Typer { text, offset: 0, scope: &mut scope, errors };
+    typer.expr_of(&parsed, cell_type(class, groups), "the column").unwrap_or(nothing)
+}
+
+struct ColumnScope<'a> {
+    classes: &'a [(String, Class)],
+    group_names: &'a [String],
+    groups: usize,
+}
+
+impl Scope for ColumnScope<'_> {
+    fn name(&self, name: &str) -> Option<Expr> {
+        let at = self.classes.iter().position(|(column, _)| column == name)?;
+        Some(Expr { kind: ExprKind::Column(at), ty: cell_type(self.classes[at].1, self.groups) })
+    }
+
+    fn member(&self, base: &str, member: &str) -> Option<Expr> {
+        if base == "op" {
+            let word = Type::unsigned(XLEN);
+            let register = Type::unsigned(5);
+            let (fact, ty) = match member {
+                "pc" => (OpFact::Pc, word),
+                "word" => (OpFact::Word, Type::unsigned(32)),
+                "imm" => (OpFact::Imm, word),
+                "kind" => (OpFact::Kind, Type::unsigned(8)),
+                "group" => (OpFact::Group, group_type(self.groups)),
+                "rd" => (OpFact::Rd, register),
+                "rs1" => (OpFact::Rs1, register),
+                "rs2" => (OpFact::Rs2, register),
+                _ => return None,
+            };
+            return Some(Expr { kind: ExprKind::Op(fact), ty });
+        }
+        let at = self.classes.iter().position(|(column, _)| column == base)?;
+        let group = self.group_names.iter().position(|group| group == member)?;
+        let value = u32::try_from(group).ok()? + 1;
+        (self.classes[at].1 == Class::OneHotGroup)
+            .then_some(Expr { kind: ExprKind::Flag(at, value), ty: Type::unsigned(1) })
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.classes.iter().map(|(name, _)| name.clone()).collect();
+        let facts = ["pc", "word", "imm", "kind", "group", "rd", "rs1", "rs2"];
+        names.extend(facts.map(|fact| format!("op.{fact}")));
+        for (name, class) in self.classes {
+            if *class == Class::OneHotGroup {
+                names.extend(self.group_names.iter().map(|group| format!("{name}.{group}")));
+            }
+        }
+        names
+    }
+
+    fn load(&mut self, _bits: u32, _address: Expr) -> Result<Expr, &'static str> {
+        Err("a column cannot access memory: record what the semantics load")
+    }
+
+    fn call(&mut self, _arguments: Vec<Expr>) -> Result<Expr, &'static str> {
+        Err("a column cannot call: record what the call gave")
+    }
+}
+
+/// The columns that an expression reads.
+pub(crate) fn inputs(expr: &Expr) -> Vec<usize> {
+    let mut inputs = Vec::new();
+    walk(expr, &mut |expr| {
+        if let ExprKind::Column(at) | ExprKind::Flag(at, _) = expr.kind
+            && !inputs.contains(&at)
+        {
+            inputs.push(at);
+        }
+    });
+    inputs
+}
+
+/// The derived columns, each after those that it reads; a cycle is an error.
+pub(crate) fn order(columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<usize> {
+    let mut done: Vec<usize> =
+        (0..columns.len()).filter(|at| matches!(columns[*at].source, ColumnSource::Recorded(_))).collect();
+    let recorded = done.len();
+    loop {
+        let next = (0..columns.len()).find(|at| match &columns[*at].source {
+            ColumnSource::Derived(expr) => {
+                !done.contains(at) && inputs(expr).iter().all(|input| done.contains(input))
+            }
+            ColumnSource::Recorded(_) => false,
+        });
+        match next {
+            Some(next) => done.push(next),
+            None => break,
+        }
+    }
+    if let Some(stuck) = (0..columns.len()).find(|at| !done.contains(at)) {
+        errors.push(
+            Diagnostic::new(
+                "column-cycle",
+                &columns[stuck].span,
+                format!("column `{}` is derived from itself", columns[stuck].name),
+            )
+            .hint("columns are derived from recorded columns and facts of the instruction"),
+        );
+    }
+    done.split_off(recorded)
+}
+
+pub(super) fn links(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<Link> {
+    unique("link", tables.links.iter().map(|table| &table.name), errors);
+    let mut find = |text: &Text| {
+        let found = columns.iter().position(|column| column.name == text.value);
+        if found.is_none() {
+            errors.push(
+                Diagnostic::new("unknown-column", &text.span, format!("there is no column `{}`", text.value))
+                    .did_you_mean(&text.value, columns.iter().map(|column| column.name.as_str())),
+            );
+        }
+        found
+    };
+    let mut links: Vec<Link> = tables
+        .links
+        .iter()
+        .filter_map(|table| {
+            let (from, to) = (find(&table.from), find(&table.to));
+            Some(Link { name: table.name.value.clone(), doc: table.doc.value.clone(), from: from?, to: to? })
+        })
+        .collect();
+    links.sort_by(|a, b| a.name.cmp(&b.name));
+    links
+}

@@ -1,0 +1,196 @@
+//! Bits: formats without holes or collisions, immediates put together whole, encodings that do not overlap.
+
+use crate::diagnostic::Diagnostic;
+use crate::model::{Bits, Field, Format, Immediate, Instruction};
+use crate::parse::{Entry, FormatTable, ImmTable, Tables, Text};
+
+use super::unique;
+
+/// Operand fields, which hold register numbers.
+pub(crate) const OPERANDS: [&str; 3] = ["rd", "rs1", "rs2"];
+
+pub(super) fn formats(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Format> {
+    unique("format", tables.formats.iter().map(|entry| &entry.key), errors);
+    tables.formats.iter().map(|entry| format(entry, errors)).collect()
+}
+
+fn format(Entry { key, value: table }: &Entry<FormatTable>, errors: &mut Vec<Diagnostic>) -> Format {
+    let mut owners: Vec<(Bits, String, &Text)> = Vec::new();
+    let mut fields = Vec::new();
+    for Entry { key: name, value } in &table.fields {
+        let Some(bits) = bits(value, &value.value, 0, errors) else { continue };
+        if OPERANDS.contains(&name.value.as_str()) && bits.width() != 5 {
+            errors.push(
+                Diagnostic::new(
+                    "operand-width",
+                    &value.span,
+                    format!("operand `{}` has {} bits", name.value, bits.width()),
+                )
+                .hint("a register number has 5 bits"),
+            );
+        }
+        owners.push((bits, format!("field `{}`", name.value), value));
+        fields.push(Field { name: name.value.clone(), bits });
+    }
+    fields.sort_by_key(|field| std::cmp::Reverse(field.bits));
+    let imm = table.imm.as_ref().map(|imm| immediate(imm, &mut owners, errors));
+    let mut ignored = Vec::new();
+    for text in &table.ignored {
+        if let Some(bits) = bits(text, &text.value, 0, errors) {
+            owners.push((bits, "ignored".to_owned(), text));
+            ignored.push(bits);
+        }
+    }
+    collisions(key, &owners, errors);
+    Format { name: key.value.clone(), fields, imm, ignored }
+}
+
+/// Each of the 32 bits must have one owner.
+fn collisions(name: &Text, owners: &[(Bits, String, &Text)], errors: &mut Vec<Diagnostic>) {
+    let mut missing = u32::MAX;
+    for (at, (bits, owner, text)) in owners.iter().enumerate() {
+        missing &= !bits.mask();
+        for (other_bits, other, other_text) in &owners[..at] {
+            let shared = bits.mask() & other_bits.mask();
+            if shared != 0 {
+                errors.push(
+                    Diagnostic::new(
+                        "format-overlap",
+                        &text.span,
+                        format!("{owner} and {other} share bit {}", shared.trailing_zeros()),
+                    )
+                    .label(owner.clone())
+                    .other(&other_text.span, other.clone()),
+                );
+            }
+        }
+    }
+    if missing != 0 {
+        errors.push(
+            Diagnostic::new(
+                "format-hole",
+                &name.span,
+                format!("format `{}` says nothing of bits {}", name.value, ranges(missing)),
+            )
+            .hint("make them a field, a piece of the immediate, or `ignored`"),
+        );
+    }
+}
+
+fn immediate<'t>(
+    table: &'t ImmTable,
+    owners: &mut Vec<(Bits, String, &'t Text)>,
+    errors: &mut Vec<Diagnostic>,
+) -> Immediate {
+    let mut pieces = Vec::new();
+    let mut filled = 0u64;
+    for text in &table.bits {
+        let Some((from, to)) = text.value.split_once("->") else {
+            errors.push(
+                Diagnostic::new("bad-bits", &text.span, "a piece of an immediate needs a source and a place")
+                    .hint("for example \"31:20 -> 11:0\": word bits, then immediate bits"),
+            );
+            continue;
+        };
+        let to_offset = from.len() + 2;
+        let (Some(from), Some(to)) = (bits(text, from, 0, errors), bits(text, to, to_offset, errors)) else {
+            continue;
+        };
+        if from.width() != to.width() {
+            errors.push(
+                Diagnostic::new(
+                    "piece-width",
+                    &text.span,
+                    format!("{} bits do not fit into {}", from.width(), to.width()),
+                )
+                .hint("both sides of -> must be equally wide"),
+            );
+            continue;
+        }
+        if filled & u64::from(to.mask()) != 0 {
+            errors.push(Diagnostic::new(
+                "immediate-overlap",
+                &text.span,
+                format!("immediate bit {} is filled twice", (filled & u64::from(to.mask())).trailing_zeros()),
+            ));
+        }
+        filled |= u64::from(to.mask());
+        owners.push((from, "the immediate".to_owned(), text));
+        pieces.push((from, to.lo));
+    }
+    if let Some(zero) = &table.zero
+        && let Some(zeros) = bits(zero, &zero.value, 0, errors)
+    {
+        if filled & u64::from(zeros.mask()) != 0 {
+            errors.push(Diagnostic::new("immediate-overlap", &zero.span, "a piece fills these bits"));
+        }
+        filled |= u64::from(zeros.mask());
+    }
+    let width = 64 - filled.leading_zeros();
+    let holes = ((1u64 << width) - 1) & !filled;
+    if holes != 0 {
+        errors.push(
+            Diagnostic::new(
+                "immediate-hole",
+                &table.span,
+                format!("no piece fills immediate bits {}", ranges(holes as u32)),
+            )
+            .hint("add a piece, or name them in `zero`"),
+        );
+    }
+    pieces.sort_unstable();
+    Immediate { signed: table.signed, width, pieces }
+}
+
+/// Parses "hi:lo"; `offset` is where it stands in the text's content.
+fn bits(text: &Text, written: &str, offset: usize, errors: &mut Vec<Diagnostic>) -> Option<Bits> {
+    let parsed = written
+        .trim()
+        .split_once(':')
+        .and_then(|(hi, lo)| Some(Bits { hi: hi.trim().parse().ok()?, lo: lo.trim().parse().ok()? }));
+    match parsed {
+        Some(bits) if bits.lo <= bits.hi && bits.hi < 32 => Some(bits),
+        _ => {
+            let span = text.at(offset..offset + written.len());
+            errors.push(
+                Diagnostic::new("bad-bits", &span, format!("`{}` is no range of bits", written.trim()))
+                    .hint("write the highest and the lowest bit, 31 at most: \"11:7\""),
+            );
+            None
+        }
+    }
+}
+
+fn ranges(mask: u32) -> String {
+    let mut ranges = Vec::new();
+    let mut rest = mask;
+    while rest != 0 {
+        let lo = rest.trailing_zeros();
+        let width = (rest >> lo).trailing_ones();
+        ranges.push(format!("{}:{lo}", lo + width - 1));
+        rest &= !(((1u64 << width) - 1) << lo) as u32;
+    }
+    ranges.reverse();
+    ranges.join(", ")
+}
+
+/// Two encodings overlap if a word can match both.
+pub(super) fn overlaps(instructions: &[Instruction], errors: &mut Vec<Diagnostic>) {
+    for (at, a) in instructions.iter().enumerate() {
+        for b in &instructions[..at] {
+            if (a.bits ^ b.bits) & a.mask & b.mask == 0 {
+                let word = a.bits | b.bits;
+                errors.push(
+                    Diagnostic::new(
+                        "encoding-overlap",
+                        &a.span,
+                        format!("`{}` and `{}` both match the word {word:#010x}", a.name, b.name),
+                    )
+                    .label(format!("`{}`", a.name))
+                    .other(&b.span, format!("`{}`", b.name))
+                    .hint("fix more bits of one of them"),
+                );
+            }
+        }
+    }
+}

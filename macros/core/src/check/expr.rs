@@ -1,0 +1,434 @@
+//! Types Rust expressions as IR. Nothing is extended, truncated or given a sign unless the text says so.
+
+use syn::spanned::Spanned;
+use syn::{BinOp, UnOp};
+
+use crate::diagnostic::Diagnostic;
+use crate::ir::{BinaryOp, Expr, ExprKind, Type, UnaryOp};
+use crate::parse::Text;
+use crate::source::Span;
+
+/// The widest value.
+const MAX_WIDTH: u32 = 64;
+
+/// What names mean where an expression stands.
+pub(super) trait Scope {
+    /// The value of a name.
+    fn name(&self, name: &str) -> Option<Expr>;
+
+    /// The value of `base.member`.
+    fn member(&self, base: &str, member: &str) -> Option<Expr>;
+
+    /// Every name, for "did you mean".
+    fn names(&self) -> Vec<String>;
+
+    /// Takes note of `load::<bits>(address)` and gives its value, or says why it cannot be here.
+    fn load(&mut self, bits: u32, address: Expr) -> Result<Expr, &'static str>;
+
+    /// Takes note of `call(…)` and gives its value, or says why it cannot be here.
+    fn call(&mut self, arguments: Vec<Expr>) -> Result<Expr, &'static str>;
+}
+
+/// Types the expressions of one text.
+pub(super) struct Typer<'a, S> {
+    pub(super) text: &'a Text,
+    /// How many bytes were put before the text to parse it.
+    pub(super) offset: usize,
+    pub(super) scope: &'a mut S,
+    pub(super) errors: &'a mut Vec<Diagnostic>,
+}
+
+/// Parses a text as Rust. Places are known since [`crate::compile`] has proc_macro2's fallback forced.
+pub(super) fn parse<T: syn::parse::Parse>(
+    text: &Text,
+    before: &str,
+    after: &str,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<T> {
+    let parsed = syn::parse_str::<T>(&format!("{before}{}{after}", text.value));
+    let parsed = parsed.map_err(|error| {
+        let range = error.span().byte_range();
+        let place = place(text, before.len(), range);
+        Diagnostic::new("expression-syntax", &place, error.to_string())
+            .hint("semantics and expressions are written in Rust's expression syntax")
+    });
+    parsed.map_err(|error| errors.push(error)).ok()
+}
+
+fn place(text: &Text, offset: usize, range: std::ops::Range<usize>) -> Span {
+    let end = text.value.len();
+    let start = range.start.saturating_sub(offset).min(end);
+    text.at(start..range.end.saturating_sub(offset).clamp(start, end))
+}
+
+impl<S: Scope> Typer<'_, S> {
+    pub(super) fn place(&self, tokens: &impl Spanned) -> Span {
+        place(self.text, self.offset, tokens.span().byte_range())
+    }
+
+    pub(super) fn error<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
+        self.errors.push(diagnostic);
+        None
+    }
+
+    /// Types an expression; `expected` gives a literal its type.
+    pub(super) fn expr(&mut self, expr: &syn::Expr, expected: Option<Type>) -> Option<Expr> {
+        match expr {
+            syn::Expr::Lit(literal) => self.literal(literal, expected),
+            syn::Expr::Paren(inner) => self.expr(&inner.expr, expected),
+            syn::Expr::Group(inner) => self.expr(&inner.expr, expected),
+            syn::Expr::Block(block) => self.block(&block.block, expected),
+            syn::Expr::Path(path) => self.name(path),
+            syn::Expr::Field(field) => self.member(field),
+            syn::Expr::Unary(unary) => self.unary(unary, expected),
+            syn::Expr::Binary(binary) => self.binary(binary, expected),
+            syn::Expr::Index(index) => self.slice(index),
+            syn::Expr::If(choice) => self.choice(choice, expected),
+            syn::Expr::Call(call) => self.function(call, expected),
+            other => {
+                let place = self.place(other);
+                self.error(
+                    Diagnostic::new("unsupported-syntax", &place, "this is no expression of the language")
+                        .hint("names, literals, operators, if/else, slices x[0..8], and the functions"),
+                )
+            }
+        }
+    }
+
+    /// Types an expression that must have this type.
+    pub(super) fn expr_of(&mut self, expr: &syn::Expr, ty: Type, what: &str) -> Option<Expr> {
+        let typed = self.expr(expr, Some(ty))?;
+        if typed.ty == ty {
+            return Some(typed);
+        }
+        let place = self.place(expr);
+        self.error(mismatch(&place, ty, typed.ty, what))
+    }
+
+    pub(super) fn block(&mut self, block: &syn::Block, expected: Option<Type>) -> Option<Expr> {
+        match block.stmts.as_slice() {
+            [syn::Stmt::Expr(expr, None)] => self.expr(expr, expected),
+            _ => {
+                let place = self.place(block);
+                self.error(Diagnostic::new("unsupported-syntax", &place, "this block must be one expression"))
+            }
+        }
+    }
+
+    fn literal(&mut self, literal: &syn::ExprLit, expected: Option<Type>) -> Option<Expr> {
+        let place = self.place(literal);
+        let syn::Lit::Int(int) = &literal.lit else {
+            return self.error(Diagnostic::new("unsupported-syntax", &place, "only integers are literals"));
+        };
+        let ty = if int.suffix().is_empty() { expected } else { parse_type(int.suffix()) };
+        let Some(ty) = ty else {
+            return self.error(
+                Diagnostic::new("untyped-literal", &place, "the width of this literal is not known")
+                    .hint(format!("add one, as in {}u32", int.base10_digits())),
+            );
+        };
+        match int.base10_parse::<u64>() {
+            Ok(value) if ty.width == 64 || value >> ty.width == 0 => {
+                Some(Expr { kind: ExprKind::Const(value), ty })
+            }
+            _ => self.error(
+                Diagnostic::new("literal-width", &place, format!("this literal does not fit {ty}"))
+                    .hint(format!("{ty} has {} bits", ty.width)),
+            ),
+        }
+    }
+
+    fn name(&mut self, path: &syn::ExprPath) -> Option<Expr> {
+        let place = self.place(path);
+        let name = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
+        match self.scope.name(&name) {
+            Some(value) => Some(value),
+            None => {
+                let names = self.scope.names();
+                self.error(
+                    Diagnostic::new("unknown-name", &place, format!("`{name}` is not known here"))
+                        .label("unknown")
+                        .did_you_mean(&name, names.iter().map(String::as_str)),
+                )
+            }
+        }
+    }
+
+    fn member(&mut self, field: &syn::ExprField) -> Option<Expr> {
+        let place = self.place(field);
+        if let (syn::Expr::Path(base), syn::Member::Named(member)) = (&*field.base, &field.member) {
+            let base = base.path.get_ident().map(ToString::to_string).unwrap_or_default();
+            if let Some(value) = self.scope.member(&base, &member.to_string()) {
+                return Some(value);
+            }
+            let names = self.scope.names();
+            let name = format!("{base}.{member}");
+            return self.error(
+                Diagnostic::new("unknown-name", &place, format!("`{name}` is not known here"))
+                    .label("unknown")
+                    .did_you_mean(&name, names.iter().map(String::as_str)),
+            );
+        }
+        self.error(Diagnostic::new("unsupported-syntax", &place, "a member is a name, a dot and a name"))
+    }
+
+    fn unary(&mut self, unary: &syn::ExprUnary, expected: Option<Type>) -> Option<Expr> {
+        let op = match unary.op {
+            UnOp::Not(_) => UnaryOp::Not,
+            UnOp::Neg(_) => UnaryOp::Neg,
+            _ => {
+                let place = self.place(unary);
+                return self.error(Diagnostic::new(
+                    "unsupported-syntax",
+                    &place,
+                    "the operators are ! and -",
+                ));
+            }
+        };
+        let a = self.expr(&unary.expr, expected)?;
+        let ty = a.ty;
+        Some(Expr { kind: ExprKind::Unary(op, Box::new(a)), ty })
+    }
+
+    fn binary(&mut self, binary: &syn::ExprBinary, expected: Option<Type>) -> Option<Expr> {
+        let Some(op) = binary_op(&binary.op) else {
+            let place = self.place(&binary.op);
+            return self.error(
+                Diagnostic::new("unsupported-syntax", &place, "this operator is not part of the language")
+                    .hint("+ - * & | ^ << >> == != < <= > >="),
+            );
+        };
+        if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
+            return self.shift(op, binary, expected);
+        }
+        let expected = expected.filter(|_| !op.is_comparison());
+        let (a, b) = self.pair(&binary.left, &binary.right, expected)?;
+        if a.ty != b.ty {
+            let place = self.place(binary);
+            return self.error(
+                Diagnostic::new(
+                    "operand-types",
+                    &place,
+                    format!("the operands have different types: {} and {}", a.ty, b.ty),
+                )
+                .label(format!("{} and {}", a.ty, b.ty))
+                .hint("zext::<N>(x), sext::<N>(x), x[lo..hi], signed(x) or unsigned(x) makes them alike"),
+            );
+        }
+        let ty = if op.is_comparison() { Type::unsigned(1) } else { a.ty };
+        Some(Expr { kind: ExprKind::Binary(op, Box::new(a), Box::new(b)), ty })
+    }
+
+    /// Types two operands that should be alike; a literal takes its type from the other one.
+    fn pair(&mut self, a: &syn::Expr, b: &syn::Expr, expected: Option<Type>) -> Option<(Expr, Expr)> {
+        if is_untyped(a) && !is_untyped(b) {
+            let b = self.expr(b, expected)?;
+            let a = self.expr(a, Some(b.ty))?;
+            return Some((a, b));
+        }
+        let a = self.expr(a, expected);
+        let b = self.expr(b, a.as_ref().map(|a| a.ty).or(expected));
+        Some((a?, b?))
+    }
+
+    fn shift(&mut self, op: BinaryOp, binary: &syn::ExprBinary, expected: Option<Type>) -> Option<Expr> {
+        let a = self.expr(&binary.left, expected)?;
+        let bits = a.ty.width.next_power_of_two().trailing_zeros();
+        let amount = self.expr(&binary.right, Some(Type::unsigned(bits.max(1))))?;
+        if amount.ty.signed || (1u64 << amount.ty.width) > u64::from(a.ty.width.next_power_of_two()) {
+            let place = self.place(&binary.right);
+            return self.error(
+                Diagnostic::new(
+                    "shift-amount",
+                    &place,
+                    format!("an amount of type {} can exceed the {} bits shifted", amount.ty, a.ty.width),
+                )
+                .hint(format!("mask it in the text: x[0..{bits}]")),
+            );
+        }
+        let ty = a.ty;
+        Some(Expr { kind: ExprKind::Binary(op, Box::new(a), Box::new(amount)), ty })
+    }
+
+    fn slice(&mut self, index: &syn::ExprIndex) -> Option<Expr> {
+        let value = self.expr(&index.expr, None)?;
+        let bound = |bound: &Option<Box<syn::Expr>>| match bound.as_deref() {
+            Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. })) => {
+                int.base10_parse::<u32>().ok()
+            }
+            _ => None,
+        };
+        let range = match &*index.index {
+            syn::Expr::Range(range) if matches!(range.limits, syn::RangeLimits::HalfOpen(_)) => {
+                bound(&range.start).zip(bound(&range.end))
+            }
+            _ => None,
+        };
+        match range {
+            Some((lo, hi)) if lo < hi && hi <= value.ty.width => {
+                Some(Expr { kind: ExprKind::Slice(Box::new(value), lo), ty: Type::unsigned(hi - lo) })
+            }
+            _ => {
+                let place = self.place(&index.index);
+                self.error(
+                    Diagnostic::new("bad-slice", &place, format!("this is no slice of a {}", value.ty)).hint(
+                        format!(
+                            "write the lowest bit and the one past the highest: x[0..{}]",
+                            value.ty.width
+                        ),
+                    ),
+                )
+            }
+        }
+    }
+
+    fn choice(&mut self, choice: &syn::ExprIf, expected: Option<Type>) -> Option<Expr> {
+        let place = self.place(choice);
+        let condition = self.expr_of(&choice.cond, Type::unsigned(1), "a condition");
+        let Some((_, otherwise)) = &choice.else_branch else {
+            return self.error(Diagnostic::new(
+                "missing-else",
+                &place,
+                "an `if` that gives a value needs an `else`",
+            ));
+        };
+        let then = syn::Expr::Block(syn::ExprBlock {
+            attrs: Vec::new(),
+            label: None,
+            block: choice.then_branch.clone(),
+        });
+        let (a, b) = self.pair(&then, otherwise, expected)?;
+        if a.ty != b.ty {
+            return self.error(mismatch(&place, a.ty, b.ty, "the other branch"));
+        }
+        let ty = a.ty;
+        Some(Expr { kind: ExprKind::If(Box::new(condition?), Box::new(a), Box::new(b)), ty })
+    }
+
+    fn function(&mut self, call: &syn::ExprCall, expected: Option<Type>) -> Option<Expr> {
+        let place = self.place(call);
+        let (name, width) = function_name(&call.func);
+        let arguments: Vec<&syn::Expr> = call.args.iter().collect();
+        match (name.as_str(), width, arguments.as_slice()) {
+            ("sext" | "zext", Some(width), [value]) if (1..=MAX_WIDTH).contains(&width) => {
+                self.extend(value, width, name == "sext", &place)
+            }
+            ("signed" | "unsigned", None, [value]) => {
+                let signed = name == "signed";
+                let inner = expected.map(|ty| Type { signed: !signed, ..ty });
+                let value = self.expr(value, inner)?;
+                let ty = Type { signed, ..value.ty };
+                if value.ty == ty {
+                    return self.error(Diagnostic::new(
+                        "useless-cast",
+                        &place,
+                        format!("this is {name} already: {ty}"),
+                    ));
+                }
+                Some(Expr { kind: ExprKind::Reinterpret(Box::new(value)), ty })
+            }
+            ("load", Some(bits @ (8 | 16 | 32)), [address]) => {
+                let address = self.expr_of(address, Type::unsigned(super::XLEN), "an address")?;
+                match self.scope.load(bits, address) {
+                    Ok(value) => Some(value),
+                    Err(why) => self.error(Diagnostic::new("too-many-ports", &place, why)),
+                }
+            }
+            ("call", None, arguments) if (1..=4).contains(&arguments.len()) => {
+                let word = Type::unsigned(super::XLEN);
+                let arguments: Option<Vec<Expr>> =
+                    arguments.iter().map(|argument| self.expr_of(argument, word, "an argument")).collect();
+                match self.scope.call(arguments?) {
+                    Ok(value) => Some(value),
+                    Err(why) => self.error(Diagnostic::new("too-many-ports", &place, why)),
+                }
+            }
+            _ => self.error(
+                Diagnostic::new("unknown-function", &place, format!("`{name}` is not called like this"))
+                    .hint("sext::<N>(x), zext::<N>(x), signed(x), unsigned(x), load::<8|16|32>(address), call(…)"),
+            ),
+        }
+    }
+
+    fn extend(&mut self, value: &syn::Expr, width: u32, signed: bool, place: &Span) -> Option<Expr> {
+        let value = self.expr(value, None)?;
+        if value.ty.width >= width {
+            return self.error(
+                Diagnostic::new(
+                    "useless-cast",
+                    place,
+                    format!("a {} cannot be extended to {width} bits", value.ty),
+                )
+                .hint("x[lo..hi] takes some of the bits"),
+            );
+        }
+        let ty = Type { signed: value.ty.signed, width };
+        Some(Expr { kind: ExprKind::Extend(Box::new(value), signed), ty })
+    }
+}
+
+fn mismatch(place: &Span, expected: Type, found: Type, what: &str) -> Diagnostic {
+    Diagnostic::new("wrong-width", place, format!("{what} has type {expected}, but this has {found}"))
+        .label(format!("{found}"))
+        .hint("zext::<N>(x), sext::<N>(x), x[lo..hi], signed(x) or unsigned(x) converts")
+}
+
+/// `name` or `name::<width>`.
+fn function_name(func: &syn::Expr) -> (String, Option<u32>) {
+    let syn::Expr::Path(path) = func else { return (String::new(), None) };
+    let Some(segment) = path.path.segments.last().filter(|_| path.path.segments.len() == 1) else {
+        return (String::new(), None);
+    };
+    let width = match &segment.arguments {
+        syn::PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+            Some(syn::GenericArgument::Const(syn::Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Int(int),
+                ..
+            }))) => int.base10_parse().ok(),
+            _ => Some(0),
+        },
+        _ => None,
+    };
+    (segment.ident.to_string(), width)
+}
+
+fn parse_type(suffix: &str) -> Option<Type> {
+    let signed = suffix.starts_with('i');
+    let width = suffix.strip_prefix(['u', 'i'])?.parse().ok()?;
+    (1..=MAX_WIDTH).contains(&width).then_some(Type { signed, width })
+}
+
+/// Whether an expression has no type of its own: literals, and operations on literals.
+fn is_untyped(expr: &syn::Expr) -> bool {
+    match expr {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) => int.suffix().is_empty(),
+        syn::Expr::Paren(inner) => is_untyped(&inner.expr),
+        syn::Expr::Unary(unary) => is_untyped(&unary.expr),
+        syn::Expr::Binary(binary) => is_untyped(&binary.left) && is_untyped(&binary.right),
+        syn::Expr::Block(block) => match block.block.stmts.as_slice() {
+            [syn::Stmt::Expr(expr, None)] => is_untyped(expr),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn binary_op(op: &BinOp) -> Option<BinaryOp> {
+    Some(match op {
+        BinOp::Add(_) => BinaryOp::Add,
+        BinOp::Sub(_) => BinaryOp::Sub,
+        BinOp::Mul(_) => BinaryOp::Mul,
+        BinOp::BitAnd(_) => BinaryOp::And,
+        BinOp::BitOr(_) => BinaryOp::Or,
+        BinOp::BitXor(_) => BinaryOp::Xor,
+        BinOp::Shl(_) => BinaryOp::Shl,
+        BinOp::Shr(_) => BinaryOp::Shr,
+        BinOp::Eq(_) => BinaryOp::Eq,
+        BinOp::Ne(_) => BinaryOp::Ne,
+        BinOp::Lt(_) => BinaryOp::Lt,
+        BinOp::Le(_) => BinaryOp::Le,
+        BinOp::Gt(_) => BinaryOp::Gt,
+        BinOp::Ge(_) => BinaryOp::Ge,
+        _ => return None,
+    })
+}

@@ -1,0 +1,251 @@
+//! Instructions: fixed bits, operands, assembly text; semantics are typed in [`super::semantics`].
+
+use crate::diagnostic::Diagnostic;
+use crate::ir::ExprKind;
+use crate::model::{AsmPiece, Format, Group, Instruction, Operand};
+use crate::parse::{Entry, InstructionTable, Tables, Text};
+use crate::source::Sources;
+
+use super::encoding::OPERANDS;
+use super::{register, semantics, unique};
+
+/// The ports that `registers = { … }` can bind.
+const PORTS: [&str; 5] = ["rd", "rs1", "rs2", "rs3", "rs4"];
+
+pub(super) fn instructions(
+    sources: &Sources,
+    tables: &Tables,
+    formats: &[Format],
+    groups: &[Group],
+    registers: &[String],
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Instruction> {
+    unique("instruction", tables.instructions.iter().map(|table| &table.name), errors);
+    if tables.instructions.len() >= usize::from(u8::MAX) {
+        errors.push(Diagnostic::new(
+            "too-many-instructions",
+            &tables.name.span,
+            format!("{} instructions: a spec has at most 254", tables.instructions.len()),
+        ));
+    }
+    tables
+        .instructions
+        .iter()
+        .filter_map(|table| instruction(sources, table, formats, groups, registers, errors))
+        .collect()
+}
+
+fn instruction(
+    sources: &Sources,
+    table: &InstructionTable,
+    formats: &[Format],
+    groups: &[Group],
+    registers: &[String],
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Instruction> {
+    let Some(format) = formats.iter().find(|format| format.name == table.format.value) else {
+        errors.push(
+            Diagnostic::new(
+                "unknown-format",
+                &table.format.span,
+                format!("there is no format `{}`", table.format.value),
+            )
+            .did_you_mean(&table.format.value, formats.iter().map(|format| format.name.as_str())),
+        );
+        return None;
+    };
+    check_name(&table.name, errors);
+    let (mask, bits) = fixed(table, format, errors);
+    let operands = operands(table, format, registers, errors);
+    let [rd, reads @ ..] = operands;
+    let semantics = semantics::semantics(&table.semantics, &operands, format, errors);
+    let mut instruction = Instruction {
+        name: table.name.value.clone(),
+        doc: table.doc.value.clone(),
+        format: format.clone(),
+        group: None,
+        mask,
+        bits,
+        rd,
+        reads,
+        asm: asm(&table.asm, format, errors),
+        semantics_text: table.semantics.value.clone(),
+        semantics,
+        span: table.name.span.clone(),
+        source: format!(
+            "{}:{}",
+            sources.file(table.name.span.file).name,
+            sources.line_column(&table.name.span).0
+        ),
+    };
+    instruction.group = group(table, &instruction, groups, errors);
+    // A port that the semantics leave alone reads nothing, whatever the format says.
+    if !instruction.semantics.writes() {
+        instruction.rd = Operand::None;
+    }
+    for (port, read) in instruction.reads.iter_mut().enumerate() {
+        if !instruction.semantics.uses(&ExprKind::Read(port)) {
+            *read = Operand::None;
+        }
+    }
+    Some(instruction)
+}
+
+fn check_name(name: &Text, errors: &mut Vec<Diagnostic>) {
+    let ok = name.value.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_');
+    if !ok {
+        errors.push(
+            Diagnostic::new("bad-name", &name.span, format!("`{}` is no mnemonic", name.value))
+                .hint("lower-case letters, digits, dots and underscores, a letter first"),
+        );
+    }
+}
+
+/// The mask and value of the fixed bits; every field that is no operand must be fixed.
+fn fixed(table: &InstructionTable, format: &Format, errors: &mut Vec<Diagnostic>) -> (u32, u32) {
+    let (mut mask, mut bits) = (0, 0);
+    for Entry { key, value } in &table.fixed {
+        let Some(field) = format.fields.iter().find(|field| field.name == key.value) else {
+            errors.push(
+                Diagnostic::new(
+                    "unknown-field",
+                    &key.span,
+                    format!("format `{}` has no field `{}`", format.name, key.value),
+                )
+                .did_you_mean(&key.value, format.fields.iter().map(|field| field.name.as_str())),
+            );
+            continue;
+        };
+        let width = field.bits.width();
+        if value.value >> width != 0 {
+            errors.push(
+                Diagnostic::new(
+                    "value-width",
+                    &value.span,
+                    format!("{:#b} does not fit the {width} bits of `{}`", value.value, key.value),
+                )
+                .hint(format!("at most {:#b}", (1u64 << width) - 1)),
+            );
+            continue;
+        }
+        mask |= field.bits.mask();
+        bits |= (value.value as u32) << field.bits.lo;
+    }
+    for field in &format.fields {
+        let named = table.fixed.iter().any(|entry| entry.key.value == field.name);
+        if !named && !OPERANDS.contains(&field.name.as_str()) {
+            errors.push(
+                Diagnostic::new(
+                    "unfixed-field",
+                    &table.name.span,
+                    format!("`{}` does not say what field `{}` is", table.name.value, field.name),
+                )
+                .hint(format!("add it to `fixed`: {} = …", field.name)),
+            );
+        }
+    }
+    (mask, bits)
+}
+
+/// rd and the four read ports: fields of the format, or registers that the instruction names.
+fn operands(
+    table: &InstructionTable,
+    format: &Format,
+    registers: &[String],
+    errors: &mut Vec<Diagnostic>,
+) -> [Operand; 5] {
+    let mut operands = PORTS.map(|port| {
+        let field = format.fields.iter().find(|field| field.name == port);
+        let free = field.filter(|_| !table.fixed.iter().any(|entry| entry.key.value == port));
+        free.map_or(Operand::None, |field| Operand::Field(field.bits))
+    });
+    for Entry { key, value } in &table.registers {
+        let Some(port) = PORTS.iter().position(|port| *port == key.value) else {
+            errors.push(
+                Diagnostic::new("unknown-port", &key.span, format!("there is no port `{}`", key.value))
+                    .did_you_mean(&key.value, PORTS.into_iter()),
+            );
+            continue;
+        };
+        if let Some(number) = register(registers, value, errors) {
+            operands[port] = Operand::Fixed(number);
+        }
+    }
+    operands
+}
+
+fn group(
+    table: &InstructionTable,
+    instruction: &Instruction,
+    groups: &[Group],
+    errors: &mut Vec<Diagnostic>,
+) -> Option<usize> {
+    let Some(name) = &table.group else {
+        if !instruction.semantics.always_traps() {
+            errors.push(
+                Diagnostic::new(
+                    "missing-group",
+                    &table.name.span,
+                    format!("`{}` can execute but has no group", table.name.value),
+                )
+                .hint("add `group = …`: its row raises that group's flag"),
+            );
+        }
+        return None;
+    };
+    let found = groups.iter().position(|group| group.name == name.value);
+    if found.is_none() {
+        errors.push(
+            Diagnostic::new("unknown-group", &name.span, format!("there is no group `{}`", name.value))
+                .did_you_mean(&name.value, groups.iter().map(|group| group.name.as_str())),
+        );
+    }
+    found
+}
+
+fn asm(text: &Text, format: &Format, errors: &mut Vec<Diagnostic>) -> Vec<AsmPiece> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while let Some(open) = text.value[at..].find('{').map(|found| at + found) {
+        let Some(close) = text.value[open..].find('}').map(|found| open + found) else {
+            errors.push(Diagnostic::new("bad-asm", &text.at(open..open + 1), "this brace is not closed"));
+            return pieces;
+        };
+        if open > at {
+            pieces.push(AsmPiece::Text(text.value[at..open].to_owned()));
+        }
+        let name = text.value[open + 1..close].trim();
+        match asm_piece(name, format) {
+            Ok(piece) => pieces.push(piece),
+            Err(message) => errors
+                .push(Diagnostic::new("bad-asm", &text.at(open..close + 1), message).hint(
+                    "{rd}, {rs1}, {rs2}, {imm}, {imm >> N} or {target}, as far as the format has them",
+                )),
+        }
+        at = close + 1;
+    }
+    if at < text.value.len() {
+        pieces.push(AsmPiece::Text(text.value[at..].to_owned()));
+    }
+    pieces
+}
+
+fn asm_piece(name: &str, format: &Format) -> Result<AsmPiece, String> {
+    let has = |field: &str| format.fields.iter().any(|known| known.name == field);
+    let piece = match name {
+        "rd" if has("rd") => AsmPiece::Rd,
+        "rs1" if has("rs1") => AsmPiece::Rs1,
+        "rs2" if has("rs2") => AsmPiece::Rs2,
+        "imm" if format.imm.is_some() => AsmPiece::Imm,
+        "target" if format.imm.is_some() => AsmPiece::Target,
+        _ => {
+            let shift = name.strip_prefix("imm").and_then(|rest| rest.trim().strip_prefix(">>"));
+            match shift.and_then(|shift| shift.trim().parse().ok()) {
+                Some(shift) if format.imm.is_some() && shift < 32 => AsmPiece::UpperImm(shift),
+                _ => return Err(format!("format `{}` has no operand `{name}`", format.name)),
+            }
+        }
+    };
+    Ok(piece)
+}

@@ -1,0 +1,253 @@
+//! From tables to a [`Model`]: names resolved, bits accounted for, expressions typed, constraints bounded.
+//!
+//! Every check goes on after an error, so that one run reports them all.
+
+mod columns;
+mod encoding;
+mod expr;
+mod instruction;
+mod polynomial;
+mod semantics;
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::Diagnostic;
+use crate::fingerprint::fingerprint;
+use crate::model::{Call, Group, Model};
+use crate::parse::{Entry, Tables, Text};
+use crate::source::Sources;
+
+/// The policy's questions, each with the answers that the runtime has.
+const POLICY: [(&str, &[&str]); 7] = [
+    ("address_overflow", &["wrap"]),
+    ("misaligned_data", &["trap"]),
+    ("misaligned_target", &["trap"]),
+    ("null_page", &["trap"]),
+    ("store_to_code", &["trap"]),
+    ("undecodable", &["trap"]),
+    ("zero_register", &["drop"]),
+];
+
+/// The columns that an expression reads.
+pub(crate) fn derivation_inputs(expr: &crate::ir::Expr) -> Vec<usize> {
+    columns::inputs(expr)
+}
+
+/// The derived columns, each after those that it reads.
+pub(crate) fn derivation_order(columns: &[crate::model::Column]) -> Vec<usize> {
+    columns::order(columns, &mut Vec::new())
+}
+
+/// The word width that the runtime has.
+pub(crate) const XLEN: u32 = 32;
+
+/// Checks the tables. The model is none if errors left nothing to build it from.
+pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<Model> {
+    let (registers, zero, stack_pointer) = registers(tables, errors)?;
+    check_xlen(tables, errors);
+    let groups = groups(tables, errors);
+    let formats = encoding::formats(tables, errors);
+    let mut instructions = instruction::instructions(sources, tables, &formats, &groups, &registers, errors);
+    instructions.sort_by(|a, b| a.name.cmp(&b.name));
+    encoding::overlaps(&instructions, errors);
+    let columns = columns::columns(tables, &instructions, groups.len(), errors);
+    let constraints = polynomial::constraints(tables, &columns, &groups, errors);
+    let links = columns::links(tables, &columns, errors);
+    let mut model = Model {
+        name: tables.name.value.clone(),
+        doc: tables.doc.value.clone(),
+        xlen: XLEN,
+        registers,
+        zero,
+        stack_pointer,
+        policy: policy(tables, errors),
+        groups,
+        instructions,
+        columns,
+        constraints,
+        links,
+        calls: calls(tables, errors),
+        fingerprint: [0; 32],
+    };
+    model.fingerprint = fingerprint(&model);
+    Some(model)
+}
+
+/// Reports each name that occurs twice, with both places.
+pub(crate) fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Text>, errors: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<&str, &Text> = BTreeMap::new();
+    for name in names {
+        if let Some(first) = seen.insert(&name.value, name) {
+            errors.push(
+                Diagnostic::new(
+                    "duplicate-name",
+                    &name.span,
+                    format!("there are two {what}s named `{}`", name.value),
+                )
+                .label("the second")
+                .other(&first.span, "the first"),
+            );
+        }
+    }
+}
+
+fn registers(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<(Vec<String>, u8, u8)> {
+    let Some(table) = tables.registers.first() else {
+        errors.push(
+            Diagnostic::new("missing-registers", &tables.name.span, "there is no `[registers]` table")
+                .hint("add one, or extend a spec that has it: extends = [\"rv32i\"]"),
+        );
+        return None;
+    };
+    if let Some(second) = tables.registers.get(1) {
+        errors.push(
+            Diagnostic::new("duplicate-name", &second.span, "there are two `[registers]` tables")
+                .other(&table.span, "the first"),
+        );
+    }
+    unique("register", table.names.iter(), errors);
+    if table.names.len() != 32 {
+        errors.push(
+            Diagnostic::new(
+                "register-count",
+                &table.span,
+                format!("{} registers are named, but operands have 5 bits", table.names.len()),
+            )
+            .hint("name all 32"),
+        );
+    }
+    let names: Vec<String> = table.names.iter().map(|name| name.value.clone()).collect();
+    let zero = register(&names, &table.zero, errors);
+    if zero.is_some_and(|zero| zero != 0) {
+        errors.push(
+            Diagnostic::new("zero-register", &table.zero.span, "the zero register must be register 0")
+                .hint("operands that are not used count as register 0"),
+        );
+    }
+    let stack_pointer = register(&names, &table.stack_pointer, errors);
+    Some((names, zero.unwrap_or_default(), stack_pointer.unwrap_or_default()))
+}
+
+/// The number of a register by its name.
+pub(crate) fn register(names: &[String], name: &Text, errors: &mut Vec<Diagnostic>) -> Option<u8> {
+    let found = names.iter().position(|known| *known == name.value);
+    if found.is_none() {
+        errors.push(
+            Diagnostic::new("unknown-register", &name.span, format!("there is no register `{}`", name.value))
+                .did_you_mean(&name.value, names.iter().map(String::as_str)),
+        );
+    }
+    found.and_then(|at| u8::try_from(at).ok())
+}
+
+fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) {
+    match &tables.xlen {
+        Some(xlen) if xlen.value == u64::from(XLEN) => {}
+        Some(xlen) => errors.push(
+            Diagnostic::new(
+                "unsupported-xlen",
+                &xlen.span,
+                format!("words of {} bits are not supported", xlen.value),
+            )
+            .hint("the runtime's words have 32 bits: xlen = 32"),
+        ),
+        None => errors.push(
+            Diagnostic::new("missing-key", &tables.name.span, "`xlen` is missing").hint("add `xlen = 32`"),
+        ),
+    }
+}
+
+fn groups(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Group> {
+    unique("group", tables.groups.iter().map(|group| &group.name), errors);
+    let mut groups: Vec<Group> = tables
+        .groups
+        .iter()
+        .map(|group| Group { name: group.name.value.clone(), doc: group.doc.value.clone() })
+        .collect();
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    groups
+}
+
+fn policy(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, String)> {
+    unique("policy", tables.policy.iter().map(|entry| &entry.key), errors);
+    for Entry { key, value } in &tables.policy {
+        match POLICY.iter().find(|(question, _)| *question == key.value) {
+            None => errors.push(
+                Diagnostic::new("unknown-policy", &key.span, format!("there is no policy `{}`", key.value))
+                    .did_you_mean(&key.value, POLICY.iter().map(|(question, _)| *question)),
+            ),
+            Some((_, answers)) if !answers.contains(&value.value.as_str()) => errors.push(
+                Diagnostic::new(
+                    "unsupported-policy",
+                    &value.span,
+                    format!("`{}` cannot be {:?}", key.value, value.value),
+                )
+                .hint(format!("the runtime has: {}", answers.join(", "))),
+            ),
+            Some(_) => {}
+        }
+    }
+    for (question, answers) in POLICY {
+        if !tables.policy.iter().any(|entry| entry.key.value == question) {
+            errors.push(
+                Diagnostic::new(
+                    "missing-policy",
+                    &tables.name.span,
+                    format!("the policy does not say what happens for `{question}`"),
+                )
+                .hint(format!("add to [policy]: {question} = {:?}", answers[0])),
+            );
+        }
+    }
+    let mut policy: Vec<_> =
+        tables.policy.iter().map(|entry| (entry.key.value.clone(), entry.value.value.clone())).collect();
+    policy.sort();
+    policy
+}
+
+fn calls(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Call> {
+    unique("call", tables.calls.iter().map(|call| &call.name), errors);
+    let mut calls: Vec<Call> = Vec::new();
+    for table in &tables.calls {
+        let number = table.number.as_ref().and_then(|number| u32::try_from(number.value).ok());
+        let Some(number) = number else {
+            let span = table.number.as_ref().map_or(&table.name.span, |number| &number.span);
+            errors.push(
+                Diagnostic::new("call-number", span, "a call needs a number of one word")
+                    .hint("add `number = …`, below 2^32"),
+            );
+            continue;
+        };
+        if let Some(other) = calls.iter().find(|other| other.number == number) {
+            errors.push(Diagnostic::new(
+                "call-number",
+                &table.name.span,
+                format!("calls `{}` and `{}` have the same number {number}", other.name, table.name.value),
+            ));
+        }
+        if let Some(too_many) = table.arguments.get(3) {
+            errors.push(
+                Diagnostic::new("too-many-ports", &too_many.span, "a call has at most three arguments")
+                    .hint("its row has four read ports, and the first reads the call's number"),
+            );
+        }
+        let memory = table.memory.as_ref().map_or("none", |memory| memory.value.as_str());
+        if let Some(text) = table.memory.as_ref().filter(|_| !["none", "read", "write"].contains(&memory)) {
+            errors.push(
+                Diagnostic::new("call-memory", &text.span, format!("`memory` cannot be {memory:?}"))
+                    .hint("none, read or write: of at most one word"),
+            );
+        }
+        calls.push(Call {
+            name: table.name.value.clone(),
+            number,
+            arguments: table.arguments.iter().map(|text| text.value.clone()).collect(),
+            memory: memory.to_owned(),
+            input: table.input,
+            exits: table.exits,
+            doc: table.doc.value.clone(),
+        });
+    }
+    calls.sort_by(|a, b| a.name.cmp(&b.name));
+    calls
+}

@@ -1,0 +1,327 @@
+//! Constraints: integer polynomials over a row, of bounded degree and size, zero on the padding.
+
+use syn::spanned::Spanned;
+use syn::{BinOp, UnOp};
+
+use super::expr::parse;
+use super::unique;
+use crate::diagnostic::Diagnostic;
+use crate::model::{Cell, Class, Column, Constraint, Group, Linear, PUBLIC, Polynomial};
+use crate::parse::{ConstraintTable, Tables, Text};
+
+/// The highest total degree.
+const MAX_DEGREE: usize = 3;
+
+/// |left − right| and |guard| must stay below this for every row that obeys the range classes, so that an equation
+/// modulo p is one of integers in every field with p > 2^63.
+const MAX_VALUE: u128 = 1 << 63;
+
+pub(super) fn constraints(
+    tables: &Tables,
+    columns: &[Column],
+    groups: &[Group],
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Constraint> {
+    unique("constraint", tables.constraints.iter().map(|table| &table.name), errors);
+    let row = Row { columns, groups };
+    let mut constraints: Vec<Constraint> =
+        tables.constraints.iter().filter_map(|table| constraint(table, &row, errors)).collect();
+    constraints.sort_by(|a, b| a.name.cmp(&b.name));
+    constraints
+}
+
+/// What names mean in a constraint.
+struct Row<'a> {
+    columns: &'a [Column],
+    groups: &'a [Group],
+}
+
+fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnostic>) -> Option<Constraint> {
+    let one = Some(constant(1));
+    let guard = table.guard.as_ref().map_or(one, |text| row.text(text, errors));
+    let (left, right) = (row.text(&table.left, errors), row.text(&table.right, errors));
+    let (guard, left, right) = (guard?, left?, right?);
+    let place = table.guard.as_ref().unwrap_or(&table.left).span.clone();
+    let difference = add(left, scale(right, -1)?)?;
+    for (what, polynomial) in [("the guard", &guard), ("left - right", &difference)] {
+        let bound = row.bound(polynomial);
+        if bound >= MAX_VALUE {
+            errors.push(
+                Diagnostic::new(
+                    "constraint-range",
+                    &place,
+                    format!("{what} of `{}` can be as large as {bound}", table.name.value),
+                )
+                .hint("it must stay below 2^63 for all values in the columns' range classes: else it could wrap around modulo p"),
+            );
+        }
+    }
+    let polynomial = multiply(&guard, &difference);
+    let degree = degree(&polynomial);
+    if degree > MAX_DEGREE {
+        errors.push(
+            Diagnostic::new(
+                "constraint-degree",
+                &place,
+                format!("constraint `{}` has degree {degree}", table.name.value),
+            )
+            .hint(format!("at most {MAX_DEGREE}: put a product into a column of its own")),
+        );
+    }
+    let at_zero: i128 = polynomial
+        .iter()
+        .map(|product| product.iter().map(|factor| i128::from(factor.constant)).product::<i128>())
+        .sum();
+    if at_zero != 0 {
+        errors.push(
+            Diagnostic::new(
+                "constraint-padding",
+                &place,
+                format!("constraint `{}` is {at_zero} on a padding row", table.name.value),
+            )
+            .hint("all cells of a padding row are 0: guard the constraint with `active`"),
+        );
+    }
+    let text = match &table.guard {
+        Some(guard) => format!("({}) * ({} - ({}))", guard.value, table.left.value, table.right.value),
+        None => format!("{} - ({})", table.left.value, table.right.value),
+    };
+    Some(Constraint {
+        name: table.name.value.clone(),
+        doc: table.doc.value.clone(),
+        text,
+        degree: u32::try_from(degree).unwrap_or(u32::MAX),
+        polynomial,
+    })
+}
+
+impl Row<'_> {
+    fn text(&self, text: &Text, errors: &mut Vec<Diagnostic>) -> Option<Polynomial> {
+        let parsed = parse::<syn::Expr>(text, "", "", errors)?;
+        match self.expr(&parsed) {
+            Ok(polynomial) => Some(polynomial),
+            Err((range, code, message, name)) => {
+                let mut error = Diagnostic::new(code, &text.at(range), message);
+                if let Some(name) = name {
+                    let names = self.names();
+                    error = error.did_you_mean(&name, names.iter().map(String::as_str));
+                }
+                errors.push(error);
+                None
+            }
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
+        names.extend(PUBLIC.map(str::to_owned));
+        for column in self.columns.iter().filter(|column| column.class == Class::OneHotGroup) {
+            names.extend(self.groups.iter().map(|group| format!("{}.{}", column.name, group.name)));
+        }
+        names
+    }
+
+    fn expr(&self, expr: &syn::Expr) -> Result<Polynomial, Error> {
+        let range = expr.span().byte_range();
+        let unknown = |name: String| {
+            Err((range.clone(), "unknown-column", format!("there is no column `{name}`"), Some(name)))
+        };
+        let overflow =
+            || (range.clone(), "constraint-range", "a coefficient exceeds 64 bits".to_owned(), None);
+        match expr {
+            syn::Expr::Paren(inner) => self.expr(&inner.expr),
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) => {
+                int.base10_parse::<i64>().map(constant).map_err(|_| overflow())
+            }
+            syn::Expr::Path(path) => {
+                let name = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
+                match self.cell(&name) {
+                    Some(cell) => Ok(vec![vec![single(cell)]]),
+                    None => unknown(name),
+                }
+            }
+            syn::Expr::Field(field) => match (&*field.base, &field.member) {
+                (syn::Expr::Path(base), syn::Member::Named(member)) => {
+                    let base = base.path.get_ident().map(ToString::to_string).unwrap_or_default();
+                    match self.flag(&base, &member.to_string()) {
+                        Some(cell) => Ok(vec![vec![single(cell)]]),
+                        None => unknown(format!("{base}.{member}")),
+                    }
+                }
+                _ => unknown(String::new()),
+            },
+            syn::Expr::Call(call) => self.sum_of_flags(call).map_or_else(
+                || {
+                    let message = "the only function is sum(COLUMN) of a one-hot column's flags".to_owned();
+                    Err((range.clone(), "unknown-function", message, None))
+                },
+                Ok,
+            ),
+            syn::Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+                scale(self.expr(&unary.expr)?, -1).ok_or_else(overflow)
+            }
+            syn::Expr::Binary(binary) => {
+                let (a, b) = (self.expr(&binary.left)?, self.expr(&binary.right)?);
+                match binary.op {
+                    BinOp::Add(_) => add(a, b).ok_or_else(overflow),
+                    BinOp::Sub(_) => scale(b, -1).and_then(|b| add(a, b)).ok_or_else(overflow),
+                    BinOp::Mul(_) => match (as_constant(&a), as_constant(&b)) {
+                        (Some(a), _) => scale(b, a).ok_or_else(overflow),
+                        (_, Some(b)) => scale(a, b).ok_or_else(overflow),
+                        _ => Ok(multiply(&a, &b)),
+                    },
+                    _ => Err(unsupported(range)),
+                }
+            }
+            _ => Err(unsupported(range)),
+        }
+    }
+
+    fn cell(&self, name: &str) -> Option<Cell> {
+        let stored = self.columns.iter().position(|column| column.name == name).map(Cell::Stored);
+        stored.or_else(|| PUBLIC.iter().position(|public| *public == name).map(Cell::Public))
+    }
+
+    fn flag(&self, base: &str, member: &str) -> Option<Cell> {
+        let column = self
+            .columns
+            .iter()
+            .position(|column| column.name == base && column.class == Class::OneHotGroup)?;
+        let group = self.groups.iter().position(|group| group.name == member)?;
+        Some(Cell::Flag(column, u32::try_from(group).ok()? + 1))
+    }
+
+    fn sum_of_flags(&self, call: &syn::ExprCall) -> Option<Polynomial> {
+        let name = |expr: &syn::Expr| match expr {
+            syn::Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+            _ => None,
+        };
+        if name(&call.func)? != "sum" || call.args.len() != 1 {
+            return None;
+        }
+        let column = name(call.args.first()?)?;
+        let mut sum = Linear::default();
+        for group in self.groups {
+            sum.terms.push((self.flag(&column, &group.name)?, 1));
+        }
+        Some(vec![vec![sum]])
+    }
+
+    /// The greatest absolute value over all rows that obey the range classes, saturating.
+    fn bound(&self, polynomial: &Polynomial) -> u128 {
+        polynomial
+            .iter()
+            .map(|product| {
+                product.iter().map(|factor| self.linear_bound(factor)).fold(1, u128::saturating_mul)
+            })
+            .fold(0, u128::saturating_add)
+    }
+
+    fn linear_bound(&self, linear: &Linear) -> u128 {
+        let (mut min, mut max) = (i128::from(linear.constant), i128::from(linear.constant));
+        for (cell, coefficient) in &linear.terms {
+            let (low, high) = self.cell_bounds(*cell);
+            let ends = [low, high].map(|end| i128::from(end) * i128::from(*coefficient));
+            min += ends[0].min(ends[1]);
+            max += ends[0].max(ends[1]);
+        }
+        min.unsigned_abs().max(max.unsigned_abs())
+    }
+
+    fn cell_bounds(&self, cell: Cell) -> (i64, i64) {
+        match cell {
+            Cell::Flag(..) | Cell::Public(_) => (0, 1),
+            Cell::Stored(at) => match self.columns[at].class {
+                Class::Bit => (0, 1),
+                Class::Unsigned(bits) => (0, (1 << bits) - 1),
+                Class::Signed(bits) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+                Class::Interval(min, max) => (min, max),
+                Class::OneHotGroup => (0, i64::try_from(self.groups.len()).unwrap_or(i64::MAX)),
+            },
+        }
+    }
+}
+
+/// Where, which diagnostic, what, and the name that was not found.
+type Error = (std::ops::Range<usize>, &'static str, String, Option<String>);
+
+fn unsupported(range: std::ops::Range<usize>) -> Error {
+    let message = "a constraint is made of columns, integers, +, - and *".to_owned();
+    (range, "unsupported-syntax", message, None)
+}
+
+fn constant(value: i64) -> Polynomial {
+    vec![vec![Linear { constant: value, terms: Vec::new() }]]
+}
+
+fn single(cell: Cell) -> Linear {
+    Linear { constant: 0, terms: vec![(cell, 1)] }
+}
+
+fn as_constant(polynomial: &Polynomial) -> Option<i64> {
+    match polynomial.as_slice() {
+        [product] => match product.as_slice() {
+            [linear] if linear.terms.is_empty() => Some(linear.constant),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn scale(mut polynomial: Polynomial, by: i64) -> Option<Polynomial> {
+    for product in &mut polynomial {
+        let Some(first) = product.first_mut() else { continue };
+        first.constant = first.constant.checked_mul(by)?;
+        for (_, coefficient) in &mut first.terms {
+            *coefficient = coefficient.checked_mul(by)?;
+        }
+        first.terms.retain(|(_, coefficient)| *coefficient != 0);
+    }
+    Some(polynomial)
+}
+
+/// The sum, with all products of one factor merged into one linear form.
+fn add(a: Polynomial, b: Polynomial) -> Option<Polynomial> {
+    let (linear, mut products): (Vec<_>, Vec<_>) = a.into_iter().chain(b).partition(|p| p.len() == 1);
+    let mut sum = Linear::default();
+    for term in linear.into_iter().flatten() {
+        sum.constant = sum.constant.checked_add(term.constant)?;
+        for (cell, coefficient) in term.terms {
+            match sum.terms.iter_mut().find(|(known, _)| *known == cell) {
+                Some((_, known)) => *known = known.checked_add(coefficient)?,
+                None => sum.terms.push((cell, coefficient)),
+            }
+        }
+    }
+    sum.terms.retain(|(_, coefficient)| *coefficient != 0);
+    sum.terms.sort_unstable();
+    if products.is_empty() || sum != Linear::default() {
+        products.insert(0, vec![sum]);
+    }
+    Some(products)
+}
+
+/// The product, factor lists put together; a constant factor of one is left out.
+fn multiply(a: &Polynomial, b: &Polynomial) -> Polynomial {
+    let is_one = |linear: &Linear| linear.constant == 1 && linear.terms.is_empty();
+    let mut products = Vec::new();
+    for left in a {
+        for right in b {
+            let mut factors: Vec<Linear> =
+                left.iter().chain(right).filter(|factor| !is_one(factor)).cloned().collect();
+            if factors.is_empty() {
+                factors.push(Linear { constant: 1, terms: Vec::new() });
+            }
+            products.push(factors);
+        }
+    }
+    products
+}
+
+fn degree(polynomial: &Polynomial) -> usize {
+    polynomial
+        .iter()
+        .map(|product| product.iter().filter(|factor| !factor.terms.is_empty()).count())
+        .max()
+        .unwrap_or(0)
+}

@@ -1,0 +1,249 @@
+//! An instruction's semantics: statements, and the limits that make a row O(1).
+
+use syn::Stmt;
+
+use super::XLEN;
+use super::expr::{Scope, Typer, parse};
+use crate::diagnostic::Diagnostic;
+use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
+use crate::model::{Format, Operand};
+use crate::parse::Text;
+
+/// Types the text of an instruction's semantics.
+pub(super) fn semantics(
+    text: &Text,
+    operands: &[Operand; 5],
+    format: &Format,
+    errors: &mut Vec<Diagnostic>,
+) -> Semantics {
+    let Some(block) = parse::<syn::Block>(text, "{", "}", errors) else { return Semantics::default() };
+    let mut scope = SemanticsScope {
+        operands: *operands,
+        has_imm: format.imm.is_some(),
+        locals: Vec::new(),
+        effects: Vec::new(),
+        conditional: false,
+    };
+    let mut statements = Vec::new();
+    for statement in &block.stmts {
+        let mut typer = Typer { text, offset: 1, scope: &mut scope, errors };
+        let typed = typer.statement(statement, None);
+        // A load or a call within the statement comes before it.
+        statements.append(&mut scope.effects);
+        statements.extend(typed.into_iter().flatten());
+    }
+    let semantics = Semantics { statements };
+    ports(text, &semantics, errors);
+    semantics
+}
+
+struct SemanticsScope {
+    operands: [Operand; 5],
+    has_imm: bool,
+    locals: Vec<(String, Type)>,
+    effects: Vec<Statement>,
+    conditional: bool,
+}
+
+impl SemanticsScope {
+    fn port(&self, name: &str) -> Option<usize> {
+        let port = ["rs1", "rs2", "rs3", "rs4"].iter().position(|port| *port == name)?;
+        (self.operands[port + 1] != Operand::None).then_some(port)
+    }
+}
+
+impl Scope for SemanticsScope {
+    fn name(&self, name: &str) -> Option<Expr> {
+        let word = Type::unsigned(XLEN);
+        if let Some((_, ty)) = self.locals.iter().find(|(local, _)| local == name) {
+            return Some(Expr { kind: ExprKind::Local(name.to_owned()), ty: *ty });
+        }
+        let kind = match name {
+            "pc" => ExprKind::Pc,
+            "imm" if self.has_imm => ExprKind::Imm,
+            _ => ExprKind::Read(self.port(name)?),
+        };
+        Some(Expr { kind, ty: word })
+    }
+
+    fn member(&self, _base: &str, _member: &str) -> Option<Expr> {
+        None
+    }
+
+    fn names(&self) -> Vec<String> {
+        let ports = ["rs1", "rs2", "rs3", "rs4"].into_iter().filter(|name| self.port(name).is_some());
+        let mut names: Vec<String> = ports.map(str::to_owned).collect();
+        names.extend(self.has_imm.then(|| "imm".to_owned()));
+        names.push("pc".to_owned());
+        names.extend(self.locals.iter().map(|(name, _)| name.clone()));
+        names
+    }
+
+    fn load(&mut self, bits: u32, address: Expr) -> Result<Expr, &'static str> {
+        if self.conditional {
+            return Err("a load cannot depend on a condition: every row has the same columns");
+        }
+        self.effects.push(Statement::Load { bits, address });
+        Ok(Expr { kind: ExprKind::Loaded, ty: Type::unsigned(bits) })
+    }
+
+    fn call(&mut self, arguments: Vec<Expr>) -> Result<Expr, &'static str> {
+        if self.conditional {
+            return Err("a call cannot depend on a condition: every row has the same columns");
+        }
+        self.effects.push(Statement::Call { arguments });
+        Ok(Expr { kind: ExprKind::Replied, ty: Type::unsigned(XLEN) })
+    }
+}
+
+impl Typer<'_, SemanticsScope> {
+    /// One statement of the language; under `condition` only jumps and traps may stand.
+    fn statement(&mut self, statement: &Stmt, condition: Option<&Expr>) -> Option<Vec<Statement>> {
+        match statement {
+            Stmt::Local(local) if condition.is_none() => self.local(local).map(|local| vec![local]),
+            Stmt::Expr(syn::Expr::Assign(assign), _) if condition.is_none() => {
+                self.assign(assign).map(|write| vec![write])
+            }
+            Stmt::Expr(syn::Expr::If(choice), _) if condition.is_none() => self.conditional(choice),
+            Stmt::Expr(syn::Expr::Call(call), _) => self.effect(call, condition).map(|effect| vec![effect]),
+            other => {
+                let place = self.place(other);
+                let hint = if condition.is_some() {
+                    "only jump(…) and trap(…) can depend on a condition; a value can, as in rd = if c { a } else { b }"
+                } else {
+                    "let x = …; rd = …; store::<N>(address, value); jump(target); trap(cause); if c { jump(target) }"
+                };
+                self.error(
+                    Diagnostic::new("unsupported-syntax", &place, "this is no statement of the language")
+                        .hint(hint),
+                )
+            }
+        }
+    }
+
+    fn local(&mut self, local: &syn::Local) -> Option<Statement> {
+        let place = self.place(local);
+        let (syn::Pat::Ident(name), Some(init)) = (&local.pat, &local.init) else {
+            return self.error(Diagnostic::new("unsupported-syntax", &place, "write let name = value;"));
+        };
+        let name = name.ident.to_string();
+        if self.scope.name(&name).is_some() || name == "rd" {
+            return self.error(
+                Diagnostic::new("duplicate-name", &place, format!("`{name}` has a meaning already"))
+                    .hint("choose another name"),
+            );
+        }
+        let value = self.expr(&init.expr, None)?;
+        self.scope.locals.push((name.clone(), value.ty));
+        Some(Statement::Let(name, value))
+    }
+
+    fn assign(&mut self, assign: &syn::ExprAssign) -> Option<Statement> {
+        let is_rd = matches!(&*assign.left, syn::Expr::Path(path) if path.path.is_ident("rd"));
+        if !is_rd || self.scope.operands[0] == Operand::None {
+            let place = self.place(&assign.left);
+            return self.error(
+                Diagnostic::new(
+                    "bad-assignment",
+                    &place,
+                    "only `rd` can be assigned, where the format has it",
+                )
+                .hint("name other values with let"),
+            );
+        }
+        let value = self.expr_of(&assign.right, Type::unsigned(XLEN), "rd")?;
+        Some(Statement::Write(value))
+    }
+
+    fn conditional(&mut self, choice: &syn::ExprIf) -> Option<Vec<Statement>> {
+        let condition = self.expr_of(&choice.cond, Type::unsigned(1), "a condition")?;
+        if let Some((_, otherwise)) = &choice.else_branch {
+            let place = self.place(&**otherwise);
+            return self.error(
+                Diagnostic::new("unsupported-syntax", &place, "a conditional jump has no `else`")
+                    .hint("at most one jump a cycle: choose its target with an expression"),
+            );
+        }
+        self.scope.conditional = true;
+        let statements: Option<Vec<Vec<Statement>>> = choice
+            .then_branch
+            .stmts
+            .iter()
+            .map(|statement| self.statement(statement, Some(&condition)))
+            .collect();
+        self.scope.conditional = false;
+        statements.map(|statements| statements.into_iter().flatten().collect())
+    }
+
+    fn effect(&mut self, call: &syn::ExprCall, condition: Option<&Expr>) -> Option<Statement> {
+        let place = self.place(call);
+        let word = Type::unsigned(XLEN);
+        let (name, width) = match &*call.func {
+            syn::Expr::Path(path) => {
+                let segment = path.path.segments.last()?;
+                let text = quote::ToTokens::to_token_stream(&segment.arguments).to_string();
+                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+                (segment.ident.to_string(), digits.parse::<u32>().ok())
+            }
+            _ => (String::new(), None),
+        };
+        let arguments: Vec<&syn::Expr> = call.args.iter().collect();
+        match (name.as_str(), width, arguments.as_slice()) {
+            ("jump", None, [target]) => {
+                let target = self.expr_of(target, word, "a jump's target")?;
+                Some(Statement::Jump { condition: condition.cloned(), target })
+            }
+            ("trap", None, [cause]) => {
+                let cause = match cause {
+                    syn::Expr::Path(path) if path.path.is_ident("breakpoint") => TrapKind::Breakpoint,
+                    syn::Expr::Path(path) if path.path.is_ident("undecodable") => TrapKind::Undecodable,
+                    _ => {
+                        return self.error(
+                            Diagnostic::new("unknown-trap", &place, "there is no such cause of a trap")
+                                .hint("breakpoint, undecodable"),
+                        );
+                    }
+                };
+                Some(Statement::Trap { condition: condition.cloned(), cause })
+            }
+            ("store", Some(bits @ (8 | 16 | 32)), [address, value]) if condition.is_none() => {
+                let address = self.expr_of(address, word, "an address");
+                let value = self.expr_of(value, Type::unsigned(bits), "the value stored");
+                Some(Statement::Store { bits, address: address?, value: value? })
+            }
+            _ => self.error(
+                Diagnostic::new("unknown-function", &place, format!("`{name}` is not called like this"))
+                    .hint("store::<8|16|32>(address, value), jump(target), trap(cause)"),
+            ),
+        }
+    }
+}
+
+/// At most one memory access, one write of rd, one jump; a call has the row to itself.
+fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
+    let count = |of: fn(&Statement) -> bool| semantics.statements.iter().filter(|s| of(s)).count();
+    let memory = count(|s| matches!(s, Statement::Load { .. } | Statement::Store { .. }));
+    let calls = count(|s| matches!(s, Statement::Call { .. }));
+    let writes = count(|s| matches!(s, Statement::Write(_)));
+    let jumps = count(|s| matches!(s, Statement::Jump { .. }));
+    let mut too_many = |what: &str, hint: &str| {
+        errors.push(
+            Diagnostic::new("too-many-ports", &text.span, format!("this instruction has {what}")).hint(hint),
+        );
+    };
+    if memory > 1 {
+        too_many("two memory accesses", "a row has columns for one");
+    }
+    if writes > 1 {
+        too_many("two writes of rd", "a row has columns for one");
+    }
+    if jumps > 1 {
+        too_many("two jumps", "choose the target with if/else");
+    }
+    if calls > 1 || (calls == 1 && memory + jumps > 0) {
+        too_many(
+            "a call and another effect",
+            "a call may move a word itself, and has the row's port for that",
+        );
+    }
+}

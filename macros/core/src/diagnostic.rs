@@ -1,0 +1,146 @@
+//! Errors in a spec: what, where, and what to do.
+
+use std::fmt;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use crate::source::{Sources, Span};
+
+/// One error in a spec.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    /// The diagnostic's name, the same for every error of this kind.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+    /// What is there, under the caret.
+    pub label: String,
+    /// Other places that belong to it.
+    pub others: Vec<Label>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Another place that belongs to an error.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What is there.
+    pub text: String,
+}
+
+impl Diagnostic {
+    pub(crate) fn new(code: &'static str, span: &Span, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            span: span.clone(),
+            label: String::new(),
+            others: Vec::new(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn label(mut self, text: impl Into<String>) -> Self {
+        self.label = text.into();
+        self
+    }
+
+    pub(crate) fn other(mut self, span: &Span, text: impl Into<String>) -> Self {
+        self.others.push(Label { span: span.clone(), text: text.into() });
+        self
+    }
+
+    pub(crate) fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hint = Some(text.into());
+        self
+    }
+
+    /// Adds "did you mean" if one of `names` is near to `found`, else the list of them.
+    pub(crate) fn did_you_mean<'a>(self, found: &str, names: impl Iterator<Item = &'a str>) -> Self {
+        let names: Vec<&str> = names.collect();
+        let near = names
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(found, name), *name))
+            .min()
+            .filter(|(distance, name)| *distance <= 1 + name.len() / 4);
+        match near {
+            Some((_, name)) => self.hint(format!("did you mean `{name}`?")),
+            None if names.is_empty() => self,
+            None => self.hint(format!("known here: {}", names.join(", "))),
+        }
+    }
+}
+
+/// All errors of one compilation; its `Display` shows each with file, line, column, source line and caret.
+#[derive(Clone, Debug)]
+pub struct Diagnostics {
+    sources: Sources,
+    errors: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    pub(crate) fn new(sources: Sources, mut errors: Vec<Diagnostic>) -> Self {
+        errors.sort_by(|a, b| (&a.span, &a.message).cmp(&(&b.span, &b.message)));
+        errors.dedup_by(|a, b| a.span == b.span && a.message == b.message);
+        Self { sources, errors }
+    }
+
+    /// The errors, by place.
+    pub fn errors(&self) -> &[Diagnostic] {
+        &self.errors
+    }
+
+    /// The errors with terminal colours.
+    pub fn styled(&self) -> String {
+        self.render(&Renderer::styled())
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let mut reports: Vec<String> =
+            self.errors.iter().map(|error| self.render_one(renderer, error)).collect();
+        let count = self.errors.len();
+        reports.push(format!("error: the spec has {count} error{}", if count == 1 { "" } else { "s" }));
+        reports.join("\n\n")
+    }
+
+    fn render_one(&self, renderer: &Renderer, error: &Diagnostic) -> String {
+        let snippet = |file: usize| {
+            let source = self.sources.file(file);
+            Snippet::source(source.text.as_str()).path(source.name.as_str())
+        };
+        let annotation = AnnotationKind::Primary.span(error.span.range.clone());
+        let mut main = snippet(error.span.file).annotation(match error.label.as_str() {
+            "" => annotation,
+            label => annotation.label(label),
+        });
+        let (same, elsewhere): (Vec<_>, Vec<_>) =
+            error.others.iter().partition(|other| other.span.file == error.span.file);
+        for other in same {
+            main = main.annotation(
+                AnnotationKind::Context.span(other.span.range.clone()).label(other.text.as_str()),
+            );
+        }
+        let mut group = Level::ERROR.primary_title(error.message.as_str()).id(error.code).element(main);
+        for other in elsewhere {
+            group = group.element(snippet(other.span.file).annotation(
+                AnnotationKind::Context.span(other.span.range.clone()).label(other.text.as_str()),
+            ));
+        }
+        if let Some(hint) = &error.hint {
+            group = group.element(Level::HELP.message(hint.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl std::error::Error for Diagnostics {}

@@ -1,0 +1,225 @@
+//! The spec as data: statics that the runtime, the command line and provers read.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use super::number;
+use crate::model::{
+    AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Model, PUBLIC,
+};
+
+/// The static `SPEC`.
+pub(super) fn data(model: &Model) -> TokenStream {
+    let Model { name, doc, .. } = model;
+    let fingerprint = model.fingerprint.iter().map(|byte| Literal::u8_unsuffixed(*byte));
+    let registers = &model.registers;
+    let (zero, stack_pointer) = (number(model.zero), number(model.stack_pointer));
+    let instructions = model.instructions.iter().map(|i| instruction(model, i));
+    let columns = columns(model);
+    let recorded = model.columns.iter().filter(|c| matches!(c.source, ColumnSource::Recorded(_)));
+    let (recorded, stored) = (recorded.count(), model.columns.len());
+    let (recorded, stored) = (Literal::usize_unsuffixed(recorded), Literal::usize_unsuffixed(stored));
+    let constraints = model.constraints.iter().map(|c| constraint(model, c));
+    let links = model.links.iter().map(|link| {
+        let crate::model::Link { name, doc, .. } = link;
+        let (from, to) = (column_id(link.from), column_id(link.to));
+        quote!(Link { name: #name, doc: #doc, from: #from, to: #to })
+    });
+    let calls = model.calls.iter().map(call);
+    let policy = model.policy.iter().map(|(question, answer)| quote!((#question, #answer)));
+    let places = model.columns.iter().enumerate().map(|(at, column)| {
+        let (name, at) = (super::constant(&column.name), Literal::usize_unsuffixed(at));
+        quote!(pub(super) const #name: usize = #at;)
+    });
+    quote! {
+        /// The stored columns' places.
+        mod column {
+            #(#places)*
+        }
+
+        static SPEC: Spec = Spec {
+            name: #name,
+            doc: #doc,
+            fingerprint: Fingerprint([#(#fingerprint),*]),
+            registers: Registers { names: &[#(#registers),*], zero: #zero, stack_pointer: #stack_pointer },
+            instructions: &[#(#instructions),*],
+            columns: &[#(#columns),*],
+            recorded: #recorded,
+            stored: #stored,
+            constraints: &[#(#constraints),*],
+            links: &[#(#links),*],
+            calls: &[#(#calls),*],
+            policy: &[#(#policy),*],
+        };
+    }
+}
+
+fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
+    let Instruction { name, doc, semantics_text, source, .. } = instruction;
+    let format = &instruction.format.name;
+    let group = instruction.group.map_or("", |group| model.groups[group].name.as_str());
+    let (mask, bits) = (number(instruction.mask), number(instruction.bits));
+    let fields = instruction.format.fields.iter().map(|field| {
+        let (name, hi, lo) = (&field.name, number(field.bits.hi), number(field.bits.lo));
+        quote!((#name, #hi, #lo))
+    });
+    let asm = instruction.asm.iter().map(|piece| match piece {
+        AsmPiece::Text(text) => quote!(AsmPiece::Text(#text)),
+        AsmPiece::Rd => quote!(AsmPiece::Rd),
+        AsmPiece::Rs1 => quote!(AsmPiece::Rs1),
+        AsmPiece::Rs2 => quote!(AsmPiece::Rs2),
+        AsmPiece::Imm => quote!(AsmPiece::Imm),
+        AsmPiece::UpperImm(shift) => {
+            let shift = number(*shift);
+            quote!(AsmPiece::UpperImm(#shift))
+        }
+        AsmPiece::Target => quote!(AsmPiece::Target),
+    });
+    quote! {
+        Instruction {
+            name: #name,
+            doc: #doc,
+            format: #format,
+            group: #group,
+            mask: #mask,
+            bits: #bits,
+            fields: &[#(#fields),*],
+            asm: &[#(#asm),*],
+            semantics: #semantics_text,
+            source: #source,
+        }
+    }
+}
+
+/// Stored columns, then flags, then public columns: the order of column ids.
+fn columns(model: &Model) -> Vec<TokenStream> {
+    let mut columns: Vec<TokenStream> = model.columns.iter().map(|c| stored(model, c)).collect();
+    for (at, column) in one_hot(model) {
+        let of = column_id(at);
+        for (group, value) in model.groups.iter().zip(1u32..) {
+            let (name, doc) = (format!("{}.{}", column.name, group.name), &group.doc);
+            let value = number(value);
+            columns.push(quote! {
+                Column {
+                    name: #name,
+                    doc: #doc,
+                    class: RangeClass::Bit,
+                    source: ColumnSource::Flag { of: #of, value: #value },
+                }
+            });
+        }
+    }
+    let public = [
+        (PUBLIC[0], "1 in rows 0..T.", quote!(Active)),
+        (PUBLIC[1], "1 in row 0.", quote!(First)),
+        (PUBLIC[2], "1 in row T - 1.", quote!(Last)),
+    ];
+    columns.extend(public.map(|(name, doc, public)| {
+        quote! {
+            Column {
+                name: #name,
+                doc: #doc,
+                class: RangeClass::Bit,
+                source: ColumnSource::Public(PublicColumn::#public),
+            }
+        }
+    }));
+    columns
+}
+
+fn one_hot(model: &Model) -> impl Iterator<Item = (usize, &Column)> {
+    model.columns.iter().enumerate().filter(|(_, column)| column.class == Class::OneHotGroup)
+}
+
+fn stored(model: &Model, column: &Column) -> TokenStream {
+    let Column { name, doc, .. } = column;
+    let class = match column.class {
+        Class::Bit => quote!(RangeClass::Bit),
+        Class::Unsigned(bits) => {
+            let bits = number(bits);
+            quote!(RangeClass::Unsigned { bits: #bits })
+        }
+        Class::Signed(bits) => {
+            let bits = number(bits);
+            quote!(RangeClass::Signed { bits: #bits })
+        }
+        Class::Interval(min, max) => {
+            let (min, max) = (Literal::i64_unsuffixed(min), Literal::i64_unsuffixed(max));
+            quote!(RangeClass::Interval { min: #min, max: #max })
+        }
+        Class::OneHotGroup => {
+            let variants = Literal::usize_unsuffixed(model.groups.len());
+            quote!(RangeClass::OneHot { variants: #variants })
+        }
+    };
+    let source = match column.source {
+        ColumnSource::Recorded(_) => quote!(ColumnSource::Recorded),
+        ColumnSource::Derived(_) => quote!(ColumnSource::Derived),
+    };
+    quote!(Column { name: #name, doc: #doc, class: #class, source: #source })
+}
+
+fn column_id(at: usize) -> TokenStream {
+    let at = Literal::usize_unsuffixed(at);
+    quote!(ColumnId(#at))
+}
+
+/// The id of a constraint's cell.
+fn cell_id(model: &Model, cell: Cell) -> usize {
+    let stored = model.columns.len();
+    let flags = one_hot(model).count() * model.groups.len();
+    match cell {
+        Cell::Stored(at) => at,
+        Cell::Flag(column, value) => {
+            let before = one_hot(model).take_while(|(at, _)| *at < column).count();
+            stored + before * model.groups.len() + value as usize - 1
+        }
+        Cell::Public(at) => stored + flags + at,
+    }
+}
+
+/// One constraint as data.
+pub fn constraint(model: &Model, constraint: &Constraint) -> TokenStream {
+    let Constraint { name, doc, text, .. } = constraint;
+    let degree = number(constraint.degree);
+    let products = constraint.polynomial.iter().map(|factors| {
+        let factors = factors.iter().map(|factor| linear(model, factor));
+        quote!(Product { factors: &[#(#factors),*] })
+    });
+    quote! {
+        Constraint { name: #name, doc: #doc, text: #text, products: &[#(#products),*], degree: #degree }
+    }
+}
+
+fn linear(model: &Model, linear: &Linear) -> TokenStream {
+    let constant = Literal::i64_unsuffixed(linear.constant);
+    let mut terms: Vec<(usize, i64)> =
+        linear.terms.iter().map(|(cell, coefficient)| (cell_id(model, *cell), *coefficient)).collect();
+    terms.sort_unstable();
+    let terms = terms.into_iter().map(|(at, coefficient)| {
+        let (id, coefficient) = (column_id(at), Literal::i64_unsuffixed(coefficient));
+        quote!((#id, #coefficient))
+    });
+    quote!(Linear { constant: #constant, terms: &[#(#terms),*] })
+}
+
+fn call(call: &Call) -> TokenStream {
+    let Call { name, arguments, input, exits, doc, .. } = call;
+    let number = number(call.number);
+    let memory = match call.memory.as_str() {
+        "read" => quote!(Read),
+        "write" => quote!(Written),
+        _ => quote!(Untouched),
+    };
+    quote! {
+        Call {
+            name: #name,
+            number: #number,
+            arguments: &[#(#arguments),*],
+            memory: CallMemory::#memory,
+            input: #input,
+            exits: #exits,
+            doc: #doc,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Derived columns: a loop over a chunk's rows for each, in the order in which they depend on each other.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use super::expr::{Names, expr};
+use super::ident;
+use crate::check::{derivation_inputs, derivation_order};
+use crate::ir::{Expr, ExprKind, OpFact, Type, walk};
+use crate::model::{Column, ColumnSource, Model};
+
+/// The function `derive` and the columns' functions.
+pub(super) fn derive(model: &Model) -> TokenStream {
+    let order = derivation_order(&model.columns);
+    let count = Literal::usize_unsuffixed(model.columns.len());
+    let needs = order.iter().rev().map(|at| {
+        let inputs = expression(&model.columns[*at]).map(derivation_inputs).unwrap_or_default();
+        let inputs = inputs.into_iter().map(|at| super::constant(&model.columns[at].name));
+        let at = super::constant(&model.columns[*at].name);
+        quote! {
+            if needed[column::#at] {
+                #(needed[column::#inputs] = true;)*
+            }
+        }
+    });
+    let calls = order.iter().map(|at| {
+        let function = function(&model.columns[*at]);
+        let at = super::constant(&model.columns[*at].name);
+        quote! {
+            if needed[column::#at] {
+                #function(columns, rows, code);
+            }
+        }
+    });
+    let functions = order.iter().map(|at| column(model, *at));
+    let groups = groups(model);
+    quote! {
+        #groups
+
+        fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]) {
+            let mut needed = [false; #count];
+            for column in wanted {
+                if let Some(needed) = needed.get_mut(column.index()) {
+                    *needed = true;
+                }
+            }
+            #(#needs)*
+            #(#calls)*
+        }
+
+        #(#functions)*
+    }
+}
+
+/// Which group each kind is of, from 1; 0 for none.
+fn groups(model: &Model) -> TokenStream {
+    let groups = model.instructions.iter().map(|instruction| {
+        let group = instruction.group.map_or(0, |group| group + 1);
+        Literal::usize_unsuffixed(group)
+    });
+    let names = model.groups.iter().zip(1u32..).map(|(group, value)| {
+        let (name, value) = (super::constant(&group.name), super::number(value));
+        quote!(pub(super) const #name: u32 = #value;)
+    });
+    quote! {
+        /// The groups' values in the one-hot column.
+        mod group {
+            #(#names)*
+        }
+
+        /// Every kind's group; as long as a kind has values, so that no look-up needs a bounds check.
+        static GROUPS: [u8; 256] = {
+            let groups = [0u8, #(#groups),*];
+            let mut table = [0u8; 256];
+            let mut kind = 0;
+            while kind < groups.len() {
+                table[kind] = groups[kind];
+                kind += 1;
+            }
+            table
+        };
+    }
+}
+
+fn expression(column: &Column) -> Option<&Expr> {
+    match &column.source {
+        ColumnSource::Derived(expr) => Some(expr),
+        ColumnSource::Recorded(_) => None,
+    }
+}
+
+fn function(column: &Column) -> proc_macro2::Ident {
+    ident(&format!("derive_{}", column.name))
+}
+
+/// The function that fills one derived column.
+pub fn column(model: &Model, at: usize) -> TokenStream {
+    let column = &model.columns[at];
+    let Some(e) = expression(column) else { return TokenStream::new() };
+    let mut inputs = derivation_inputs(e);
+    let uses_op = uses_op(e);
+    let index = index_column(model);
+    if uses_op && !inputs.contains(&index) {
+        inputs.push(index);
+    }
+    let names: Vec<_> = inputs.iter().map(|at| cell(model, *at)).collect();
+    let places = inputs.iter().map(|at| super::constant(&model.columns[*at].name));
+    let op = uses_op.then(|| {
+        let index = cell(model, index);
+        quote!(let op = &code[#index[row] as usize];)
+    });
+    let value = expr(e, &ColumnNames { model });
+    let value = match e.ty.width {
+        1 => quote!(Word::from(#value)),
+        _ => value,
+    };
+    let (function, output) = (function(column), super::constant(&column.name));
+    let doc = format!(" `{}`", column.name);
+    quote! {
+        #[doc = #doc]
+        fn #function(columns: &mut Columns, rows: usize, code: &[Op]) {
+            let (output, [#(#names),*]) = columns.split(rows, column::#output, [#(column::#places),*]);
+            for row in 0..rows {
+                #op
+                output[row] = #value;
+            }
+        }
+    }
+}
+
+fn uses_op(e: &Expr) -> bool {
+    let mut found = false;
+    walk(e, &mut |e| found |= matches!(e.kind, ExprKind::Op(_)));
+    found
+}
+
+/// The column that says which entry of the code table a row executes.
+fn index_column(model: &Model) -> usize {
+    let index = model.columns.iter().position(|column| match &column.source {
+        ColumnSource::Recorded(sources) => sources.contains(&crate::model::Recorded::Index),
+        ColumnSource::Derived(_) => false,
+    });
+    index.unwrap_or_default()
+}
+
+fn cell(model: &Model, column: usize) -> proc_macro2::Ident {
+    ident(&format!("c_{}", model.columns[column].name))
+}
+
+struct ColumnNames<'a> {
+    model: &'a Model,
+}
+
+impl Names for ColumnNames<'_> {
+    fn column(&self, column: usize, ty: Type) -> TokenStream {
+        let cell = cell(self.model, column);
+        match ty.width {
+            1 => quote!((#cell[row] != 0)),
+            _ => quote!(#cell[row]),
+        }
+    }
+
+    fn group(&self, value: u32) -> TokenStream {
+        let group = value.checked_sub(1).and_then(|at| self.model.groups.get(at as usize));
+        let name = group.map(|group| super::constant(&group.name));
+        quote!(group::#name)
+    }
+
+    fn fact(&self, fact: OpFact) -> TokenStream {
+        match fact {
+            OpFact::Pc => quote!(op.pc),
+            OpFact::Word => quote!(op.word),
+            OpFact::Imm => quote!(op.imm),
+            OpFact::Kind => quote!(u32::from(op.kind)),
+            OpFact::Group => quote!(u32::from(GROUPS[op.kind as usize])),
+            OpFact::Rd => quote!(u32::from(op.rd)),
+            OpFact::Rs1 => quote!(u32::from(op.rs1)),
+            OpFact::Rs2 => quote!(u32::from(op.rs2)),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! From a model to Rust: an `Isa` implementation whose functions call hand-written generic helpers.
+//!
+//! In: a checked [`Model`]. Out: a `TokenStream`, the same for the same model. One file an artefact kind.
+
+mod data;
+mod decode;
+mod derive;
+mod expr;
+mod step;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use crate::model::Model;
+
+pub use data::constraint as constraint_data;
+pub use decode::instruction as decode_instruction;
+pub use derive::column as derive_column;
+pub use step::instruction as step_instruction;
+
+/// How the generated code is named and reaches the library.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The path of the library: `crate` in its own build script, `$crate` of `isa!` elsewhere.
+    pub library: TokenStream,
+    /// Attributes of the marker type: its documentation.
+    pub attributes: TokenStream,
+    /// The marker type's visibility.
+    pub visibility: TokenStream,
+    /// The marker type's name.
+    pub name: Ident,
+}
+
+/// Generates the marker type and its `Isa` implementation.
+pub fn generate(model: &Model, options: &Options) -> TokenStream {
+    let Options { library, attributes, visibility, name } = options;
+    let xlen = model.xlen;
+    let data = data::data(model);
+    let decode = decode::decode(model);
+    let step = step::step(model);
+    let derive = derive::derive(model);
+    quote! {
+        #attributes
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #visibility struct #name;
+
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, dead_code, unused_parens, unused_variables)]
+        const _: () = {
+            use #library::isa::*;
+
+            const _: () = assert!(Word::BITS == #xlen);
+
+            impl Isa for #name {
+                const SPEC: &'static Spec = &SPEC;
+
+                #[inline]
+                fn decode(word: u32, pc: Word) -> Op {
+                    decode(word, pc)
+                }
+
+                #[inline(always)]
+                fn step<P: Ports, R: Recorder>(
+                    ports: &mut P,
+                    op: &Op,
+                    index: u32,
+                    recorder: &mut R,
+                ) -> Result<Flow, Trap> {
+                    step(ports, op, index, recorder)
+                }
+
+                fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]) {
+                    derive(columns, rows, code, wanted)
+                }
+            }
+
+            #data
+            #decode
+            #step
+            #derive
+        };
+    }
+}
+
+/// An identifier for a name of the spec: dots become underscores, keywords are made raw.
+pub(crate) fn ident(name: &str) -> Ident {
+    let name = name.replace('.', "_");
+    match syn::parse_str::<Ident>(&name) {
+        Ok(_) => Ident::new(&name, Span::call_site()),
+        Err(_) => format_ident!("{name}_"),
+    }
+}
+
+/// An upper-case identifier for a constant.
+pub(crate) fn constant(name: &str) -> Ident {
+    Ident::new(&name.replace('.', "_").to_uppercase(), Span::call_site())
+}
+
+/// An integer literal without suffix.
+pub(crate) fn number(value: impl Into<u64>) -> proc_macro2::Literal {
+    proc_macro2::Literal::u64_unsuffixed(value.into())
+}
+
+/// A hexadecimal literal.
+pub(crate) fn hex(value: impl Into<u64>) -> TokenStream {
+    let value = value.into();
+    // The text is always a valid token.
+    format!("{value:#x}").parse().unwrap_or_else(|_| quote!(#value))
+}

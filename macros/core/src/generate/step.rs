@@ -1,0 +1,296 @@
+//! The executor: one function an instruction, and `step`, which chooses among them.
+//!
+//! Ports are read first, effects come last: the jump's target is checked, then memory is written, then rd. So a cycle
+//! that traps leaves no trace, and an instruction whose source is its destination reads the old value.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::decode::kind;
+use super::expr::{Names, expr};
+use super::{constant, ident, number};
+use crate::ir::{Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, Type};
+use crate::model::{ColumnSource, Instruction, Model, Operand, Recorded};
+
+/// The function `step` and the instructions' functions.
+pub(super) fn step(model: &Model) -> TokenStream {
+    let index = record(model, &Recorded::Index, &quote!(index));
+    let functions = model.instructions.iter().map(|i| instruction(model, i));
+    let arms = model.instructions.iter().map(|instruction| {
+        let (kind, function) = (kind(instruction), function(instruction));
+        quote!(#kind => #function(ports, op, recorder),)
+    });
+    quote! {
+        #[inline(always)]
+        fn step<P: Ports, R: Recorder>(
+            ports: &mut P,
+            op: &Op,
+            index: u32,
+            recorder: &mut R,
+        ) -> Result<Flow, Trap> {
+            #index
+            match op.kind {
+                #(#arms)*
+                _ => Err(Trap { cause: TrapCause::Undecodable, value: op.word }),
+            }
+        }
+
+        #(#functions)*
+    }
+}
+
+fn function(instruction: &Instruction) -> proc_macro2::Ident {
+    format_ident!("step_{}", ident(&instruction.name))
+}
+
+/// The function that executes one instruction.
+pub fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
+    let name = function(instruction);
+    let doc = format!(" `{}`, {}", instruction.name, instruction.source);
+    let body = body(model, instruction);
+    quote! {
+        #[doc = #doc]
+        #[inline(always)]
+        fn #name<P: Ports, R: Recorder>(ports: &mut P, op: &Op, recorder: &mut R) -> Result<Flow, Trap> {
+            #body
+        }
+    }
+}
+
+struct NoNames;
+
+impl Names for NoNames {
+    fn column(&self, _column: usize, _ty: Type) -> TokenStream {
+        quote!(compile_error!("semantics read no columns"))
+    }
+
+    fn group(&self, _value: u32) -> TokenStream {
+        quote!(compile_error!("semantics read no flags"))
+    }
+
+    fn fact(&self, _fact: OpFact) -> TokenStream {
+        quote!(compile_error!("semantics read no facts"))
+    }
+}
+
+fn value(e: &Expr) -> TokenStream {
+    expr(e, &NoNames)
+}
+
+fn body(model: &Model, instruction: &Instruction) -> TokenStream {
+    let semantics = &instruction.semantics;
+    let reads = reads(model, instruction);
+    let values = semantics.statements.iter().map(|statement| in_order(model, statement));
+    let jump = semantics.statements.iter().find_map(|statement| match statement {
+        Statement::Jump { condition, target } => Some((condition, target)),
+        _ => None,
+    });
+    let jump_check = jump.map(|(condition, target)| jump_check(condition.as_ref(), target));
+    let stores = semantics.statements.iter().map(|statement| store(model, statement));
+    let writes = semantics.statements.iter().map(|statement| write(model, instruction, statement));
+    if semantics.always_traps() {
+        return quote!(#reads #(#values)*);
+    }
+    let flow = flow(model, semantics, jump.map(|(condition, _)| condition.is_some()));
+    quote! {
+        #reads
+        #(#values)*
+        #jump_check
+        #(#stores)*
+        #(#writes)*
+        #flow
+    }
+}
+
+/// Reads the ports that the semantics use.
+fn reads(model: &Model, instruction: &Instruction) -> TokenStream {
+    let reads = instruction.reads.iter().enumerate().filter(|(_, read)| **read != Operand::None);
+    let reads = reads.map(|(port, read)| {
+        let name = ident(&format!("rs{}", port + 1));
+        // The first two ports' registers are in the predecoded instruction.
+        let register = match (port, read) {
+            (0, _) => quote!(op.rs1),
+            (1, _) => quote!(op.rs2),
+            (_, Operand::Fixed(register)) => {
+                let register = number(*register);
+                quote!(#register)
+            }
+            (_, Operand::Field(bits)) => {
+                let (lo, mask) = (number(bits.lo), number(bits.mask() >> bits.lo));
+                quote!((op.word >> #lo & #mask) as u8)
+            }
+            (_, Operand::None) => quote!(0),
+        };
+        let record = record(model, &Recorded::Read(port), &quote!(#name));
+        quote! {
+            let #name = ports.register(#register);
+            #record
+        }
+    });
+    quote!(#(#reads)*)
+}
+
+/// What is evaluated where it stands: names, loads, calls, traps.
+fn in_order(model: &Model, statement: &Statement) -> TokenStream {
+    match statement {
+        Statement::Let(name, e) => {
+            let (variable, rust) = (ident(&format!("v_{name}")), value(e));
+            let cell = to_cell(quote!(#variable), e.ty);
+            let record = record(model, &Recorded::Local(name.clone()), &cell);
+            quote! {
+                let #variable = #rust;
+                #record
+            }
+        }
+        Statement::Load { bits, address } => {
+            let (address, bytes) = (value(address), number(*bits / 8));
+            let record = access(model, &quote!(address), &quote!(loaded));
+            quote! {
+                let address = #address;
+                let loaded = ports.load(address, #bytes)?;
+                #record
+            }
+        }
+        Statement::Call { arguments } => {
+            let mut arguments: Vec<TokenStream> = arguments.iter().map(value).collect();
+            arguments.resize(4, quote!(0));
+            let input = record(model, &Recorded::Input, &quote!(reply.input));
+            let record = access(model, &quote!(reply.address), &quote!(reply));
+            quote! {
+                let reply = ports.call([#(#arguments),*])?;
+                #record
+                #input
+            }
+        }
+        Statement::Trap { condition, cause } => {
+            let cause = match cause {
+                TrapKind::Breakpoint => quote!(TrapCause::Breakpoint),
+                TrapKind::Undecodable => quote!(TrapCause::Undecodable),
+            };
+            let trap = quote!(Err(Trap { cause: #cause, value: op.word }));
+            match condition {
+                Some(condition) => {
+                    let condition = value(condition);
+                    quote!(if #condition { return #trap; })
+                }
+                None => trap,
+            }
+        }
+        Statement::Write(_) | Statement::Store { .. } | Statement::Jump { .. } => TokenStream::new(),
+    }
+}
+
+/// Records the word of memory that was accessed.
+fn access(model: &Model, address: &TokenStream, access: &TokenStream) -> TokenStream {
+    let address = record(model, &Recorded::MemAddress, address);
+    let before = record(model, &Recorded::MemBefore, &quote!(#access.before));
+    let after = record(model, &Recorded::MemAfter, &quote!(#access.after));
+    quote!(#address #before #after)
+}
+
+/// The jump's condition and target, and the trap if it is not aligned to a word.
+fn jump_check(condition: Option<&Expr>, target: &Expr) -> TokenStream {
+    let target = value(target);
+    let condition = condition.map(value);
+    let taken = condition.as_ref().map(|_| quote!(jumps &&));
+    let condition = condition.map(|condition| quote!(let jumps = #condition;));
+    quote! {
+        #condition
+        let target = #target;
+        if #taken target % 4 != 0 {
+            return Err(Trap { cause: TrapCause::MisalignedTarget, value: target });
+        }
+    }
+}
+
+fn store(model: &Model, statement: &Statement) -> TokenStream {
+    let Statement::Store { bits, address, value: stored } = statement else { return TokenStream::new() };
+    let (address, stored, bytes) = (value(address), value(stored), number(*bits / 8));
+    let record = access(model, &quote!(address), &quote!(stored));
+    quote! {
+        let address = #address;
+        let stored = ports.store(address, #bytes, #stored)?;
+        #record
+    }
+}
+
+fn write(model: &Model, instruction: &Instruction, statement: &Statement) -> TokenStream {
+    let Statement::Write(e) = statement else { return TokenStream::new() };
+    if instruction.rd == Operand::None {
+        return TokenStream::new();
+    }
+    let written = value(e);
+    let before = record(model, &Recorded::RdBefore, &quote!(ports.register(op.rd)));
+    let after = record(model, &Recorded::RdValue, &quote!(rd));
+    quote! {
+        let rd = #written;
+        #before
+        #after
+        ports.set_register(op.rd, rd);
+    }
+}
+
+/// Where execution goes, recorded.
+///
+/// `jump` says whether there is a jump, and whether it is conditional.
+fn flow(model: &Model, semantics: &Semantics, jump: Option<bool>) -> TokenStream {
+    let next = record(model, &Recorded::NextPc, &quote!(op.pc.wrapping_add(4)));
+    let next = quote! {
+        #next
+        Ok(Flow::Next)
+    };
+    let calls = semantics.uses(&ExprKind::Replied)
+        || semantics.statements.iter().any(|statement| matches!(statement, Statement::Call { .. }));
+    let target = record(model, &Recorded::NextPc, &quote!(target));
+    match jump {
+        Some(true) => {
+            return quote! {
+                if jumps {
+                    #target
+                    return Ok(Flow::Jump(target));
+                }
+                #next
+            };
+        }
+        Some(false) => {
+            return quote! {
+                #target
+                Ok(Flow::Jump(target))
+            };
+        }
+        None => {}
+    }
+    if calls {
+        let none = record(model, &Recorded::NextPc, &quote!(0));
+        return quote! {
+            if reply.exit {
+                #none
+                return Ok(Flow::Exit);
+            }
+            #next
+        };
+    }
+    next
+}
+
+/// A value as a cell.
+fn to_cell(value: TokenStream, ty: Type) -> TokenStream {
+    match ty.width {
+        1 => quote!(Word::from(#value)),
+        2..=32 => value,
+        _ => quote!((#value as Word)),
+    }
+}
+
+/// Records a value in the columns that want it.
+fn record(model: &Model, source: &Recorded, value: &TokenStream) -> TokenStream {
+    let columns = model.columns.iter().filter(|column| match &column.source {
+        ColumnSource::Recorded(sources) => sources.contains(source),
+        ColumnSource::Derived(_) => false,
+    });
+    let records = columns.map(|column| {
+        let column = constant(&column.name);
+        quote!(recorder.record::<{ column::#column }>(#value);)
+    });
+    quote!(#(#records)*)
+}

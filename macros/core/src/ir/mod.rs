@@ -1,0 +1,263 @@
+//! The typed IR of semantics and derived columns: general operations on bit vectors with explicit width and sign.
+//!
+//! In: a checked Rust expression. Out: what every back end walks. No node serves a single instruction.
+
+use std::fmt;
+
+/// A bit vector's type. Values are held as unsigned bits; the sign tells comparisons and shifts what they mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Type {
+    /// Whether comparisons, right shifts and extensions take the top bit as a sign.
+    pub signed: bool,
+    /// In bits, 1 to 64.
+    pub width: u32,
+}
+
+impl Type {
+    /// An unsigned type.
+    pub const fn unsigned(width: u32) -> Self {
+        Self { signed: false, width }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.signed { 'i' } else { 'u' }, self.width)
+    }
+}
+
+/// An expression and its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expr {
+    /// The operation.
+    pub kind: ExprKind,
+    /// Its result's type.
+    pub ty: Type,
+}
+
+/// The operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExprKind {
+    /// A literal.
+    Const(u64),
+    /// A read port's value: 0 is rs1.
+    Read(usize),
+    /// The instruction's address.
+    Pc,
+    /// The immediate.
+    Imm,
+    /// A `let` before.
+    Local(String),
+    /// What the instruction's load gave.
+    Loaded,
+    /// What the instruction's call gave.
+    Replied,
+    /// A fact of the predecoded instruction.
+    Op(OpFact),
+    /// Another column of the row, by its place in the model.
+    Column(usize),
+    /// Whether a one-hot column has this value.
+    Flag(usize, u32),
+    /// One operand.
+    Unary(UnaryOp, Box<Expr>),
+    /// Two operands.
+    Binary(BinaryOp, Box<Expr>, Box<Expr>),
+    /// Bits from `lo` on, as many as the type has.
+    Slice(Box<Expr>, u32),
+    /// The operand extended to the type, by sign if the flag says so.
+    Extend(Box<Expr>, bool),
+    /// The same bits as the other sign.
+    Reinterpret(Box<Expr>),
+    /// Choice by a bit.
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+}
+
+/// Facts of a predecoded instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpFact {
+    /// Its address.
+    Pc,
+    /// The instruction word.
+    Word,
+    /// Which instruction.
+    Kind,
+    /// Its group.
+    Group,
+    /// The destination register.
+    Rd,
+    /// The first register read.
+    Rs1,
+    /// The second register read.
+    Rs2,
+    /// The immediate.
+    Imm,
+}
+
+/// Operations on one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnaryOp {
+    /// Complement of every bit.
+    Not,
+    /// Two's complement.
+    Neg,
+}
+
+/// Operations on two values. Arithmetic is modulo 2^width; a shift's amount is narrow enough never to reach the width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryOp {
+    /// Sum.
+    Add,
+    /// Difference.
+    Sub,
+    /// Product.
+    Mul,
+    /// And.
+    And,
+    /// Or.
+    Or,
+    /// Exclusive or.
+    Xor,
+    /// Left shift.
+    Shl,
+    /// Right shift, of the sign if the left operand is signed.
+    Shr,
+    /// Equality.
+    Eq,
+    /// Inequality.
+    Ne,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Le,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Ge,
+}
+
+impl BinaryOp {
+    /// Whether the result is one bit.
+    pub const fn is_comparison(self) -> bool {
+        matches!(self, Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge)
+    }
+}
+
+/// What an instruction does, in order. At most one load, store or call, one write of rd, one jump.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Semantics {
+    /// The statements.
+    pub statements: Vec<Statement>,
+}
+
+/// One effect or name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Statement {
+    /// A name for a value.
+    Let(String, Expr),
+    /// Load so many bits; [`ExprKind::Loaded`] is the value from here on.
+    Load {
+        /// 8, 16 or 32.
+        bits: u32,
+        /// The byte address.
+        address: Expr,
+    },
+    /// Call the guest interface; [`ExprKind::Replied`] is the value from here on.
+    Call {
+        /// The number, then the arguments.
+        arguments: Vec<Expr>,
+    },
+    /// Write the destination register.
+    Write(Expr),
+    /// Store so many bits.
+    Store {
+        /// 8, 16 or 32.
+        bits: u32,
+        /// The byte address.
+        address: Expr,
+        /// As wide as `bits`.
+        value: Expr,
+    },
+    /// Jump, if the condition holds.
+    Jump {
+        /// None jumps always.
+        condition: Option<Expr>,
+        /// The address.
+        target: Expr,
+    },
+    /// End the run, if the condition holds.
+    Trap {
+        /// None traps always.
+        condition: Option<Expr>,
+        /// The cause.
+        cause: TrapKind,
+    },
+}
+
+/// The causes that semantics can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrapKind {
+    /// A breakpoint.
+    Breakpoint,
+    /// As if the word did not decode.
+    Undecodable,
+}
+
+/// Walks an expression and all its operands, operands first.
+pub fn walk<'a>(expr: &'a Expr, visit: &mut impl FnMut(&'a Expr)) {
+    match &expr.kind {
+        ExprKind::Unary(_, a) | ExprKind::Slice(a, _) | ExprKind::Extend(a, _) | ExprKind::Reinterpret(a) => {
+            walk(a, visit)
+        }
+        ExprKind::Binary(_, a, b) => {
+            walk(a, visit);
+            walk(b, visit);
+        }
+        ExprKind::If(c, a, b) => {
+            walk(c, visit);
+            walk(a, visit);
+            walk(b, visit);
+        }
+        _ => {}
+    }
+    visit(expr);
+}
+
+impl Semantics {
+    /// Every expression of every statement.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        self.statements.iter().flat_map(Statement::expressions)
+    }
+
+    /// Whether any expression reads this.
+    pub fn uses(&self, kind: &ExprKind) -> bool {
+        self.expressions().any(|expr| {
+            let mut found = false;
+            walk(expr, &mut |expr| found |= expr.kind == *kind);
+            found
+        })
+    }
+
+    /// Whether the destination register is written.
+    pub fn writes(&self) -> bool {
+        self.statements.iter().any(|statement| matches!(statement, Statement::Write(_)))
+    }
+
+    /// Whether every execution traps.
+    pub fn always_traps(&self) -> bool {
+        self.statements.iter().any(|statement| matches!(statement, Statement::Trap { condition: None, .. }))
+    }
+}
+
+impl Statement {
+    /// The expressions of this statement.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        match self {
+            Self::Let(_, value) | Self::Write(value) => vec![value],
+            Self::Load { address, .. } => vec![address],
+            Self::Call { arguments } => arguments.iter().collect(),
+            Self::Store { address, value, .. } => vec![address, value],
+            Self::Jump { condition, target } => condition.iter().chain([target]).collect(),
+            Self::Trap { condition, .. } => condition.iter().collect(),
+        }
+    }
+}

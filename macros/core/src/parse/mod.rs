@@ -1,0 +1,300 @@
+//! From TOML text to tables with spans: what is there, not yet what it means.
+//!
+//! In: a spec file and those that it extends. Out: [`Tables`], the base's entries before the extension's.
+
+mod reader;
+
+use reader::Reader;
+use toml::de::DeTable;
+
+use crate::diagnostic::Diagnostic;
+use crate::source::{Sources, Span};
+
+/// A string of the spec, with the place of its content if it is written without escapes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Text {
+    pub(crate) value: String,
+    pub(crate) span: Span,
+    /// Where the content starts, if offsets in the content are offsets in the file.
+    pub(crate) content: Option<usize>,
+}
+
+impl Text {
+    /// The place of a range of the content.
+    pub(crate) fn at(&self, range: std::ops::Range<usize>) -> Span {
+        match self.content {
+            Some(start) if range.end <= self.value.len() => {
+                Span { file: self.span.file, range: start + range.start..start + range.end }
+            }
+            _ => self.span.clone(),
+        }
+    }
+}
+
+/// An integer of the spec.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Int {
+    pub(crate) value: u64,
+    pub(crate) span: Span,
+}
+
+/// A key with a value.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry<T> {
+    pub(crate) key: Text,
+    pub(crate) value: T,
+}
+
+/// All tables of a spec and of what it extends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tables {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) xlen: Option<Int>,
+    pub(crate) registers: Vec<RegistersTable>,
+    pub(crate) policy: Vec<Entry<Text>>,
+    pub(crate) formats: Vec<Entry<FormatTable>>,
+    pub(crate) groups: Vec<NamedTable>,
+    pub(crate) instructions: Vec<InstructionTable>,
+    pub(crate) columns: Vec<ColumnTable>,
+    pub(crate) constraints: Vec<ConstraintTable>,
+    pub(crate) links: Vec<LinkTable>,
+    pub(crate) calls: Vec<CallTable>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RegistersTable {
+    pub(crate) names: Vec<Text>,
+    pub(crate) zero: Text,
+    pub(crate) stack_pointer: Text,
+    pub(crate) span: Span,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FormatTable {
+    pub(crate) fields: Vec<Entry<Text>>,
+    pub(crate) imm: Option<ImmTable>,
+    pub(crate) ignored: Vec<Text>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ImmTable {
+    pub(crate) signed: bool,
+    pub(crate) bits: Vec<Text>,
+    pub(crate) zero: Option<Text>,
+    pub(crate) span: Span,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NamedTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InstructionTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) format: Text,
+    pub(crate) fixed: Vec<Entry<Int>>,
+    pub(crate) registers: Vec<Entry<Text>>,
+    pub(crate) asm: Text,
+    pub(crate) semantics: Text,
+    pub(crate) group: Option<Text>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ColumnTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) class: Text,
+    pub(crate) record: Vec<Text>,
+    pub(crate) derive: Option<Text>,
+    pub(crate) span: Span,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConstraintTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) guard: Option<Text>,
+    pub(crate) left: Text,
+    pub(crate) right: Text,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) from: Text,
+    pub(crate) to: Text,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) number: Option<Int>,
+    pub(crate) arguments: Vec<Text>,
+    pub(crate) memory: Option<Text>,
+    pub(crate) input: bool,
+    pub(crate) exits: bool,
+}
+
+/// Reads a spec and what it extends.
+pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnostic>) -> Tables {
+    let mut tables = Tables::default();
+    match sources.open(file) {
+        Ok(id) => parse_file(sources, id, &mut tables, &mut vec![id], errors),
+        Err(error) => errors.push(missing_file(sources, file, &error)),
+    }
+    tables
+}
+
+/// An error without a place in a spec, since there is none: the root file's name stands for it.
+fn missing_file(sources: &mut Sources, file: &str, error: &str) -> Diagnostic {
+    sources.add_builtin(file, "");
+    let span = Span { file: sources.open(file).unwrap_or_default(), range: 0..0 };
+    Diagnostic::new("unreadable-spec", &span, format!("cannot read the spec `{file}`: {error}"))
+        .hint("paths are relative to the folder of the crate's Cargo.toml")
+}
+
+fn parse_file(
+    sources: &mut Sources,
+    file: usize,
+    tables: &mut Tables,
+    open: &mut Vec<usize>,
+    errors: &mut Vec<Diagnostic>,
+) {
+    let text = sources.file(file).text.clone();
+    let (document, syntax) = DeTable::parse_recoverable(&text);
+    for error in syntax {
+        let range = error.span().unwrap_or(0..0);
+        errors.push(
+            Diagnostic::new("toml-syntax", &Span { file, range }, error.message().to_owned())
+                .hint("this is not TOML; see https://toml.io"),
+        );
+    }
+    let mut root = Reader::new(file, &text, &document, errors);
+    let isa = root.table("isa", true, |isa| {
+        let extends = isa.texts("extends");
+        (isa.required("name"), isa.required("doc"), isa.int("xlen"), extends)
+    });
+    let (name, doc, xlen, extends) = isa.unwrap_or_default();
+    let mut own = Tables { name, doc, xlen, ..Tables::default() };
+    own.registers.extend(root.table("registers", false, |table| RegistersTable {
+        names: table.texts("names"),
+        zero: table.required("zero"),
+        stack_pointer: table.required("stack_pointer"),
+        span: table.span(),
+    }));
+    own.policy = root.table("policy", false, |table| table.entries_of_text()).unwrap_or_default();
+    own.formats = root.tables_by_key("format", |table| FormatTable {
+        fields: table.table("fields", true, |fields| fields.entries_of_text()).unwrap_or_default(),
+        imm: table.table("imm", false, |imm| ImmTable {
+            signed: imm.bool("signed"),
+            bits: imm.texts("bits"),
+            zero: imm.text("zero"),
+            span: imm.span(),
+        }),
+        ignored: table.texts("ignored"),
+    });
+    own.groups =
+        root.list("group", |table| NamedTable { name: table.required("name"), doc: table.required("doc") });
+    own.instructions = root.list("instruction", |table| InstructionTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        format: table.required("format"),
+        fixed: table.table("fixed", true, |fixed| fixed.entries_of_int()).unwrap_or_default(),
+        registers: table.table("registers", false, |regs| regs.entries_of_text()).unwrap_or_default(),
+        asm: table.required("asm"),
+        semantics: table.required("semantics"),
+        group: table.text("group"),
+    });
+    own.columns = root.list("column", |table| ColumnTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        class: table.required("class"),
+        record: table.texts("record"),
+        derive: table.text("derive"),
+        span: table.span(),
+    });
+    own.constraints = root.list("constraint", |table| ConstraintTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        guard: table.text("guard"),
+        left: table.required("left"),
+        right: table.required("right"),
+    });
+    own.links = root.list("link", |table| LinkTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        from: table.required("from"),
+        to: table.required("to"),
+    });
+    own.calls = root.list("call", |table| CallTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        number: table.int("number"),
+        arguments: table.texts("arguments"),
+        memory: table.text("memory"),
+        input: table.bool("input"),
+        exits: table.bool("exits"),
+    });
+    root.finish();
+    extend(sources, &extends, tables, open, errors);
+    merge(tables, own);
+}
+
+fn extend(
+    sources: &mut Sources,
+    extends: &[Text],
+    tables: &mut Tables,
+    open: &mut Vec<usize>,
+    errors: &mut Vec<Diagnostic>,
+) {
+    for base in extends {
+        match sources.open(&base.value) {
+            Ok(id) if open.contains(&id) => {
+                if extends_itself(open, id) {
+                    errors.push(
+                        Diagnostic::new("extends-cycle", &base.span, "this spec extends itself")
+                            .label("it is already being read"),
+                    );
+                }
+            }
+            Ok(id) => {
+                open.push(id);
+                parse_file(sources, id, tables, open, errors);
+            }
+            Err(error) => errors.push(
+                Diagnostic::new(
+                    "unreadable-spec",
+                    &base.span,
+                    format!("cannot read the spec `{}`: {error}", base.value),
+                )
+                .did_you_mean(&base.value, sources.builtin_names()),
+            ),
+        }
+    }
+}
+
+/// A spec that two others extend is read once; one that extends itself is an error.
+fn extends_itself(open: &[usize], id: usize) -> bool {
+    open.first() == Some(&id) || open.last() == Some(&id)
+}
+
+fn merge(tables: &mut Tables, own: Tables) {
+    tables.name = own.name;
+    tables.doc = own.doc;
+    tables.xlen = own.xlen.or(tables.xlen.take());
+    tables.registers.extend(own.registers);
+    tables.policy.extend(own.policy);
+    tables.formats.extend(own.formats);
+    tables.groups.extend(own.groups);
+    tables.instructions.extend(own.instructions);
+    tables.columns.extend(own.columns);
+    tables.constraints.extend(own.constraints);
+    tables.links.extend(own.links);
+    tables.calls.extend(own.calls);
+}

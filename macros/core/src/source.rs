@@ -1,0 +1,94 @@
+//! Spec files, by name, and places in them.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// A place in a spec file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// The file, by its place in [`Sources`].
+    pub file: usize,
+    /// Bytes.
+    pub range: Range<usize>,
+}
+
+impl Ord for Span {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |span: &Self| (span.file, span.range.start, span.range.end);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Span {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// The files of a compilation: specs that are known by name, and files that are read from disk.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    builtin: BTreeMap<String, String>,
+    root: PathBuf,
+    files: Vec<Source>,
+}
+
+impl Sources {
+    /// Files are read relative to `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), ..Self::default() }
+    }
+
+    /// Adds a spec that `extends` can name: its name without `.toml`, and its text.
+    pub fn add_builtin(&mut self, name: &str, text: &str) {
+        self.builtin.insert(name.to_owned(), text.to_owned());
+    }
+
+    /// The files read so far, by name, the root spec first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.name.as_str())
+    }
+
+    /// The names that `extends` can use without a path.
+    pub(crate) fn builtin_names(&self) -> impl Iterator<Item = &str> {
+        self.builtin.keys().map(String::as_str)
+    }
+
+    /// Reads a file, or finds the spec of that name; a second request for one gives the same place.
+    pub(crate) fn open(&mut self, name: &str) -> Result<usize, String> {
+        let (label, text) = match self.builtin.get(name) {
+            Some(text) => (format!("isa/{name}.toml"), text.clone()),
+            None => (name.to_owned(), String::new()),
+        };
+        if let Some(found) = self.files.iter().position(|file| file.name == label) {
+            return Ok(found);
+        }
+        let text = if self.builtin.contains_key(name) {
+            text
+        } else {
+            std::fs::read_to_string(self.root.join(name)).map_err(|error| error.to_string())?
+        };
+        self.files.push(Source { name: label, text });
+        Ok(self.files.len() - 1)
+    }
+
+    pub(crate) fn file(&self, file: usize) -> &Source {
+        &self.files[file]
+    }
+
+    /// The line of a place, from 1, and its column, from 1, in characters.
+    pub(crate) fn line_column(&self, span: &Span) -> (usize, usize) {
+        let before = &self.files[span.file].text[..span.range.start];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}

@@ -1,0 +1,134 @@
+//! What the generated code looks like: one snapshot an artefact kind and representative instruction or column.
+//!
+//! Snapshots hold no line numbers and no paths, so that an edit elsewhere in the spec changes none of them.
+
+use quote::{format_ident, quote};
+use retrace_codegen::generate::{constraint_data, decode_instruction, derive_column, step_instruction};
+use retrace_codegen::{Model, Options, Sources, compile, generate, pretty};
+
+const RV32I: &str = include_str!("../../../isa/rv32i.toml");
+
+const INSTRUCTIONS: [&str; 9] = ["add", "srai", "lb", "sb", "blt", "jalr", "lui", "auipc", "ecall"];
+
+fn model(text: &str) -> Model {
+    let mut sources = Sources::default();
+    sources.add_builtin("rv32i", text);
+    compile(&mut sources, "rv32i").unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn whole(model: &Model) -> String {
+    let options = Options {
+        library: quote!(crate),
+        attributes: quote!(),
+        visibility: quote!(pub),
+        name: format_ident!("Rv32i"),
+    };
+    pretty(&generate(model, &options))
+}
+
+/// Without the line of the spec that the documentation names.
+fn without_lines(code: &str) -> String {
+    let line = |line: &str| match line.split_once("isa/rv32i.toml:") {
+        Some((before, after)) => {
+            before.to_owned() + "isa/rv32i.toml:LINE" + after.trim_start_matches(|c: char| c.is_ascii_digit())
+        }
+        None => line.to_owned(),
+    };
+    code.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn decode() {
+    let model = model(RV32I);
+    for name in INSTRUCTIONS {
+        let instruction = model.instructions.iter().find(|i| i.name == name).expect("it is in the spec");
+        let arm = decode_instruction(instruction);
+        let code =
+            pretty(&quote!(fn decode(word: u32, pc: Word) -> Op { match word & MASK { #arm _ => {} } }));
+        insta::assert_snapshot!(format!("decode_{name}"), code);
+    }
+}
+
+#[test]
+fn step() {
+    let model = model(RV32I);
+    for name in INSTRUCTIONS {
+        let instruction = model.instructions.iter().find(|i| i.name == name).expect("it is in the spec");
+        let code = pretty(&step_instruction(&model, instruction));
+        insta::assert_snapshot!(format!("step_{name}"), without_lines(&code));
+    }
+}
+
+#[test]
+fn derive() {
+    let model = model(RV32I);
+    for name in ["pc", "funct3", "is", "rd_after", "alu_result", "carry", "exit"] {
+        let at = model.columns.iter().position(|column| column.name == name).expect("it is in the spec");
+        insta::assert_snapshot!(format!("derive_{name}"), pretty(&derive_column(&model, at)));
+    }
+}
+
+#[test]
+fn constraints() {
+    let model = model(RV32I);
+    for name in ["add", "next_sequential", "one_group", "written"] {
+        let constraint = model.constraints.iter().find(|c| c.name == name).expect("it is in the spec");
+        let data = constraint_data(&model, constraint);
+        insta::assert_snapshot!(format!("constraint_{name}"), pretty(&quote!(const C: Constraint = #data;)));
+    }
+}
+
+#[test]
+fn every_instruction_names_the_line_it_comes_from() {
+    let model = model(RV32I);
+    let lines: Vec<&str> = RV32I.lines().collect();
+    let code = whole(&model);
+    for instruction in &model.instructions {
+        let (_, line) = instruction.source.rsplit_once(':').expect("file:line");
+        let line = lines[line.parse::<usize>().expect("a number") - 1];
+        assert_eq!(line, format!("name      = \"{}\"", instruction.name));
+        assert!(code.contains(&format!("/// `{}`, {}", instruction.name, instruction.source)));
+    }
+}
+
+#[test]
+fn output_is_the_same_from_run_to_run() {
+    assert_eq!(whole(&model(RV32I)), whole(&model(RV32I)));
+}
+
+#[test]
+fn fingerprint_is_of_meaning() {
+    let fingerprint = model(RV32I).fingerprint;
+    let same = [
+        RV32I.replace("# Formats:", "# Something else:"),
+        RV32I.replace("doc       = \"Add.\"", "doc = \"Adds, says the documentation.\""),
+        RV32I.replace("\"rd = rs1 + rs2\"", "\"rd = (rs1 + rs2)\""),
+        move_first_instruction_to_the_end(RV32I),
+    ];
+    for text in same {
+        assert_ne!(text, RV32I);
+        assert_eq!(model(&text).fingerprint, fingerprint);
+    }
+    let other = [
+        RV32I.replace("\"rd = rs1 - rs2\"", "\"rd = rs2 - rs1\""),
+        RV32I.replace("funct12 = 1,", "funct12 = 2,"),
+        RV32I.replace("right = \"pc + 4\"", "right = \"pc + 8\""),
+        RV32I
+            .replace("class  = \"u7\"", "class  = \"u8\"")
+            .replace("op.word[0..7]", "op.word[0..8]")
+            .replace("op.word[25..32]", "op.word[24..32]"),
+        RV32I.replace("number    = 214", "number    = 215"),
+        RV32I.replace("to   = \"pc\"", "to   = \"imm\""),
+        RV32I.replace("asm       = \"fence\"", "asm       = \"fence.all\""),
+    ];
+    for text in other {
+        assert_ne!(text, RV32I);
+        assert_ne!(model(&text).fingerprint, fingerprint);
+    }
+}
+
+fn move_first_instruction_to_the_end(text: &str) -> String {
+    let start = text.find("[[instruction]]").expect("there are instructions");
+    let end = start + 1 + text[start + 1..].find("[[instruction]]").expect("there are several");
+    format!("{}{}\n{}", &text[..start], &text[end..], &text[start..end])
+}
