@@ -1,0 +1,182 @@
+//! Which checkpoints are kept: at most 2M, evenly spaced, without knowing T.
+
+use super::Checkpoint;
+
+/// How many checkpoints to keep, and how far apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    maximum: usize,
+    interval: u64,
+    page_cost: u64,
+}
+
+impl Policy {
+    /// At most `2 * m` checkpoints, the first ones `interval` cycles apart. Both are taken as 1 if they are 0.
+    pub const fn new(m: usize, interval: u64) -> Self {
+        Self {
+            maximum: if m == 0 { 2 } else { m.saturating_mul(2) },
+            interval: if interval == 0 { 1 } else { interval },
+            page_cost: 0,
+        }
+    }
+
+    /// The same, but a checkpoint must be this many cycles after the one before for each page that it copies; one
+    /// that comes too early is left out. So checkpoints cost a bounded part of the run, however much memory the guest
+    /// writes to; 0 leaves none out.
+    pub const fn with_page_cost(self, cycles: u64) -> Self {
+        Self { page_cost: cycles, ..self }
+    }
+
+    /// The most checkpoints that are kept: 2M.
+    pub const fn maximum(self) -> usize {
+        self.maximum
+    }
+
+    /// The first interval in cycles.
+    pub const fn interval(self) -> u64 {
+        self.interval
+    }
+}
+
+/// M = 32, and 2¹⁸ cycles: 64 checkpoints let some tens of threads begin at different places, and half a millisecond
+/// of execution is long beside what a checkpoint of a few pages takes. To copy a page takes the time of about 600
+/// cycles: at 8192 cycles a page checkpoints take less than a tenth of the run.
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(32, 1 << 18).with_page_cost(8192)
+    }
+}
+
+/// The checkpoints of an execution, ascending; the first is that of cycle 0.
+///
+/// One is due every I cycles. When there are more than 2M, those that are not at multiples of 2·I are dropped and I
+/// doubles: so there are at most 2M, whatever T is, and (unless some were left out for their cost) at least M in the
+/// end, evenly spaced. Space: O(M·K) at worst.
+#[derive(Clone, Debug)]
+pub struct CheckpointManager<G> {
+    policy: Policy,
+    interval: u64,
+    first: Checkpoint<G>,
+    later: Vec<Checkpoint<G>>,
+}
+
+impl<G> CheckpointManager<G> {
+    /// A manager that keeps the state of cycle 0.
+    pub fn new(policy: Policy, initial: Checkpoint<G>) -> Self {
+        Self { policy, interval: policy.interval, first: initial, later: Vec::new() }
+    }
+
+    /// I, the distance between two checkpoints now.
+    pub fn interval(&self) -> u64 {
+        self.interval
+    }
+
+    /// The first cycle after `cycle` at which a checkpoint is due.
+    pub fn next_due(&self, cycle: u64) -> u64 {
+        (cycle / self.interval).saturating_add(1).saturating_mul(self.interval)
+    }
+
+    /// Whether to keep a checkpoint at `cycle`, for which so many pages would be copied.
+    pub fn is_due(&self, cycle: u64, pages: u64) -> bool {
+        let passed = cycle.saturating_sub(self.last().cycle);
+        passed > 0
+            && cycle.is_multiple_of(self.interval)
+            && pages.saturating_mul(self.policy.page_cost) <= passed
+    }
+
+    /// Keeps a checkpoint, which is later than all others, and drops others if there are too many.
+    pub fn keep(&mut self, checkpoint: Checkpoint<G>) {
+        self.later.push(checkpoint);
+        while self.len() > self.policy.maximum {
+            self.interval = self.interval.saturating_mul(2);
+            let interval = self.interval;
+            self.later.retain(|checkpoint| checkpoint.cycle.is_multiple_of(interval));
+        }
+    }
+
+    /// The state of cycle 0.
+    pub fn first(&self) -> &Checkpoint<G> {
+        &self.first
+    }
+
+    /// The latest checkpoint.
+    pub fn last(&self) -> &Checkpoint<G> {
+        self.later.last().unwrap_or(&self.first)
+    }
+
+    /// The last checkpoint at or before `cycle`. O(log M).
+    pub fn nearest(&self, cycle: u64) -> &Checkpoint<G> {
+        let after = self.later.partition_point(|checkpoint| checkpoint.cycle <= cycle);
+        after.checked_sub(1).map_or(&self.first, |at| &self.later[at])
+    }
+
+    /// All checkpoints, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = &Checkpoint<G>> {
+        core::iter::once(&self.first).chain(&self.later)
+    }
+
+    /// How many there are; at least 1.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        1 + self.later.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::PageMap;
+    use proptest::prelude::*;
+
+    fn at(cycle: u64) -> Checkpoint<()> {
+        Checkpoint {
+            cycle,
+            pc: 0,
+            registers: vec![],
+            guest: (),
+            input_position: 0,
+            pages: PageMap::default(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bounded_even_and_nearest(m in 1usize..9, interval in 1u64..20, cycles in 0u64..3000, ask in 0u64..4000) {
+            let mut manager = CheckpointManager::new(Policy::new(m, interval), at(0));
+            let mut cycle = manager.next_due(0);
+            while cycle <= cycles {
+                prop_assert!(manager.is_due(cycle, 1 << 40));
+                manager.keep(at(cycle));
+                prop_assert!(manager.len() <= 2 * m);
+                cycle = manager.next_due(cycle);
+            }
+            let kept: Vec<u64> = manager.iter().map(|checkpoint| checkpoint.cycle).collect();
+            prop_assert!(kept.iter().zip(0..).all(|(&cycle, at)| cycle == at * manager.interval()));
+            prop_assert!(kept.len() as u64 > cycles / manager.interval());
+            prop_assert!(kept.len() >= m || manager.interval() == interval);
+            let nearest = kept.iter().copied().filter(|&cycle| cycle <= ask).max();
+            prop_assert_eq!(Some(manager.nearest(ask).cycle), nearest);
+        }
+
+        /// With costs, gaps are as long as the pages make them, and still nothing else changes.
+        #[test]
+        fn dear_checkpoints_are_left_out(m in 1usize..9, interval in 1u64..20, pages in prop::collection::vec(0u64..40, 1..300)) {
+            let mut manager = CheckpointManager::new(Policy::new(m, interval).with_page_cost(3), at(0));
+            let mut cycle = 0;
+            for pages in pages {
+                cycle = manager.next_due(cycle);
+                // With M = 1 every second checkpoint doubles the interval.
+                prop_assume!(cycle < 1 << 60);
+                let last = manager.last().cycle;
+                if manager.is_due(cycle, pages) {
+                    prop_assert!(cycle - last >= 3 * pages);
+                    manager.keep(at(cycle));
+                } else {
+                    prop_assert!(cycle - last < 3 * pages);
+                }
+                prop_assert!(manager.len() <= 2 * m);
+                prop_assert!(manager.iter().all(|kept| kept.cycle.is_multiple_of(manager.interval())));
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::checkpoint::{Checkpoint, ExecuteError, Execution, Options, execute};
+use crate::guest::{Input, Output};
+use crate::machine::test_isa::{Asm, BASE, DATA, TestIsa, call, echo, program};
+use crate::machine::{Machine, Pause, RunError};
+use crate::program::Program;
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn run(program: Arc<Program<TestIsa>>, input: &[u8]) -> (Execution<TestIsa, Linux>, Vec<u8>) {
+    let output = Shared::default();
+    let options =
+        Options { output: Output::new(Box::new(output.clone()), Box::new(io::sink())), ..Options::default() };
+    let execution = execute(program, Linux::default(), Input::from(input), options).unwrap();
+    let bytes = output.0.lock().unwrap().clone();
+    (execution, bytes)
+}
+
+/// The answer of one call, and the machine after it.
+fn answer(number: Word, arguments: [Word; 3]) -> (Word, Machine<TestIsa, Linux>) {
+    let code = call(number, arguments);
+    let program = program(&[&code]);
+    let initial = Checkpoint::initial(&program, Linux::default(), &[]).unwrap();
+    let mut machine = Machine::new(program, Input::from(&b"0123456789"[..]), &initial).unwrap();
+    assert_eq!(machine.run(code.len() as u64, &mut ()).unwrap(), Pause::Reached);
+    (machine.registers()[10], machine)
+}
+
+fn stack(arguments: &[&str]) -> (Vec<Word>, Checkpoint<Linux>, Machine<TestIsa, Linux>) {
+    let program = program(&[&Asm::exit()]);
+    let arguments: Vec<Vec<u8>> = arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect();
+    let initial = Checkpoint::initial(&program, Linux::default(), &arguments).unwrap();
+    let machine = Machine::new(program, Input::empty(), &initial).unwrap();
+    let words = (0..16).map(|at| machine.memory().peek(initial.registers[2] + 4 * at)).collect();
+    (words, initial, machine)
+}
+
+fn string(machine: &Machine<TestIsa, Linux>, address: Word) -> String {
+    let byte = |at: Word| (machine.memory().peek(at) >> (at % 4 * 8)) as u8;
+    (address..).map(byte).take_while(|&byte| byte != 0).map(char::from).collect()
+}
+
+#[test]
+fn the_stack_is_what_execve_leaves() {
+    let (words, initial, machine) = stack(&["guest", "", "three"]);
+    assert_eq!(initial.registers[2] % 16, 0);
+    assert_eq!(initial.registers.iter().filter(|&&register| register != 0).count(), 1);
+    assert_eq!(initial.pc, BASE);
+    assert_eq!(words[0], 3);
+    assert_eq!([1, 2, 3].map(|at| string(&machine, words[at])), ["guest", "", "three"]);
+    assert_eq!(words[4..6], [0, 0], "the ends of argv and of the environment");
+    assert_eq!(words[6..9], [AT_PAGESZ, 4096, AT_RANDOM]);
+    assert_eq!(words[10..12], [AT_NULL, 0]);
+    assert_eq!(string(&machine, words[9])[..16], *"retrace: chosen.");
+    assert_eq!(words[9] % 16, 0);
+}
+
+#[test]
+fn the_stack_is_aligned_for_any_arguments() {
+    for count in 0..9 {
+        let arguments = vec!["abcdefg"; count];
+        let (words, initial, machine) = stack(&arguments);
+        assert_eq!((words[0] as usize, initial.registers[2] % 16), (count, 0));
+        assert!(words[1..=count].iter().all(|&at| string(&machine, at) == "abcdefg"));
+        assert_eq!(words[count + 1], 0);
+    }
+}
+
+#[test]
+fn arguments_that_cannot_be_passed_are_refused() {
+    let program = program(&[&Asm::exit()]);
+    let initial =
+        |argument: Vec<u8>| Checkpoint::initial(&program, Linux::default(), &[argument]).unwrap_err();
+    assert_eq!(initial(b"a\0b".to_vec()), StartError::ZeroByte { index: 0 });
+    assert!(matches!(initial(vec![b'a'; 3 << 20]), StartError::ArgumentsTooLong { .. }));
+}
+
+#[test]
+fn the_stack_gives_way_to_segments() {
+    let middle = STACK_TOPS[0] as Word;
+    let load = |data: &[(Word, &[u8])]| Program::<TestIsa>::from_code(BASE, &Asm::exit(), data).unwrap();
+    let initial = |program: &Program<TestIsa>| Checkpoint::initial(program, Linux::default(), &[]);
+    let above = initial(&load(&[(middle - 4, b"here")])).unwrap();
+    assert!(above.registers[2] > middle);
+    let full = load(&[(middle - 4, b"here"), (Word::MAX - 0x10_0000, b"there")]);
+    assert!(matches!(initial(&full), Err(StartError::NoStack { .. })));
+}
+
+#[test]
+fn input_comes_a_word_at_a_time() {
+    let counts = |at: Word| answer(63, [0, DATA + at, 100]).0;
+    assert_eq!([0, 1, 2, 3].map(counts), [4, 3, 2, 1]);
+    assert_eq!(answer(63, [0, DATA, 2]).0, 2);
+    assert_eq!(answer(63, [0, DATA, 0]).0, 0);
+    let (_, machine) = answer(63, [0, DATA + 1, 100]);
+    assert_eq!(machine.memory().peek(DATA).to_le_bytes(), *b"d012", "the other bytes stay");
+}
+
+#[test]
+fn output_goes_a_word_at_a_time() {
+    let counts = |at: Word| answer(64, [1, DATA + at, 100]).0;
+    assert_eq!([0, 1, 2, 3].map(counts), [4, 3, 2, 1]);
+    assert_eq!(answer(64, [2, DATA, 3]).0, 3);
+}
+
+#[test]
+fn errors_are_those_of_linux() {
+    assert_eq!(answer(63, [1, DATA, 4]).0, EBADF);
+    assert_eq!(answer(64, [0, DATA, 4]).0, EBADF);
+    assert_eq!(answer(64, [3, DATA, 4]).0, EBADF);
+    assert_eq!(answer(63, [0, 0, 4]).0, EFAULT);
+    assert_eq!(answer(63, [0, BASE, 4]).0, EFAULT, "code");
+    assert_eq!(answer(64, [1, 16, 4]).0, EFAULT);
+    assert_eq!(answer(64, [1, BASE, 4]).0, 4, "code can be read");
+    assert_eq!(answer(5, [0, 0, 0]).0, ENOSYS);
+    let (_, mut machine) = answer(63, [0, 0, 4]);
+    assert_eq!(machine.checkpoint().input_position, 0, "a failed read takes nothing");
+}
+
+#[test]
+fn fstat_writes_the_mode_and_nothing_else() {
+    let (answer_, machine) = answer(80, [1, DATA, 0]);
+    assert_eq!(answer_, 0);
+    assert_eq!(machine.memory().peek(DATA + 16), CHARACTER_DEVICE);
+    assert_eq!(machine.memory().peek(DATA).to_le_bytes(), *b"data");
+    assert_eq!(answer(80, [3, DATA, 0]).0, EBADF);
+    assert_eq!(answer(80, [1, DATA + 1, 0]).0, EFAULT);
+}
+
+#[test]
+fn the_heap_grows_and_does_not_shrink() {
+    let heap = DATA + PAGE_BYTES as Word;
+    assert_eq!(answer(214, [0, 0, 0]).0, heap);
+    assert_eq!(answer(214, [heap + 5, 0, 0]).0, heap + 5);
+    assert_eq!(answer(214, [heap - 1, 0, 0]).0, heap);
+    let limit = (STACK_TOPS[0] - STACK_BYTES) as Word;
+    assert_eq!(answer(214, [limit, 0, 0]).0, limit);
+    assert_eq!(answer(214, [limit + 1, 0, 0]).0, heap);
+}
+
+#[test]
+fn what_is_read_is_what_is_written() {
+    for length in [0, 1, 4, 9, 1000, 70_000] {
+        let input: Vec<u8> = (0..length).map(|at| (at % 253) as u8).collect();
+        let (execution, output) = run(echo(), &input);
+        assert_eq!(output, input);
+        assert_eq!(execution.exit_code(), Some(length as Word));
+        assert_eq!(execution.output().hash, *blake3::hash(&input).as_bytes());
+        assert_eq!(execution.exit().input_position, length as u64);
+    }
+}
+
+#[test]
+fn the_state_survives_being_saved() {
+    let state = Linux { heap_end: 0x1234_5678, heap_limit: 9 };
+    assert_eq!(Linux::restore(&state.save()), Some(state.clone()));
+    assert_eq!(Linux::restore(&state.save()[1..]), None);
+}
+
+#[test]
+fn a_sink_that_fails_ends_the_run() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for length in [10, 100_000] {
+        let options =
+            Options { output: Output::new(Box::new(Full), Box::new(io::sink())), ..Options::default() };
+        let ended = execute(echo(), Linux::default(), Input::from(vec![1; length]), options);
+        assert!(matches!(ended, Err(ExecuteError::Host(RunError::Output(_)))), "{length} bytes");
+    }
+}

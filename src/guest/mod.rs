@@ -1,0 +1,45 @@
+//! The guest interface: what a program finds when it starts, and what answers its calls.
+//!
+//! In: a loaded program, arguments, an [`Input`]. Out: the state that the machine starts from, and a [`Reply`] a
+//! call. A replay answers every call as the run did: answers depend on nothing but the arguments, the interface's own
+//! state, the guest's memory and the input.
+
+mod call;
+mod input;
+mod linux;
+mod output;
+mod start;
+
+pub use call::{Call, Outcome};
+pub use input::{Input, InputReader};
+pub use linux::Linux;
+pub use output::{Output, OutputSummary, Stream};
+pub use start::{Start, StartError};
+
+#[cfg(doc)]
+use crate::isa::Reply;
+use crate::isa::Trap;
+
+/// A guest interface. [`Linux`] is what a static Linux program expects; a test harness or a prover may bring its own.
+///
+/// The value is the interface's state. Every checkpoint holds one, so it must be small, and must not grow with the
+/// number of calls.
+pub trait Guest: Clone + Send + Sync + 'static {
+    /// Prepares registers, memory and the interface's own state before the first cycle.
+    ///
+    /// # Errors
+    /// What the program or its arguments lack.
+    fn start(&mut self, start: &mut Start<'_>) -> Result<(), StartError>;
+
+    /// Answers a call in O(1), with at most one access to one word of memory: a call is one row of the witness.
+    ///
+    /// # Errors
+    /// A trap ends the run as the guest's fault. The call must then have changed nothing.
+    fn call(&mut self, call: &mut Call<'_>) -> Result<Outcome, Trap>;
+
+    /// The state as bytes: equal states give equal bytes. They go into digests and checkpoint files.
+    fn save(&self) -> Vec<u8>;
+
+    /// The state that [`save`](Self::save) wrote; none if the bytes are no such state.
+    fn restore(saved: &[u8]) -> Option<Self>;
+}

@@ -1,0 +1,93 @@
+//! The state before the first cycle, as the guest interface prepares it.
+
+use core::ops::Range;
+
+use crate::isa::{Spec, Word};
+use crate::machine::{PAGE_BYTES, PageMap};
+
+/// What a guest interface may set before the first cycle, and what it may look at.
+#[derive(Debug)]
+pub struct Start<'a> {
+    spec: &'static Spec,
+    segments: &'a [Range<u64>],
+    arguments: &'a [Vec<u8>],
+    registers: &'a mut [Word],
+    pages: &'a mut PageMap,
+}
+
+/// Why a program could not be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no place for the stack.
+    #[error("the program's segments leave no {size} bytes for the stack below {}; link it elsewhere", tops.iter().map(|top| format!("{top:#x}")).collect::<Vec<_>>().join(" or "))]
+    NoStack {
+        /// The stack's size.
+        size: u64,
+        /// Where it could have been.
+        tops: Vec<u64>,
+    },
+    /// The arguments are too long.
+    #[error("the arguments take {size} bytes on the stack, and may take {limit}; give the data as input")]
+    ArgumentsTooLong {
+        /// Their size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// An argument holds a zero byte, which would end it.
+    #[error("argument {index} holds a zero byte, which would end it there")]
+    ZeroByte {
+        /// Which argument, from 0.
+        index: usize,
+    },
+}
+
+impl<'a> Start<'a> {
+    pub(crate) fn new(
+        spec: &'static Spec,
+        segments: &'a [Range<u64>],
+        arguments: &'a [Vec<u8>],
+        registers: &'a mut [Word],
+        pages: &'a mut PageMap,
+    ) -> Self {
+        Self { spec, segments, arguments, registers, pages }
+    }
+
+    /// The instruction set.
+    pub fn spec(&self) -> &'static Spec {
+        self.spec
+    }
+
+    /// The loaded segments, ascending.
+    pub fn segments(&self) -> &'a [Range<u64>] {
+        self.segments
+    }
+
+    /// The arguments, the program's name first.
+    pub fn arguments(&self) -> &'a [Vec<u8>] {
+        self.arguments
+    }
+
+    /// Sets a register; a register that the spec does not have is ignored, and so is the zero register.
+    pub fn set_register(&mut self, register: u8, value: Word) {
+        if register != self.spec.registers.zero
+            && let Some(cell) = self.registers.get_mut(usize::from(register))
+        {
+            *cell = value;
+        }
+    }
+
+    /// Writes bytes to memory; those beyond the last address are dropped.
+    pub fn write(&mut self, address: Word, mut bytes: &[u8]) {
+        let mut offset = address as usize % PAGE_BYTES;
+        for number in address / PAGE_BYTES as Word..=Word::MAX / PAGE_BYTES as Word {
+            let (part, rest) = bytes.split_at(bytes.len().min(PAGE_BYTES - offset));
+            if part.is_empty() {
+                break;
+            }
+            self.pages.write(number, offset, part);
+            (bytes, offset) = (rest, 0);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The cells of a chunk of rows: a structure of arrays, written by `step` and by the derived columns' loops.
+
+use super::{Recorder, Word};
+
+/// The most rows a chunk can have. 4096 rows of all columns stay within a second-level cache of a megabyte.
+pub const MAX_ROWS: usize = 4096;
+
+/// The distance between columns in words. No power of two, so that the columns of one row do not fall into one
+/// cache set.
+pub const STRIDE: usize = MAX_ROWS + 16;
+
+/// The most columns that `step` may record.
+pub const MAX_RECORDED: usize = 16;
+
+/// The cells of up to [`MAX_ROWS`] rows, one array a column. Allocated once a worker, lazily backed.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    cells: Vec<[Word; STRIDE]>,
+}
+
+impl Columns {
+    /// Zeroed cells for `columns` columns. O(columns) space, [`STRIDE`] words each.
+    pub fn new(columns: usize) -> Self {
+        Self { cells: vec![[0; STRIDE]; columns.max(MAX_RECORDED)] }
+    }
+
+    /// The cells of one column.
+    #[inline]
+    pub fn column(&self, column: usize) -> &[Word; STRIDE] {
+        &self.cells[column]
+    }
+
+    /// The cells of one column, to be written.
+    #[inline]
+    pub fn column_mut(&mut self, column: usize) -> &mut [Word; STRIDE] {
+        &mut self.cells[column]
+    }
+
+    /// The first `rows` cells of `output`, to be written, and of each of `inputs`.
+    ///
+    /// # Panics
+    /// If a column is out of range, or is both output and input: generated code never asks for it.
+    #[inline]
+    #[allow(clippy::panic)]
+    pub fn split<const N: usize>(
+        &mut self,
+        rows: usize,
+        output: usize,
+        inputs: [usize; N],
+    ) -> (&mut [Word], [&[Word]; N]) {
+        let (before, rest) = self.cells.split_at_mut(output);
+        let Some((output_cells, after)) = rest.split_first_mut() else {
+            panic!("column {output} is out of range")
+        };
+        let (before, after) = (&*before, &*after);
+        let input = |column: usize| {
+            if column < output { &before[column][..rows] } else { &after[column - output - 1][..rows] }
+        };
+        (&mut output_cells[..rows], inputs.map(input))
+    }
+
+    /// Sets rows `0..rows` of the recorded columns to zero, since `step` stores only what an instruction defines.
+    pub fn clear_recorded(&mut self, recorded: usize, rows: usize) {
+        for column in &mut self.cells[..recorded] {
+            column[..rows].fill(0);
+        }
+    }
+
+    /// A recorder that writes from row 0 on.
+    #[inline]
+    #[allow(clippy::panic)]
+    pub fn recorder(&mut self) -> RowRecorder<'_> {
+        match self.cells.first_chunk_mut() {
+            Some(cells) => RowRecorder { cells, row: 0 },
+            None => panic!("fewer than {MAX_RECORDED} columns were allocated"),
+        }
+    }
+}
+
+/// Stores what `step` records in one row after the other.
+#[derive(Debug)]
+pub struct RowRecorder<'a> {
+    cells: &'a mut [[Word; STRIDE]; MAX_RECORDED],
+    row: usize,
+}
+
+impl Recorder for RowRecorder<'_> {
+    #[inline(always)]
+    fn record<const COLUMN: usize>(&mut self, value: Word) {
+        self.cells[COLUMN][self.row] = value;
+    }
+
+    #[inline(always)]
+    fn next_row(&mut self) {
+        self.row += 1;
+    }
+}

@@ -1,0 +1,48 @@
+//! Row constraints and links, as data: sums of products of linear forms over columns.
+
+use super::ColumnId;
+
+/// A polynomial over one row's columns that is zero in every row, padding included.
+#[derive(Clone, Copy, Debug)]
+pub struct Constraint {
+    /// The name in the spec.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// The constraint as the spec writes it: `guard · (left − right) = 0`.
+    pub text: &'static str,
+    /// The sum of these products is the constraint's value.
+    pub products: &'static [Product],
+    /// The total degree.
+    pub degree: u32,
+}
+
+/// A product of linear forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// At least one.
+    pub factors: &'static [Linear],
+}
+
+/// constant + Σ coefficient · column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Linear {
+    /// The constant.
+    pub constant: i64,
+    /// Columns and their coefficients, by ascending column, none twice.
+    pub terms: &'static [(ColumnId, i64)],
+}
+
+/// Ties a row to the next: `to` in row j + 1 equals `from` in row j; `to` in row 0 is the entry point, and `from` in
+/// the last row is zero, as `to` is in the padding.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// The name in the spec.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// The column read in row j.
+    pub from: ColumnId,
+    /// The column read in row j + 1.
+    pub to: ColumnId,
+}

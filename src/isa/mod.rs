@@ -1,0 +1,54 @@
+//! What an instruction set is to the runtime: the trait that generated code implements, and the data that it states.
+//!
+//! In: nothing. Out: [`Isa`], which [`crate::program`] decodes with, [`crate::machine`] steps with and
+//! [`crate::replay`] derives columns with. Nothing outside the spec names an instruction, a format or a column.
+
+mod column;
+mod columns;
+mod constraint;
+mod in_tree;
+mod op;
+mod ports;
+mod spec;
+
+pub use column::{Column, ColumnId, ColumnSource, PublicColumn, RangeClass};
+pub use columns::{Columns, MAX_RECORDED, MAX_ROWS, RowRecorder, STRIDE};
+pub use constraint::{Constraint, Linear, Link, Product};
+pub use in_tree::{IN_TREE, Rv32i};
+pub use op::{Flow, Op, Trap, TrapCause};
+pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
+pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Registers, Spec};
+
+/// A machine word. Every spec states its `xlen`; generated code asserts that it is this type's width, so that the
+/// runtime can take every width from here.
+pub type Word = u32;
+
+/// An instruction set, as generated from a spec by the build script or by [`isa!`](crate::isa!).
+///
+/// The implementor is a marker without state.
+pub trait Isa: Copy + Default + core::fmt::Debug + Send + Sync + 'static {
+    /// What the spec says, as data: instructions, columns, constraints, links, registers and calls.
+    const SPEC: &'static Spec;
+
+    /// Predecodes the word found at `pc`. A word that is no instruction gives an [`Op`] of kind
+    /// [`Op::UNDECODABLE`], which is an error only when it is executed. O(1).
+    fn decode(word: u32, pc: Word) -> Op;
+
+    /// Executes one predecoded instruction; `index` is its place in the program's code table.
+    ///
+    /// The one executor: the fast pass runs it with `R = ()`, replay with a [`RowRecorder`]. A cycle that traps
+    /// has no effect on registers or memory. O(1).
+    ///
+    /// # Errors
+    /// The trap that ends the run, with the address or value that caused it.
+    fn step<P: Ports, R: Recorder>(
+        ports: &mut P,
+        op: &Op,
+        index: u32,
+        recorder: &mut R,
+    ) -> Result<Flow, Trap>;
+
+    /// Fills the derived columns among `wanted` for rows `0..rows`, and what they are derived from, each once.
+    /// The recorded columns must be filled. `code` is the program's code table. O(rows) a column.
+    fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]);
+}

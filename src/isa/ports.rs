@@ -1,0 +1,78 @@
+//! What generated code asks of the machine, and where it puts a row: the two seams of `step`.
+
+use super::{Trap, Word};
+
+/// The most registers that one instruction reads.
+pub const MAX_READS: usize = 4;
+
+/// The machine as one instruction sees it.
+pub trait Ports {
+    /// The register's value.
+    fn register(&self, register: u8) -> Word;
+
+    /// Writes a register; a write to the zero register is dropped.
+    fn set_register(&mut self, register: u8, value: Word);
+
+    /// Loads `bytes` (1, 2 or 4) bytes, zero-extended.
+    ///
+    /// # Errors
+    /// A misaligned address, or page 0.
+    fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap>;
+
+    /// Stores the low `bytes` (1, 2 or 4) bytes of `value`.
+    ///
+    /// # Errors
+    /// A misaligned address, page 0, or code.
+    fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap>;
+
+    /// Calls the guest interface with the values of the read ports, the call's number first.
+    ///
+    /// # Errors
+    /// The interface refused the call.
+    fn call(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap>;
+}
+
+/// One memory access, as a row sees it. Words are aligned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// What was loaded or stored, zero-extended.
+    pub value: Word,
+    /// The word that holds the address, before.
+    pub before: Word,
+    /// The word that holds the address, after.
+    pub after: Word,
+}
+
+/// The guest interface's answer to a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The value for the destination register.
+    pub result: Word,
+    /// The aligned address of the one word that the call read or wrote; 0 if none.
+    pub address: Word,
+    /// That word before; 0 if none.
+    pub before: Word,
+    /// That word after; 0 if none.
+    pub after: Word,
+    /// The bytes taken from the input, low byte first; 0 if none.
+    pub input: Word,
+    /// Whether the guest ended.
+    pub exit: bool,
+}
+
+/// Where `step` puts what a row records. The fast pass's recorder is `()`, of which no machine code remains.
+pub trait Recorder {
+    /// Stores a value in a recorded column of the current row.
+    fn record<const COLUMN: usize>(&mut self, value: Word);
+
+    /// Goes to the next row.
+    fn next_row(&mut self);
+}
+
+impl Recorder for () {
+    #[inline(always)]
+    fn record<const COLUMN: usize>(&mut self, _value: Word) {}
+
+    #[inline(always)]
+    fn next_row(&mut self) {}
+}

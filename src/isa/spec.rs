@@ -1,0 +1,150 @@
+//! What a spec says, as data: for the command line, for errors, for provers, and for people.
+
+use super::{Column, ColumnId, Constraint, Link, Word};
+
+/// A hash of a spec's meaning: encodings, semantics, columns, constraints, links, calls, policy. Comments, order and
+/// formatting do not change it. Checkpoints, exports and proofs carry it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl core::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl core::fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A spec, with what it extends merged in.
+#[derive(Debug)]
+pub struct Spec {
+    /// The ISA's name.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// The hash of the spec's meaning.
+    pub fingerprint: Fingerprint,
+    /// The general registers.
+    pub registers: Registers,
+    /// The instructions; [`Op::kind`](super::Op::kind) is the place here plus one.
+    pub instructions: &'static [Instruction],
+    /// All columns, in the order of [`ColumnId`].
+    pub columns: &'static [Column],
+    /// How many columns `step` records: the first ones.
+    pub recorded: usize,
+    /// k, how many columns are stored: recorded and derived. They come before the flags and the public columns.
+    pub stored: usize,
+    /// The row constraints.
+    pub constraints: &'static [Constraint],
+    /// The links between a row and the next.
+    pub links: &'static [Link],
+    /// The calls that the guest interface may answer.
+    pub calls: &'static [Call],
+    /// The declared policy: what is asked, and the answer.
+    pub policy: &'static [(&'static str, &'static str)],
+}
+
+impl Spec {
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<ColumnId> {
+        self.columns
+            .iter()
+            .position(|column| column.name == name)
+            .and_then(|at| u16::try_from(at).ok())
+            .map(ColumnId)
+    }
+
+    /// The instruction of an [`Op::kind`](super::Op::kind).
+    pub fn instruction(&self, kind: u8) -> Option<&'static Instruction> {
+        self.instructions.get(usize::from(kind).checked_sub(1)?)
+    }
+}
+
+/// The general registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// Their names in assembly, in order.
+    pub names: &'static [&'static str],
+    /// The register that is always zero.
+    pub zero: u8,
+    /// The register that holds the stack pointer when a program starts.
+    pub stack_pointer: u8,
+}
+
+/// One instruction.
+#[derive(Debug)]
+pub struct Instruction {
+    /// The mnemonic.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// The format's name.
+    pub format: &'static str,
+    /// The group, whose flag the row raises.
+    pub group: &'static str,
+    /// The fixed bits: a word matches if `word & mask == bits`.
+    pub mask: u32,
+    /// The values of the fixed bits.
+    pub bits: u32,
+    /// The fields, with the highest and lowest bit of each, from the highest down.
+    pub fields: &'static [(&'static str, u8, u8)],
+    /// The assembly text.
+    pub asm: &'static [AsmPiece],
+    /// The semantics as written.
+    pub semantics: &'static str,
+    /// Where the spec says it: file and line.
+    pub source: &'static str,
+}
+
+/// A piece of an instruction's assembly text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsmPiece {
+    /// Itself.
+    Text(&'static str),
+    /// The destination register's name.
+    Rd,
+    /// The first source register's name.
+    Rs1,
+    /// The second source register's name.
+    Rs2,
+    /// The immediate as a signed decimal number.
+    Imm,
+    /// The immediate, shifted right by so many bits, in hexadecimal.
+    UpperImm(u8),
+    /// pc + immediate, in hexadecimal.
+    Target,
+}
+
+/// A call of the guest interface, as the spec declares it.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// The name that the guest interface knows it by.
+    pub name: &'static str,
+    /// The number that asks for it.
+    pub number: Word,
+    /// What the arguments mean, in the order of the read ports after the number's.
+    pub arguments: &'static [&'static str],
+    /// What it does with the one word of memory that it may move.
+    pub memory: CallMemory,
+    /// Whether it takes bytes from the input.
+    pub input: bool,
+    /// Whether it ends the guest.
+    pub exits: bool,
+    /// One line of documentation.
+    pub doc: &'static str,
+}
+
+/// What a call does with memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallMemory {
+    /// Nothing.
+    Untouched,
+    /// It reads a word.
+    Read,
+    /// It writes a word.
+    Written,
+}

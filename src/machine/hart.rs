@@ -1,0 +1,97 @@
+//! What one instruction sees of the machine: registers, memory, and the guest interface.
+
+use core::marker::PhantomData;
+
+use super::{Memory, RunError};
+use crate::checkpoint::Checkpoint;
+use crate::guest::{Call, Guest, Input, InputReader, Outcome, Output};
+use crate::isa::{Access, Isa, MAX_READS, Ports, Reply, Trap, Word};
+
+/// One entry for each value of a register number's type, so that a register access needs no bounds check.
+const REGISTERS: usize = u8::MAX as usize + 1;
+
+#[derive(Debug)]
+pub(super) struct Hart<I, G> {
+    registers: [Word; REGISTERS],
+    pub(super) memory: Memory,
+    pub(super) guest: G,
+    pub(super) input: InputReader,
+    pub(super) output: Output,
+    /// What the guest ended with, if it ended.
+    pub(super) exit_code: Word,
+    /// Why the guest interface could not go on, if it could not: no fault of the guest.
+    pub(super) failure: Option<RunError>,
+    isa: PhantomData<I>,
+}
+
+impl<I: Isa, G: Guest> Hart<I, G> {
+    pub(super) fn new(memory: Memory, guest: G, input: Input) -> Self {
+        Self {
+            registers: [0; REGISTERS],
+            memory,
+            guest,
+            input: InputReader::new(input),
+            output: Output::dropped(),
+            exit_code: 0,
+            failure: None,
+            isa: PhantomData,
+        }
+    }
+
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint<G>) {
+        for (register, &value) in self.registers.iter_mut().zip(&checkpoint.registers) {
+            *register = value;
+        }
+        self.memory.restore(checkpoint.pages.clone());
+        self.guest = checkpoint.guest.clone();
+        self.input.seek(checkpoint.input_position);
+        self.failure = None;
+    }
+
+    pub(super) fn registers(&self) -> &[Word] {
+        &self.registers[..I::SPEC.registers.names.len()]
+    }
+}
+
+impl<I: Isa, G: Guest> Ports for Hart<I, G> {
+    #[inline(always)]
+    fn register(&self, register: u8) -> Word {
+        self.registers[usize::from(register)]
+    }
+
+    /// Two stores cost less than a branch on the register's number.
+    #[inline(always)]
+    fn set_register(&mut self, register: u8, value: Word) {
+        self.registers[usize::from(register)] = value;
+        self.registers[usize::from(I::SPEC.registers.zero)] = 0;
+    }
+
+    #[inline(always)]
+    fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap> {
+        self.memory.load(address, bytes)
+    }
+
+    #[inline(always)]
+    fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
+        self.memory.store(address, bytes, value)
+    }
+
+    #[inline(never)]
+    fn call(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
+        let mut call = Call::new(
+            I::SPEC.calls,
+            arguments,
+            &mut self.memory,
+            &mut self.input,
+            &mut self.output,
+            &mut self.failure,
+        );
+        match self.guest.call(&mut call)? {
+            Outcome::Return(result) => Ok(call.into_reply(result, false)),
+            Outcome::Exit(code) => {
+                self.exit_code = code;
+                Ok(call.into_reply(code, true))
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The guest's memory: words that are read and written, and which pages a checkpoint must keep.
+//!
+//! All addresses but page 0 are memory, zero at first. A flag byte a page decides the fast path of an access with
+//! one compare; whatever else there is to do about a page is done the first time that it is touched, or first
+//! written to since the last checkpoint.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use super::image::Image;
+use super::pages::{PAGE_BYTES, PAGE_WORDS, PageMap, WORD_BYTES};
+use crate::isa::{Access, Trap, TrapCause, Word};
+
+/// The image holds the page: loads may go.
+const READY: u8 = 1;
+/// The page is ready, in the list of dirty pages, and holds no code: stores may go.
+const WRITABLE: u8 = 2;
+/// The page is in the list of dirty pages.
+const DIRTY: u8 = 4;
+/// The page holds code: every store is checked against the code's ranges.
+const CODE: u8 = 8;
+/// The image's page may differ from zero, whatever it holds now.
+const USED: u8 = 16;
+
+const PAGES: usize = 1 << (Word::BITS - PAGE_BYTES.trailing_zeros());
+
+/// A guest's memory.
+///
+/// Space: what is touched, in pages, and a byte for each page of the address space, lazily.
+#[derive(Debug)]
+pub struct Memory {
+    image: Image,
+    flags: Box<[u8; PAGES]>,
+    base: PageMap,
+    /// Pages that are ready.
+    touched: Vec<Word>,
+    /// Pages that may differ from `base`.
+    dirty: Vec<Word>,
+    code: Arc<[Range<Word>]>,
+}
+
+impl Memory {
+    /// An empty memory, in which stores into the ranges `code` are refused.
+    ///
+    /// # Errors
+    /// The operating system refused to reserve the address space.
+    pub(super) fn new(code: Arc<[Range<Word>]>) -> std::io::Result<Self> {
+        let Ok(mut flags) = <Box<[u8; PAGES]>>::try_from(vec![0; PAGES].into_boxed_slice()) else {
+            unreachable!("the slice has PAGES elements");
+        };
+        for range in code.iter() {
+            flags[page_of(range.start)..=page_of(range.end - 1)].fill(CODE);
+        }
+        Ok(Self {
+            image: Image::new()?,
+            flags,
+            base: PageMap::default(),
+            touched: Vec::new(),
+            dirty: Vec::new(),
+            code,
+        })
+    }
+
+    /// Loads `bytes` bytes, zero-extended. `bytes` is a power of two, at most a word's size.
+    ///
+    /// # Errors
+    /// A misaligned address, or page 0.
+    #[inline(always)]
+    pub fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap> {
+        if address & (bytes - 1) != 0 {
+            return Err(Trap { cause: TrapCause::MisalignedLoad, value: address });
+        }
+        let word = self.word(address)?;
+        Ok(Access { value: word >> shift_of(address) & mask_of(bytes), before: word, after: word })
+    }
+
+    /// Stores the low `bytes` bytes of `value`. `bytes` is a power of two, at most a word's size.
+    ///
+    /// # Errors
+    /// A misaligned address, page 0, or code.
+    #[inline(always)]
+    pub fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
+        if address & (bytes - 1) != 0 {
+            return Err(Trap { cause: TrapCause::MisalignedStore, value: address });
+        }
+        let (mask, shift) = (mask_of(bytes), shift_of(address));
+        self.write(address, mask << shift, (value & mask) << shift)
+    }
+
+    /// The word that holds the address.
+    ///
+    /// # Errors
+    /// Page 0.
+    #[inline(always)]
+    pub(crate) fn word(&mut self, address: Word) -> Result<Word, Trap> {
+        if self.flags[page_of(address)] & READY == 0 {
+            self.prepare_load(address)?;
+        }
+        Ok(self.image.words()[(address / WORD_BYTES) as usize])
+    }
+
+    /// Replaces the bits `mask` of the word that holds the address by `bits`: the one place of all writes by the
+    /// guest, and by the guest interface.
+    ///
+    /// # Errors
+    /// Page 0, or code.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, address: Word, mask: Word, bits: Word) -> Result<Access, Trap> {
+        if self.flags[page_of(address)] & WRITABLE == 0 {
+            self.prepare_store(address)?;
+        }
+        let word = &mut self.image.words_mut()[(address / WORD_BYTES) as usize];
+        let before = *word;
+        *word = before & !mask | bits;
+        Ok(Access { value: bits >> shift_of(address), before, after: *word })
+    }
+
+    /// The word that holds the address, for the host: touches nothing.
+    pub fn peek(&self, address: Word) -> Word {
+        if self.flags[page_of(address)] & READY != 0 {
+            return self.image.words()[(address / WORD_BYTES) as usize];
+        }
+        let offset = (address / WORD_BYTES) as usize % PAGE_WORDS;
+        self.base.get(page_of(address) as Word).map_or(0, |page| page[offset])
+    }
+
+    /// How many pages were loaded from or stored to since the memory was created or last restored.
+    pub fn touched_pages(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// How many pages were stored to since the memory was created, last kept or last restored.
+    pub fn written_pages(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// The memory as it is now, to be kept. O(pages written since the last call); the rest is shared with it.
+    pub(super) fn checkpoint(&mut self) -> PageMap {
+        for number in self.dirty.drain(..) {
+            self.base.set(number, self.image.page(number));
+            self.flags[number as usize] &= !(DIRTY | WRITABLE);
+        }
+        self.base.clone()
+    }
+
+    /// Makes the memory what it was when `base` was kept. O(pages touched since the last call); pages come into the
+    /// image when they are touched.
+    pub(super) fn restore(&mut self, base: PageMap) {
+        for number in self.touched.drain(..) {
+            self.flags[number as usize] &= CODE | USED;
+        }
+        self.dirty.clear();
+        self.base = base;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn prepare_load(&mut self, address: Word) -> Result<(), Trap> {
+        if page_of(address) == 0 {
+            return Err(Trap { cause: TrapCause::NullLoad, value: address });
+        }
+        self.bring_in(page_of(address));
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn prepare_store(&mut self, address: Word) -> Result<(), Trap> {
+        let page = page_of(address);
+        if page == 0 {
+            return Err(Trap { cause: TrapCause::NullStore, value: address });
+        }
+        if self.flags[page] & CODE != 0 && self.code.iter().any(|range| range.contains(&address)) {
+            return Err(Trap { cause: TrapCause::StoreToCode, value: address });
+        }
+        if self.flags[page] & READY == 0 {
+            self.bring_in(page);
+        }
+        if self.flags[page] & DIRTY == 0 {
+            self.dirty.push(page as Word);
+            self.flags[page] |= DIRTY | USED;
+        }
+        if self.flags[page] & CODE == 0 {
+            self.flags[page] |= WRITABLE;
+        }
+        Ok(())
+    }
+
+    /// Makes the image's page what `base` has. A page that is zero in both is left to the operating system.
+    fn bring_in(&mut self, page: usize) {
+        let number = page as Word;
+        if let Some(content) = self.base.get(number) {
+            self.image.page_mut(number).copy_from_slice(content);
+            self.flags[page] |= USED;
+        } else if self.flags[page] & USED != 0 {
+            self.image.page_mut(number).fill(0);
+        }
+        self.flags[page] |= READY;
+        self.touched.push(number);
+    }
+}
+
+#[inline(always)]
+fn page_of(address: Word) -> usize {
+    (address >> PAGE_BYTES.trailing_zeros()) as usize
+}
+
+/// How far the addressed byte is from the low end of its word, in bits.
+#[inline(always)]
+fn shift_of(address: Word) -> u32 {
+    address % WORD_BYTES * 8
+}
+
+/// The low `bytes` bytes of a word.
+#[inline(always)]
+fn mask_of(bytes: Word) -> Word {
+    Word::MAX >> (Word::BITS - 8 * bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CODE_AT: Range<Word> = 0x1_0100..0x1_0200;
+
+    fn memory() -> Memory {
+        Memory::new(vec![CODE_AT].into()).unwrap()
+    }
+
+    #[test]
+    fn bytes_and_halves_of_a_word() {
+        let mut memory = memory();
+        memory.store(0x2_0000, 4, 0x8899_aabb).unwrap();
+        let access = memory.store(0x2_0001, 1, 0xffff_ff11).unwrap();
+        assert_eq!(access, Access { value: 0x11, before: 0x8899_aabb, after: 0x8899_11bb });
+        let access = memory.store(0x2_0002, 2, 0x1234_5678).unwrap();
+        assert_eq!(access, Access { value: 0x5678, before: 0x8899_11bb, after: 0x5678_11bb });
+        assert_eq!(memory.load(0x2_0003, 1).unwrap().value, 0x56);
+        assert_eq!(memory.load(0x2_0000, 2).unwrap().value, 0x11bb);
+        assert_eq!(memory.load(0x2_0000, 4).unwrap().value, 0x5678_11bb);
+    }
+
+    #[test]
+    fn the_last_word_is_memory() {
+        let mut memory = memory();
+        memory.store(Word::MAX - 3, 4, 7).unwrap();
+        assert_eq!(memory.load(Word::MAX - 3, 4).unwrap().value, 7);
+        assert_eq!(memory.peek(Word::MAX), 7);
+    }
+
+    #[test]
+    fn faults_name_the_address() {
+        let mut memory = memory();
+        let trap = |cause, value| Err(Trap { cause, value });
+        assert_eq!(memory.load(0x2_0001, 2), trap(TrapCause::MisalignedLoad, 0x2_0001));
+        assert_eq!(memory.store(0x2_0002, 4, 0), trap(TrapCause::MisalignedStore, 0x2_0002));
+        assert_eq!(memory.load(8, 4), trap(TrapCause::NullLoad, 8));
+        assert_eq!(memory.store(0xfff, 1, 0), trap(TrapCause::NullStore, 0xfff));
+        assert_eq!(memory.touched_pages(), 0);
+    }
+
+    #[test]
+    fn code_is_kept_and_data_beside_it_is_not() {
+        let mut memory = memory();
+        for address in [CODE_AT.start - 4, CODE_AT.end] {
+            memory.store(address, 4, 1).unwrap();
+        }
+        for address in [CODE_AT.start, CODE_AT.end - 4] {
+            let refused = memory.store(address, 4, 1).unwrap_err();
+            assert_eq!(refused, Trap { cause: TrapCause::StoreToCode, value: address });
+        }
+        assert_eq!(memory.checkpoint().get(0x10).unwrap()[0xfc / 4], 1);
+    }
+
+    #[test]
+    fn a_checkpoint_keeps_what_was() {
+        let mut memory = memory();
+        memory.store(0x2_0000, 4, 1).unwrap();
+        memory.store(0x3_0000, 4, 1).unwrap();
+        let first = memory.checkpoint();
+        memory.store(0x2_0000, 4, 2).unwrap();
+        memory.store(0x4_0000, 4, 2).unwrap();
+        let second = memory.checkpoint();
+        let word = |pages: &PageMap, number| pages.get(number).map(|page| page[0]);
+        assert_eq!([0x20, 0x30, 0x40].map(|page| word(&first, page)), [Some(1), Some(1), None]);
+        assert_eq!([0x20, 0x30, 0x40].map(|page| word(&second, page)), [Some(2), Some(1), Some(2)]);
+        assert!(core::ptr::eq(first.get(0x30).unwrap(), second.get(0x30).unwrap()), "clean pages are shared");
+
+        memory.store(0x3_0000, 4, 3).unwrap();
+        memory.restore(first.clone());
+        assert_eq!(memory.written_pages(), 0);
+        assert_eq!([0x2_0000, 0x4_0000].map(|address| memory.load(address, 4).unwrap().value), [1, 0]);
+        assert_eq!(memory.checkpoint(), first);
+    }
+
+    #[test]
+    fn a_page_that_did_not_change_is_not_copied() {
+        let mut memory = memory();
+        memory.store(0x2_0000, 4, 1).unwrap();
+        let first = memory.checkpoint();
+        memory.store(0x2_0000, 4, 9).unwrap();
+        memory.store(0x2_0000, 4, 1).unwrap();
+        memory.store(0x5_0000, 4, 0).unwrap();
+        let second = memory.checkpoint();
+        assert!(core::ptr::eq(first.get(0x20).unwrap(), second.get(0x20).unwrap()));
+        assert_eq!(second.len(), 1);
+    }
+}

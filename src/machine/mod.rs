@@ -1,0 +1,207 @@
+//! The machine: registers, memory, program counter, cycle, and the one loop that executes instructions.
+//!
+//! In: a [`Program`], a [`Checkpoint`] to start from, an [`Input`]. Out: the machine's state some cycles later and, if
+//! a [`Recorder`] is given, a row for each of these cycles. The fast pass and replay are this loop, with and without a
+//! recorder.
+
+mod fault;
+mod hart;
+mod image;
+mod memory;
+mod pages;
+#[cfg(test)]
+pub(crate) mod test_isa;
+
+pub use fault::{Fault, RunError};
+pub use memory::Memory;
+pub use pages::{PAGE_BYTES, PAGE_WORDS, Page, PageMap};
+
+pub(crate) use pages::WORD_BYTES;
+
+use std::sync::Arc;
+
+use crate::checkpoint::Checkpoint;
+use crate::guest::{Guest, Input, Output};
+use crate::isa::{Flow, Isa, Recorder, Trap, TrapCause, Word};
+use crate::oracle::State;
+use crate::program::Program;
+use hart::Hart;
+
+/// A machine that runs a program of instruction set `I` under the guest interface `G`.
+///
+/// Space: O(K) for what the guest touches, whatever the number of cycles.
+#[derive(Debug)]
+pub struct Machine<I: Isa, G> {
+    program: Arc<Program<I>>,
+    hart: Hart<I, G>,
+    cycle: u64,
+    /// The next instruction's place in the code table; [`OUTSIDE`] where there is none.
+    index: u32,
+    /// The program counter where `index` is [`OUTSIDE`].
+    outside: Word,
+    /// The code table's entry that jumped to `outside`.
+    jumped_from: Option<u32>,
+}
+
+/// Why a run paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The cycle that was asked for is reached.
+    Reached,
+    /// The guest ended with this exit code.
+    Exited(Word),
+}
+
+/// Beyond every code table.
+const OUTSIDE: u32 = u32::MAX;
+
+impl<I: Isa, G: Guest> Machine<I, G> {
+    /// A machine in the state of a checkpoint, which must be one of this program's. Output is dropped until
+    /// [`set_output`](Self::set_output).
+    ///
+    /// # Errors
+    /// The operating system refused to reserve the guest's address space.
+    pub fn new(program: Arc<Program<I>>, input: Input, checkpoint: &Checkpoint<G>) -> std::io::Result<Self> {
+        let memory = Memory::new(Arc::clone(program.code().ranges()))?;
+        let hart = Hart::new(memory, checkpoint.guest.clone(), input);
+        let mut machine = Self { program, hart, cycle: 0, index: OUTSIDE, outside: 0, jumped_from: None };
+        machine.restore(checkpoint);
+        Ok(machine)
+    }
+
+    /// Goes to a checkpoint of the same program. O(pages touched since the last time).
+    pub fn restore(&mut self, checkpoint: &Checkpoint<G>) {
+        self.hart.restore(checkpoint);
+        self.cycle = checkpoint.cycle;
+        self.go_to(checkpoint.pc);
+    }
+
+    /// The state as it is now, to go back to. O(pages written since the last checkpoint was taken or restored).
+    pub fn checkpoint(&mut self) -> Checkpoint<G> {
+        let State { cycle, pc, registers } = self.state();
+        Checkpoint {
+            cycle,
+            pc,
+            registers,
+            guest: self.hart.guest.clone(),
+            input_position: self.hart.input.position(),
+            pages: self.hart.memory.checkpoint(),
+        }
+    }
+
+    /// Runs until `until` cycles were executed since the program's start, or the guest ends. Records a row a cycle.
+    ///
+    /// O(1) a cycle; with `R = ()` nothing of recording remains.
+    ///
+    /// # Errors
+    /// A fault of the guest, or a failure of its input or output. The machine is then in the state before the cycle
+    /// that failed, which is not counted.
+    pub fn run<R: Recorder>(&mut self, until: u64, recorder: &mut R) -> Result<Pause, RunError> {
+        let Self { program, hart, .. } = self;
+        let (code, ops) = (program.code(), program.code().ops());
+        let mut index = self.index;
+        let mut left = until.saturating_sub(self.cycle);
+        let stop = loop {
+            if left == 0 {
+                break Stop::Reached;
+            }
+            let Some(op) = ops.get(index as usize) else {
+                break Stop::Trap(Trap { cause: TrapCause::OutsideCode, value: self.outside });
+            };
+            match I::step(hart, op, index, recorder) {
+                Ok(Flow::Next) => index += 1,
+                Ok(Flow::Jump(pc)) => match code.index_of(pc) {
+                    Some(target) => index = target,
+                    None => {
+                        (self.outside, self.jumped_from) = (pc, Some(index));
+                        index = OUTSIDE;
+                    }
+                },
+                Ok(Flow::Exit) => break Stop::Exit,
+                Err(trap) => break Stop::Trap(trap),
+            }
+            recorder.next_row();
+            left -= 1;
+        };
+        self.index = index;
+        self.cycle = until.max(self.cycle) - left;
+        match stop {
+            Stop::Reached => Ok(Pause::Reached),
+            Stop::Exit => {
+                recorder.next_row();
+                self.cycle += 1;
+                (self.index, self.outside, self.jumped_from) = (OUTSIDE, 0, None);
+                Ok(Pause::Exited(self.hart.exit_code))
+            }
+            Stop::Trap(trap) => Err(self.error(trap)),
+        }
+    }
+
+    /// How many cycles were executed since the program's start.
+    pub fn cycle(&self) -> u64 {
+        self.cycle
+    }
+
+    /// The next instruction's address; 0 after the guest ended.
+    pub fn pc(&self) -> Word {
+        self.program.code().ops().get(self.index as usize).map_or(self.outside, |op| op.pc)
+    }
+
+    /// The general registers, by number.
+    pub fn registers(&self) -> &[Word] {
+        self.hart.registers()
+    }
+
+    /// Cycle, program counter and registers.
+    pub fn state(&self) -> State {
+        State { cycle: self.cycle, pc: self.pc(), registers: self.registers().to_vec() }
+    }
+
+    /// The memory.
+    pub fn memory(&self) -> &Memory {
+        &self.hart.memory
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Arc<Program<I>> {
+        &self.program
+    }
+
+    /// Where the guest's output goes from now on.
+    pub fn set_output(&mut self, output: Output) {
+        self.hart.output = output;
+    }
+
+    /// Where the guest's output goes.
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.hart.output
+    }
+
+    fn go_to(&mut self, pc: Word) {
+        self.index = self.program.code().index_of(pc).unwrap_or(OUTSIDE);
+        (self.outside, self.jumped_from) = (pc, None);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn error(&mut self, trap: Trap) -> RunError {
+        match self.hart.failure.take() {
+            Some(failure) => failure,
+            None => {
+                let from = self.jumped_from.filter(|_| self.index == OUTSIDE);
+                let fault = Fault::new(&self.program, trap, self.cycle, self.pc(), from);
+                RunError::Fault(Box::new(fault))
+            }
+        }
+    }
+}
+
+/// How the loop was left.
+enum Stop {
+    Reached,
+    Exit,
+    Trap(Trap),
+}
+
+#[cfg(test)]
+mod tests;

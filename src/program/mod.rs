@@ -1,0 +1,179 @@
+//! A program, loaded and predecoded once.
+//!
+//! In: the bytes of an ELF file, or code words. Out: [`Program`], which holds the code table that
+//! [`machine`](crate::machine) runs, the memory that it starts from, and symbols for people.
+
+mod code;
+mod elf;
+mod error;
+mod symbols;
+
+pub use code::Code;
+pub use error::LoadError;
+pub use symbols::{Symbol, Symbols};
+
+use core::marker::PhantomData;
+use core::ops::Range;
+
+use crate::isa::{Isa, Word};
+use crate::machine::{PAGE_BYTES, Page, PageMap, WORD_BYTES};
+
+/// The hash of what a program was loaded from.
+pub type ProgramHash = [u8; 32];
+
+/// A program of instruction set `I`: code table, initial memory, entry point, symbols.
+///
+/// Space: 16 bytes an instruction word, and the pages that file bytes other than zero fall into; memory that the
+/// file only asks to be zeroed costs nothing.
+#[derive(Clone, Debug)]
+pub struct Program<I: Isa> {
+    code: Code,
+    entry: Word,
+    segments: Vec<Range<u64>>,
+    pages: PageMap,
+    symbols: Symbols,
+    hash: ProgramHash,
+    isa: PhantomData<I>,
+}
+
+impl<I: Isa> Program<I> {
+    /// Loads a static, little-endian RISC-V executable of this word width.
+    ///
+    /// Code is the executable sections; in a file without section headers, the executable segments. It is decoded
+    /// once, here; a word that is no instruction is an error only when it is executed. O(bytes.len()) time and
+    /// space, whatever the headers claim.
+    ///
+    /// # Errors
+    /// [`LoadError`], which says what is wrong with the file and what to do about it.
+    pub fn from_elf(bytes: &[u8]) -> Result<Self, LoadError> {
+        elf::load(bytes)?.finish(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// A program of the given instruction words, loaded at `base` and entered there, and of data segments, each an
+    /// address and its bytes: for tests, assemblers and generators.
+    ///
+    /// # Errors
+    /// [`LoadError`]: no code, a misaligned base, segments that overlap or leave the address space, page 0.
+    pub fn from_code(base: Word, words: &[u32], data: &[(Word, &[u8])]) -> Result<Self, LoadError> {
+        let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let end = u64::from(base) + code.len() as u64;
+        let mut hasher = blake3::Hasher::new_derive_key("retrace program from code words v1");
+        let mut image = Image { entry: base, ..Image::default() };
+        image.code.push(u64::from(base)..end);
+        for (address, bytes) in core::iter::once((base, &code[..])).chain(data.iter().copied()) {
+            hasher.update(&u64::from(address).to_le_bytes());
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+            image.add_segment(u64::from(address), bytes.len() as u64, bytes)?;
+        }
+        image.finish(*hasher.finalize().as_bytes())
+    }
+
+    /// The code table.
+    #[inline]
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// Where execution starts.
+    pub fn entry(&self) -> Word {
+        self.entry
+    }
+
+    /// The loadable segments' addresses, zero-filled memory included; ascending, none overlaps another.
+    pub fn segments(&self) -> &[Range<u64>] {
+        &self.segments
+    }
+
+    /// The memory that the file fills, page by page.
+    pub fn pages(&self) -> &PageMap {
+        &self.pages
+    }
+
+    /// The symbols, for error messages and for harnesses that look for an address by name.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// The blake3 hash of the file; of a program from code words, a hash of these and of the data.
+    pub fn hash(&self) -> ProgramHash {
+        self.hash
+    }
+}
+
+/// What a loader collects: addresses are `u64`, so that the end of the address space is one.
+#[derive(Debug, Default)]
+struct Image {
+    entry: Word,
+    code: Vec<Range<u64>>,
+    segments: Vec<Range<u64>>,
+    pages: PageMap,
+    symbols: Symbols,
+}
+
+/// One more than the last address.
+const ADDRESS_SPACE: u64 = 1 << Word::BITS;
+
+impl Image {
+    /// Adds a segment of `size` bytes, of which `bytes` are the first and the rest is zero.
+    fn add_segment(&mut self, address: u64, size: u64, bytes: &[u8]) -> Result<(), LoadError> {
+        if size == 0 {
+            return Ok(());
+        }
+        let end = address.saturating_add(size);
+        if end > ADDRESS_SPACE {
+            return Err(LoadError::OutsideAddressSpace { address, size });
+        }
+        if address < PAGE_BYTES as u64 {
+            return Err(LoadError::PageZero { address });
+        }
+        self.segments.push(address..end);
+        self.fill(address, bytes);
+        Ok(())
+    }
+
+    /// Copies bytes into the page map, page by page; pages that stay zero are left out.
+    fn fill(&mut self, address: u64, bytes: &[u8]) {
+        let first = (address % PAGE_BYTES as u64) as usize;
+        let (head, tail) = bytes.split_at(bytes.len().min(PAGE_BYTES - first));
+        let parts = core::iter::once((first, head)).chain(tail.chunks(PAGE_BYTES).map(|part| (0, part)));
+        for (number, (offset, part)) in (address / PAGE_BYTES as u64..).zip(parts) {
+            if part.iter().any(|&byte| byte != 0)
+                && let Ok(page) = Word::try_from(number)
+            {
+                self.pages.write(page, offset, part);
+            }
+        }
+    }
+
+    fn finish<I: Isa>(mut self, hash: ProgramHash) -> Result<Program<I>, LoadError> {
+        self.segments.sort_unstable_by_key(|segment| segment.start);
+        for pair in self.segments.windows(2) {
+            if pair[1].start < pair[0].end {
+                return Err(LoadError::Overlap { first: pair[0].clone(), second: pair[1].clone() });
+            }
+        }
+        let code = Code::new(self.code, &self.pages, I::decode)?;
+        if code.index_of(self.entry).is_none() {
+            return Err(LoadError::Entry { entry: self.entry });
+        }
+        Ok(Program {
+            code,
+            entry: self.entry,
+            segments: self.segments,
+            pages: self.pages,
+            symbols: self.symbols,
+            hash,
+            isa: PhantomData,
+        })
+    }
+}
+
+/// The word at an aligned address of a page map.
+fn word_at(pages: &PageMap, address: Word) -> Word {
+    let offset = (address / WORD_BYTES) as usize % const { PAGE_BYTES / WORD_BYTES as usize };
+    pages.get(address / PAGE_BYTES as Word).map_or(0, |page: &Page| page[offset])
+}
+
+#[cfg(test)]
+mod tests;

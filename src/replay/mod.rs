@@ -1,0 +1,259 @@
+//! Replay: any rows of the witness again, as often as a prover asks.
+//!
+//! In: an [`Execution`]. Out: chunks of columns for a range of cycles, each regenerated from the nearest checkpoint.
+//! The row that is regenerated equals the row of the run, whatever the chunk's size, the checkpoints and the threads.
+
+mod slice;
+mod statistics;
+mod worker;
+
+pub use slice::WitnessSlice;
+pub use statistics::Statistics;
+
+use core::ops::Range;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::checkpoint::Execution;
+use crate::guest::Guest;
+use crate::isa::{ColumnId, Isa, MAX_ROWS};
+use crate::machine::RunError;
+use crate::oracle::{Chunk, Part};
+use crate::parallel::Pool;
+use statistics::Counters;
+use worker::Worker;
+
+/// Why rows could not be regenerated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError<E = core::convert::Infallible> {
+    /// A range of cycles that the execution does not have.
+    #[error("there are no cycles {}..{}: the execution has {executed}", cycles.start, cycles.end)]
+    UnknownCycles {
+        /// The range asked for.
+        cycles: Range<u64>,
+        /// T.
+        executed: u64,
+    },
+    /// A column id that the spec does not have.
+    #[error("there is no column {}: the witness has {columns}", id.0)]
+    UnknownColumn {
+        /// The id asked for.
+        id: ColumnId,
+        /// How many columns there are, virtual ones included.
+        columns: usize,
+    },
+    /// A worker's address space could not be reserved.
+    #[error(
+        "a replay worker's address space could not be reserved: {0}; use fewer threads, or allow overcommit"
+    )]
+    AddressSpace(#[source] std::io::Error),
+    /// The replay failed where the run did not: the input has changed since.
+    #[error("the replay failed where the run did not, so that the input must have changed: {0}")]
+    Diverged(#[source] RunError),
+    /// The guest ended earlier than in the run.
+    #[error("the guest ended at cycle {cycle}, earlier than in the run: the input must have changed")]
+    EndedEarly {
+        /// The cycle.
+        cycle: u64,
+    },
+    /// The visitor gave up.
+    #[error("{0}")]
+    Visitor(E),
+}
+
+/// Regenerates the witness of an execution, chunk by chunk.
+///
+/// Space: for each thread that is at work the pages that the replayed cycles touch, and a chunk of the columns asked
+/// for. Machines are pooled: one that has just replayed the cycles before goes on without a restore.
+#[derive(Debug)]
+pub struct StreamingWitnessGenerator<I: Isa, G> {
+    execution: Arc<Execution<I, G>>,
+    pool: Pool,
+    idle: Mutex<Vec<Worker<I, G>>>,
+    counters: Counters,
+}
+
+impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
+    /// A generator that works on the threads of `pool`.
+    pub fn new(execution: impl Into<Arc<Execution<I, G>>>, pool: Pool) -> Self {
+        Self { execution: execution.into(), pool, idle: Mutex::default(), counters: Counters::default() }
+    }
+
+    /// The execution.
+    pub fn execution(&self) -> &Arc<Execution<I, G>> {
+        &self.execution
+    }
+
+    /// The threads.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// What was regenerated so far.
+    pub fn statistics(&self) -> Statistics {
+        self.counters.snapshot()
+    }
+
+    /// Visits the rows of a range in order, on this thread.
+    ///
+    /// A chunk ends where its last cycle + 1 is a multiple of `rows` (from 1 to [`MAX_ROWS`]; what is more is taken as
+    /// `MAX_ROWS`), and where the range ends: so chunks depend on the range and on `rows` alone. Time: the range, and
+    /// up to an interval of fast execution before it.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; the visitor's own error ends the replay at once.
+    pub fn for_each<E>(
+        &self,
+        cycles: Range<u64>,
+        columns: &[ColumnId],
+        rows: usize,
+        mut visit: impl FnMut(&Chunk<'_>) -> Result<(), E>,
+    ) -> Result<(), ReplayError<E>> {
+        self.check(core::slice::from_ref(&cycles), columns)?;
+        let begun = Instant::now();
+        let replayed = self.replay(cycles, columns, rows, &AtomicBool::new(false), &mut visit);
+        self.counters.add_pass(begun.elapsed());
+        replayed
+    }
+
+    /// Visits every row of every part, in order within a part, parts in parallel; gives the accumulators in order.
+    /// Chunks are split as [`for_each`](Self::for_each) does.
+    ///
+    /// # Errors
+    /// [`ReplayError`]: the first error of any worker ends them all.
+    pub fn fold<A: Send, E: Send>(
+        &self,
+        columns: &[ColumnId],
+        parts: Vec<Part<A>>,
+        rows: usize,
+        visit: impl Fn(&mut A, &Chunk<'_>) -> Result<(), E> + Sync,
+    ) -> Result<Vec<A>, ReplayError<E>> {
+        let ranges: Vec<Range<u64>> = parts.iter().map(|part| part.cycles.clone()).collect();
+        self.check(&ranges, columns)?;
+        let begun = Instant::now();
+        let stop = AtomicBool::new(false);
+        let first_error = Mutex::new(None);
+        let states = self.pool.map(parts, |Part { cycles, mut state }| {
+            let replayed = self.replay(cycles, columns, rows, &stop, &mut |chunk| visit(&mut state, chunk));
+            if let Err(error) = replayed {
+                stop.store(true, Ordering::Relaxed);
+                first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+            state
+        });
+        self.counters.add_pass(begun.elapsed());
+        match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(states),
+        }
+    }
+
+    /// A split of all rows into ranges of about equal length, a few for each thread, that begin at or soon after a
+    /// checkpoint where there is one near. Every boundary but the last is a multiple of `align`. O(parts · log M).
+    pub fn parts(&self, align: u64) -> Vec<Range<u64>> {
+        let cycles = self.execution.cycles();
+        let wanted = if self.pool.threads() == 1 { 1 } else { self.pool.threads() as u64 * PARTS_A_THREAD };
+        let length = cycles.div_ceil(wanted).max(MAX_ROWS as u64);
+        let inner = (1..wanted).map(|at| {
+            let ideal = at.saturating_mul(length);
+            let checkpoint = self.execution.checkpoints().nearest(ideal).cycle;
+            let near = if ideal - checkpoint <= length / 4 { checkpoint } else { ideal };
+            near.checked_next_multiple_of(align.max(1)).unwrap_or(cycles).min(cycles)
+        });
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for end in inner.chain([cycles]).filter(|&end| end > 0) {
+            if end > start {
+                parts.push(start..end);
+                start = end;
+            }
+        }
+        parts
+    }
+
+    /// All stored columns of one row. Costs half an interval of fast execution on average.
+    ///
+    /// # Errors
+    /// [`ReplayError`]
+    pub fn witness_slice(&self, cycle: u64) -> Result<WitnessSlice, ReplayError> {
+        let columns: Vec<ColumnId> = (0..I::SPEC.stored as u16).map(ColumnId).collect();
+        let mut cells = Vec::new();
+        self.for_each(cycle..cycle.saturating_add(1), &columns, 1, |chunk| {
+            cells = chunk.columns.iter().map(|column| column[0]).collect();
+            Ok(())
+        })?;
+        Ok(WitnessSlice::new(cycle, &I::SPEC.columns[..I::SPEC.stored], cells))
+    }
+
+    fn check<E>(&self, ranges: &[Range<u64>], columns: &[ColumnId]) -> Result<(), ReplayError<E>> {
+        let executed = self.execution.cycles();
+        if let Some(cycles) = ranges.iter().find(|range| range.start > range.end || range.end > executed) {
+            return Err(ReplayError::UnknownCycles { cycles: cycles.clone(), executed });
+        }
+        let known = I::SPEC.columns.len();
+        match columns.iter().find(|column| column.index() >= known) {
+            Some(&id) => Err(ReplayError::UnknownColumn { id, columns: known }),
+            None => Ok(()),
+        }
+    }
+
+    /// Replays a range on one machine; ends quietly when `stop` is raised.
+    fn replay<E>(
+        &self,
+        cycles: Range<u64>,
+        columns: &[ColumnId],
+        rows: usize,
+        stop: &AtomicBool,
+        visit: &mut dyn FnMut(&Chunk<'_>) -> Result<(), E>,
+    ) -> Result<(), ReplayError<E>> {
+        if cycles.is_empty() {
+            return Ok(());
+        }
+        let mut worker = self.take_worker(cycles.start)?;
+        self.counters.add_forwarded(cycles.start - worker.cycle());
+        worker.go_to(cycles.start)?;
+        let unit = rows.clamp(1, MAX_ROWS) as u64;
+        let mut start = cycles.start;
+        while start < cycles.end && !stop.load(Ordering::Relaxed) {
+            let end = (start / unit + 1).saturating_mul(unit).min(cycles.end);
+            worker.visit_chunk(end, self.execution.cycles(), columns, visit)?;
+            self.counters.add_replayed(end - start);
+            start = end;
+        }
+        // Only a machine that did not fail is used again.
+        self.idle().push(worker);
+        Ok(())
+    }
+
+    /// The idle machine that needs the least to get to `cycle`, or a new one; at or before `cycle`.
+    fn take_worker<E>(&self, cycle: u64) -> Result<Worker<I, G>, ReplayError<E>> {
+        let checkpoint = self.execution.checkpoints().nearest(cycle);
+        let idle = {
+            let mut idle = self.idle();
+            let on_the_way = |at: &usize| (checkpoint.cycle..=cycle).contains(&idle[*at].cycle());
+            if let Some(at) = (0..idle.len()).filter(on_the_way).max_by_key(|&at| idle[at].cycle()) {
+                return Ok(idle.swap_remove(at));
+            }
+            idle.pop()
+        };
+        match idle {
+            Some(mut worker) => {
+                worker.restore(checkpoint);
+                Ok(worker)
+            }
+            None => Worker::new(&self.execution, checkpoint).map_err(ReplayError::AddressSpace),
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Worker<I, G>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Several parts for each thread even out what their cycles cost; more would only add restores.
+const PARTS_A_THREAD: u64 = 4;
+
+#[cfg(test)]
+mod tests;

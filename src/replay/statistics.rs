@@ -1,0 +1,50 @@
+//! What replay has cost so far.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+
+/// The work of a [`StreamingWitnessGenerator`](super::StreamingWitnessGenerator) since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Statistics {
+    /// How often a range, or a set of parts, was regenerated: passes and single rows.
+    pub regenerations: u64,
+    /// The rows that were regenerated.
+    pub cycles_replayed: u64,
+    /// The cycles executed without recording, to get from a checkpoint to the first row asked for.
+    pub cycles_forwarded: u64,
+    /// The time that callers waited, their visitors included.
+    pub seconds: f64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    regenerations: AtomicU64,
+    replayed: AtomicU64,
+    forwarded: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn add_pass(&self, time: Duration) {
+        self.regenerations.fetch_add(1, Ordering::Relaxed);
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_replayed(&self, cycles: u64) {
+        self.replayed.fetch_add(cycles, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_forwarded(&self, cycles: u64) {
+        self.forwarded.fetch_add(cycles, Ordering::Relaxed);
+    }
+
+    pub(super) fn snapshot(&self) -> Statistics {
+        Statistics {
+            regenerations: self.regenerations.load(Ordering::Relaxed),
+            cycles_replayed: self.replayed.load(Ordering::Relaxed),
+            cycles_forwarded: self.forwarded.load(Ordering::Relaxed),
+            seconds: Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)).as_secs_f64(),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::checkpoint::{Options, Policy, Stopped, execute};
+use crate::guest::{Input, Linux};
+use crate::isa::{Columns, Word};
+use crate::machine::test_isa::{Asm, TestIsa, any_program, call, echo, program};
+use crate::machine::{Machine, Pause};
+use crate::program::Program;
+
+type Run = Execution<TestIsa, Linux>;
+type Generator = StreamingWitnessGenerator<TestIsa, Linux>;
+
+const INPUT: &[u8] = b"The input of every test that replays.";
+
+fn run(program: &Arc<Program<TestIsa>>, m: usize, interval: u64, max_cycles: u64) -> Arc<Run> {
+    let options = Options { policy: Policy::new(m, interval), max_cycles, ..Options::default() };
+    Arc::new(execute(Arc::clone(program), Linux::default(), Input::from(INPUT), options).unwrap())
+}
+
+fn pool(threads: usize) -> Pool {
+    Pool::new(threads).expect("threads can be started")
+}
+
+fn all() -> Vec<ColumnId> {
+    (0..TestIsa::SPEC.columns.len() as u16).map(ColumnId).collect()
+}
+
+/// The rows as the run itself would have recorded them: one machine, row by row, from the first cycle.
+fn original(execution: &Run) -> Vec<Vec<Word>> {
+    let spec = TestIsa::SPEC;
+    let first = execution.checkpoints().first();
+    let mut machine =
+        Machine::new(Arc::clone(execution.program()), execution.input().clone(), first).unwrap();
+    let mut rows = Vec::new();
+    for cycle in 0..execution.cycles() {
+        let mut columns = Columns::new(spec.columns.len());
+        machine.run(cycle + 1, &mut columns.recorder()).unwrap();
+        TestIsa::derive(
+            &mut columns,
+            1,
+            execution.program().code().ops(),
+            &[ColumnId(9), ColumnId(10), ColumnId(11)],
+        );
+        let mut row: Vec<Word> = (0..spec.stored).map(|column| columns.column(column)[0]).collect();
+        row.extend([11, 10, 4].map(|kind| Word::from(row[11] == kind)));
+        row.extend([1, Word::from(cycle == 0), Word::from(cycle + 1 == execution.cycles())]);
+        rows.push(row);
+    }
+    rows
+}
+
+fn rows(chunk: &Chunk<'_>) -> Vec<Vec<Word>> {
+    let length = chunk.cycles.clone().count();
+    (0..length).map(|row| chunk.columns.iter().map(|column| column[row]).collect()).collect()
+}
+
+fn serial(generator: &Generator, cycles: Range<u64>, chunk: usize) -> Vec<Vec<Word>> {
+    let mut all_rows = Vec::new();
+    let mut next = cycles.start;
+    let end = cycles.end;
+    let visit = |chunk: &Chunk<'_>| {
+        assert_eq!(chunk.cycles.start, next);
+        assert_eq!(chunk.entry.map(|entry| entry.cycle), Some(next));
+        next = chunk.cycles.end;
+        all_rows.extend(rows(chunk));
+        Ok::<_, core::convert::Infallible>(())
+    };
+    generator.for_each(cycles, &all(), chunk, visit).unwrap();
+    assert_eq!(next, end);
+    all_rows
+}
+
+fn parallel(generator: &Generator, align: u64, chunk: usize) -> Vec<Vec<Word>> {
+    let parts = generator.parts(align).into_iter().map(|cycles| Part { cycles, state: Vec::new() });
+    let states = generator.fold(&all(), parts.collect(), chunk, |state, chunk| {
+        state.extend(rows(chunk));
+        Ok::<_, core::convert::Infallible>(())
+    });
+    states.unwrap().concat()
+}
+
+#[test]
+fn chunks_end_at_multiples_of_their_size() {
+    let execution = run(&echo(), 4, 10, 100);
+    let generator = Generator::new(execution, Pool::default());
+    let mut ends = Vec::new();
+    let visit = |chunk: &Chunk<'_>| {
+        ends.push(chunk.cycles.end);
+        Ok::<_, core::convert::Infallible>(())
+    };
+    generator.for_each(5..31, &[], 7, visit).unwrap();
+    assert_eq!(ends, [7, 14, 21, 28, 31]);
+}
+
+#[test]
+fn what_is_not_there_is_an_error() {
+    let generator = Generator::new(run(&echo(), 4, 10, 100), Pool::default());
+    let visit = |_: &Chunk<'_>| Ok::<_, core::convert::Infallible>(());
+    let beyond = generator.for_each(90..101, &[], 7, visit).unwrap_err();
+    assert!(matches!(beyond, ReplayError::UnknownCycles { executed: 100, .. }), "{beyond}");
+    let unknown = generator.for_each(0..1, &[ColumnId(18)], 7, visit).unwrap_err();
+    assert!(matches!(unknown, ReplayError::UnknownColumn { columns: 18, .. }), "{unknown}");
+}
+
+#[test]
+fn a_row_by_name() {
+    let execution = run(&echo(), 4, 10, u64::MAX);
+    let generator = Generator::new(Arc::clone(&execution), Pool::default());
+    // The first read: four bytes were asked for at the third byte of a word.
+    let slice = generator.witness_slice(6).unwrap();
+    assert_eq!((slice.cycle(), slice.get("pc"), slice.get("kind")), (6, Some(0x1_0018), Some(10)));
+    assert_eq!((slice.get("result"), slice.get("input")), (Some(1), Some(i64::from(b'T'))));
+    assert_eq!(slice.get("address"), Some(0x2_0000));
+    assert_eq!(slice.get("nonsense"), None);
+    let last = generator.witness_slice(execution.cycles() - 1).unwrap();
+    assert_eq!((last.get("next_pc"), last.get("result")), (Some(0), Some(INPUT.len() as i64)));
+    assert!(generator.witness_slice(execution.cycles()).is_err());
+    assert_eq!(generator.statistics().cycles_replayed, 2);
+}
+
+#[test]
+fn a_failed_read_takes_no_input() {
+    let code = call(63, [0, 8, 4]);
+    let last = code.len() as u64;
+    let generator = Generator::new(run(&program(&[&code]), 4, 10, last), Pool::default());
+    let slice = generator.witness_slice(last - 1).unwrap();
+    assert_eq!(
+        ["result", "address", "input"].map(|name| slice.get(name)),
+        [Some(0xffff_fff2), Some(0), Some(0)]
+    );
+}
+
+#[test]
+fn consecutive_ranges_go_on_without_a_restore() {
+    let generator = Generator::new(run(&echo(), 1, 1 << 20, 200), Pool::default());
+    for start in (0..200).step_by(20) {
+        serial(&generator, start..start + 20, 64);
+    }
+    let statistics = generator.statistics();
+    assert_eq!((statistics.regenerations, statistics.cycles_replayed), (10, 200));
+    assert_eq!(statistics.cycles_forwarded, 0);
+}
+
+#[test]
+fn the_first_error_ends_a_parallel_replay() {
+    let generator = Generator::new(run(&echo(), 4, 10, u64::MAX), pool(3));
+    let parts = (0..6).map(|at| Part { cycles: at * 20..at * 20 + 20, state: () }).collect();
+    let failed = generator
+        .fold(&all(), parts, 5, |(), chunk| if chunk.cycles.start == 65 { Err("enough") } else { Ok(()) });
+    assert!(matches!(failed, Err(ReplayError::Visitor("enough"))));
+    assert_eq!(serial(&generator, 0..100, 9).len(), 100, "the generator still works");
+}
+
+#[test]
+fn a_column_does_not_depend_on_the_others_asked_for() {
+    let execution = run(&echo(), 4, 10, 100);
+    let expected = original(&execution);
+    for id in all() {
+        let generator = Generator::new(Arc::clone(&execution), Pool::default());
+        let visit = |chunk: &Chunk<'_>| {
+            let rows = &expected[chunk.cycles.start as usize..chunk.cycles.end as usize];
+            assert!(chunk.columns[0].iter().eq(rows.iter().map(|row| &row[id.index()])), "column {}", id.0);
+            assert_eq!(chunk.columns[0], chunk.columns[1]);
+            Ok::<_, core::convert::Infallible>(())
+        };
+        generator.for_each(0..100, &[id, id], 17, visit).unwrap();
+    }
+}
+
+#[test]
+fn another_input_is_noticed() {
+    let execution = run(&echo(), 4, 10, u64::MAX);
+    let path = std::env::temp_dir().join(format!("retrace-test-input-{}", std::process::id()));
+    std::fs::write(&path, INPUT).unwrap();
+    let options = Options { policy: Policy::new(4, 10), ..Options::default() };
+    let input = Input::open(&path).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_len(3).unwrap();
+    let failed = execute(Arc::clone(execution.program()), Linux::default(), input, options);
+    std::fs::remove_file(&path).unwrap();
+    assert!(failed.is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The heart of the matter: rows do not depend on the checkpoints, the chunk, the threads, or the range.
+    #[test]
+    fn any_replay_gives_the_rows_of_the_run(
+        program in any_program(),
+        m in 1usize..6,
+        interval in prop_oneof![1u64..40, Just(1u64 << 20)],
+        chunk in prop_oneof![Just(1usize), Just(7), 1usize..200, Just(4096), Just(100_000)],
+        threads in 1usize..9,
+        align in (0u32..8).prop_map(|bits| 1u64 << bits),
+        bounds in (0u64..400, 0u64..400),
+    ) {
+        let execution = run(&program, m, interval, 300);
+        prop_assert!(execution.checkpoints().len() <= 2 * m);
+        let expected = original(&execution);
+        prop_assert_eq!(expected.len() as u64, execution.cycles());
+
+        let generator = Generator::new(Arc::clone(&execution), pool(threads));
+        prop_assert_eq!(&parallel(&generator, align, chunk), &expected);
+        let (low, high) = (bounds.0.min(bounds.1), bounds.0.max(bounds.1));
+        let cycles = low.min(execution.cycles())..high.min(execution.cycles());
+        let part = serial(&generator, cycles.clone(), chunk);
+        prop_assert_eq!(&part[..], &expected[cycles.start as usize..cycles.end as usize]);
+        if let Some(cycle) = cycles.clone().next() {
+            let slice = generator.witness_slice(cycle).unwrap();
+            prop_assert_eq!(slice.cells(), &expected[cycle as usize][..TestIsa::SPEC.stored]);
+        }
+    }
+
+    /// Every checkpoint is the state that a run without checkpoints has there.
+    #[test]
+    fn checkpoints_are_states_of_the_run(program in any_program(), m in 1usize..6, interval in 1u64..40) {
+        let execution = run(&program, m, interval, 300);
+        let first = execution.checkpoints().first();
+        for checkpoint in execution.checkpoints().iter().chain([execution.exit()]) {
+            let mut machine =
+                Machine::new(Arc::clone(&program), execution.input().clone(), first).unwrap();
+            let pause = machine.run(checkpoint.cycle, &mut ()).unwrap();
+            let exited = matches!(execution.stopped(), Stopped::Exited(_)) && checkpoint.cycle == execution.cycles();
+            prop_assert_eq!(pause != Pause::Reached, exited);
+            prop_assert_eq!(&machine.checkpoint(), checkpoint);
+        }
+    }
+
+    /// Parts cover the rows once, in order, at aligned boundaries.
+    #[test]
+    fn parts_cover_everything(cycles in 0u64..60_000, interval in 1u64..5000, threads in 1usize..9, bits in 0u32..14) {
+        let execution = run(&program(&[&[Asm::jal(0, 0)]]), 8, interval, cycles);
+        let parts = Generator::new(execution, pool(threads)).parts(1 << bits);
+        let mut next = 0;
+        for part in &parts {
+            prop_assert_eq!(part.start, next);
+            prop_assert!(part.end > part.start);
+            prop_assert!(part.end == cycles || part.end % (1 << bits) == 0);
+            next = part.end;
+        }
+        prop_assert_eq!(next, cycles);
+    }
+}

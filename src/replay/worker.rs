@@ -1,0 +1,101 @@
+//! One machine of a replay, and the cells of its chunk.
+
+use std::sync::Arc;
+
+use super::ReplayError;
+use crate::checkpoint::{Checkpoint, Execution};
+use crate::guest::Guest;
+use crate::isa::{ColumnId, ColumnSource, Columns, Isa, Recorder};
+use crate::machine::Machine;
+use crate::oracle::Chunk;
+
+#[derive(Debug)]
+pub(super) struct Worker<I: Isa, G> {
+    machine: Machine<I, G>,
+    columns: Columns,
+}
+
+impl<I: Isa, G: Guest> Worker<I, G> {
+    pub(super) fn new(execution: &Execution<I, G>, checkpoint: &Checkpoint<G>) -> std::io::Result<Self> {
+        let program = Arc::clone(execution.program());
+        let machine = Machine::new(program, execution.input().clone(), checkpoint)?;
+        Ok(Self { machine, columns: Columns::new(I::SPEC.columns.len()) })
+    }
+
+    pub(super) fn cycle(&self) -> u64 {
+        self.machine.cycle()
+    }
+
+    pub(super) fn restore(&mut self, checkpoint: &Checkpoint<G>) {
+        self.machine.restore(checkpoint);
+    }
+
+    /// Executes up to a later cycle, without recording.
+    pub(super) fn go_to<E>(&mut self, cycle: u64) -> Result<(), ReplayError<E>> {
+        run(&mut self.machine, cycle, &mut ())
+    }
+
+    /// Regenerates the rows up to `end`, at most a chunk's, of an execution of `cycles` cycles.
+    pub(super) fn visit_chunk<E>(
+        &mut self,
+        end: u64,
+        cycles: u64,
+        wanted: &[ColumnId],
+        visit: &mut dyn FnMut(&Chunk<'_>) -> Result<(), E>,
+    ) -> Result<(), ReplayError<E>> {
+        let entry = self.machine.state();
+        let start = entry.cycle;
+        let rows = (end - start) as usize;
+        self.columns.clear_recorded(I::SPEC.recorded, rows);
+        run(&mut self.machine, end, &mut self.columns.recorder())?;
+        I::derive(&mut self.columns, rows, self.machine.program().code().ops(), &derived::<I>(wanted));
+        for &id in wanted {
+            fill_virtual::<I>(&mut self.columns, id, start, rows, cycles);
+        }
+        let columns: Vec<_> = wanted.iter().map(|id| &self.columns.column(id.index())[..rows]).collect();
+        visit(&Chunk { cycles: start..end, columns: &columns, entry: Some(&entry) })
+            .map_err(ReplayError::Visitor)
+    }
+}
+
+fn run<I: Isa, G: Guest, R: Recorder, E>(
+    machine: &mut Machine<I, G>,
+    until: u64,
+    recorder: &mut R,
+) -> Result<(), ReplayError<E>> {
+    machine.run(until, recorder).map_err(ReplayError::Diverged)?;
+    if machine.cycle() == until { Ok(()) } else { Err(ReplayError::EndedEarly { cycle: machine.cycle() }) }
+}
+
+/// The derived columns among `wanted`, and those that wanted flags are flags of; each once.
+fn derived<I: Isa>(wanted: &[ColumnId]) -> Vec<ColumnId> {
+    let columns = I::SPEC.columns;
+    let stored = wanted.iter().map(|&id| match columns[id.index()].source {
+        ColumnSource::Flag { of, .. } => of,
+        _ => id,
+    });
+    let mut derived: Vec<_> =
+        stored.filter(|id| columns[id.index()].source == ColumnSource::Derived).collect();
+    derived.sort_unstable();
+    derived.dedup();
+    derived
+}
+
+/// Fills a column that is not stored: a flag, or a public column.
+fn fill_virtual<I: Isa>(columns: &mut Columns, id: ColumnId, start: u64, rows: usize, cycles: u64) {
+    match I::SPEC.columns[id.index()].source {
+        ColumnSource::Recorded | ColumnSource::Derived => {}
+        ColumnSource::Flag { of, value } => {
+            let (flags, [source]) = columns.split(rows, id.index(), [of.index()]);
+            for (flag, &cell) in flags.iter_mut().zip(source) {
+                *flag = (cell == value).into();
+            }
+        }
+        ColumnSource::Public(column) => {
+            let cells = &mut columns.column_mut(id.index())[..rows];
+            for (cell, row) in cells.iter_mut().zip(start..) {
+                *cell = column.value(row, cycles);
+            }
+        }
+    }
+}
