@@ -1,0 +1,46 @@
+//! Sum-check over an oracle, in as much space as it is given.
+//!
+//! In: a [`PolynomialOracle`](crate::oracle::PolynomialOracle), a list of [`SumcheckInstance`]s, a transcript. Out: a
+//! point, and the claimed values of the columns there, for the caller to check against the oracle or, once there is
+//! one, a commitment.
+//!
+//! ```text
+//! Composition ─▶ Sum · ZeroCheck · Shift ─▶ SumCheckProver ── messages ──▶ SumCheckVerifier ─▶ Reduced
+//!                  (SumcheckInstance)        │   passes, then arrays         │ evaluates the instances itself
+//! PolynomialOracle ── chunks ────────────────┘   transcript ─────────────────┘
+//! ```
+//!
+//! All instances share rounds, passes and challenges; their claims are batched by powers of a challenge. The low
+//! variable is bound first. The array of round i is `A_i[u] = Σ_{l < 2^i} eq(r₀…r_{i−1}; l)·w[2^i·u + l]`: while the
+//! arrays do not fit the [`Budget`] each round recomputes them in a pass ("Proving CPU Executions in Small Space",
+//! ePrint 2025/611), and once they fit they are stored and the linear-time rounds finish. The messages do not depend
+//! on the budget, the chunks or the threads.
+
+mod budget;
+mod composition;
+mod fold;
+mod instance;
+mod kernels;
+mod prover;
+mod round;
+mod shift;
+mod sum;
+mod transcript;
+mod verifier;
+mod zero_check;
+
+#[cfg(test)]
+mod tests;
+
+pub use budget::Budget;
+pub use composition::{Composition, CompositionError, LinearForm, RowPolynomial};
+pub use instance::{Block, RoundProver, Scratch, SumcheckInstance};
+pub use prover::{Proved, ProverError, Report, SumCheckProver};
+pub use round::{Node, nodes};
+pub use shift::{Shift, eq_plus_one};
+pub use sum::Sum;
+pub use transcript::{
+    ProverTranscript, Scalar, Transcript, TranscriptError, UniformBytes, VerifierTranscript, prover_state,
+};
+pub use verifier::{Reduced, SumCheckVerifier, VerifierError};
+pub use zero_check::{ZeroCheck, ZeroCheckError};

@@ -1,0 +1,457 @@
+//! The prover against brute force, against ark-poly, and against its own verifier; and forgeries.
+
+use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field};
+use ark_poly::Polynomial;
+use proptest::prelude::*;
+use spongefish::{DefaultHash, VerifierState, derive_session_id};
+
+use super::*;
+use crate::field::SumcheckField;
+use crate::field::tests::Goldilocks;
+use crate::isa::{Column, ColumnId, ColumnSource, Link, PublicColumn, RangeClass, Word};
+use crate::oracle::dense::tests::{column, dense};
+use crate::oracle::{DenseOracle, PolynomialOracle, eq, evaluate};
+use crate::parallel::Pool;
+
+const KIND: ColumnId = ColumnId(0);
+const A: ColumnId = ColumnId(1);
+const B: ColumnId = ColumnId(2);
+const C: ColumnId = ColumnId(3);
+const CARRY: ColumnId = ColumnId(4);
+const PC: ColumnId = ColumnId(5);
+const NEXT: ColumnId = ColumnId(6);
+const SIGNED: ColumnId = ColumnId(7);
+const ADD: ColumnId = ColumnId(8);
+const COPY: ColumnId = ColumnId(9);
+const ACTIVE: ColumnId = ColumnId(10);
+const LAST: ColumnId = ColumnId(11);
+
+const ENTRY: Word = 0x8000_0000;
+
+fn columns() -> Vec<Column> {
+    let u32 = RangeClass::Unsigned { bits: 32 };
+    let recorded = |class| column(class, ColumnSource::Recorded);
+    let flag = |value| column(RangeClass::Bit, ColumnSource::Flag { of: KIND, value });
+    let public = |public| column(RangeClass::Bit, ColumnSource::Public(public));
+    vec![
+        recorded(RangeClass::OneHot { variants: 2 }),
+        recorded(u32),
+        recorded(u32),
+        recorded(u32),
+        recorded(RangeClass::Bit),
+        recorded(u32),
+        recorded(u32),
+        recorded(RangeClass::Signed { bits: 32 }),
+        flag(1),
+        flag(2),
+        public(PublicColumn::Active),
+        public(PublicColumn::Last),
+    ]
+}
+
+/// A little machine: `add` has c = a + b mod 2^32, `copy` has c = a; pc is linked; a signed column is at large.
+fn cells(rows: usize, seed: u64) -> Vec<Vec<Word>> {
+    let mut state = seed ^ 0x9E37_79B9_7F4A_7C15;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 16) as Word
+    };
+    let mut cells = vec![Vec::new(); 8];
+    let mut pc = ENTRY;
+    for row in 0..rows {
+        let (kind, a, b) = (1 + random() % 2, random(), random());
+        let (c, carry) = if kind == 1 { a.overflowing_add(b) } else { (a, false) };
+        let next = if row + 1 == rows { 0 } else { random() };
+        let values = [kind, a, b, c, Word::from(carry), pc, next, random()];
+        cells.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        pc = next;
+    }
+    cells
+}
+
+fn oracle(cells: Vec<Vec<Word>>) -> DenseOracle {
+    DenseOracle::new(columns(), cells).unwrap()
+}
+
+fn form(constant: i64, terms: &[(ColumnId, i64)]) -> LinearForm {
+    LinearForm { constant, terms: terms.to_vec() }
+}
+
+/// The machine's constraints, batched; the third makes the degree 3.
+fn constraints<F: SumcheckField>(degree: usize, alpha: F) -> Composition<F> {
+    let mut products = vec![
+        vec![vec![form(0, &[(ADD, 1), (COPY, 1), (ACTIVE, -1)])]],
+        vec![
+            vec![form(0, &[(ADD, 1)]), form(0, &[(A, 1), (B, 1), (C, -1), (CARRY, -(1 << 32))])],
+            vec![form(0, &[(COPY, 1)]), form(0, &[(A, 1), (C, -1)])],
+        ],
+        vec![vec![form(0, &[(CARRY, 1)]), form(-1, &[(CARRY, 1)])]],
+        vec![vec![form(0, &[(LAST, 1)]), form(0, &[(NEXT, 1)])]],
+        vec![vec![form(0, &[(COPY, 3)]), form(-7, &[(SIGNED, 2)]), form(0, &[(A, 5), (C, -5)])]],
+        vec![
+            vec![form(0, &[(A, 1)]), form(0, &[(B, 1)]), form(0, &[(A, 2), (C, -2)])],
+            vec![form(0, &[(A, 2)]), form(0, &[(B, 1)]), form(0, &[(A, -1), (C, 1)])],
+        ],
+    ];
+    products.truncate([1, 4, 6][degree - 1]);
+    let powers = core::iter::successors(Some(F::ONE), |power| Some(*power * alpha));
+    Composition::new(&columns(), powers.zip(products)).unwrap()
+}
+
+/// A sum with a constant, so that padding counts, and with a signed column.
+fn summand<F: SumcheckField>(degree: usize) -> Composition<F> {
+    let factor = |constant| form(constant, &[(SIGNED, 1), (A, -3), (ACTIVE, 9)]);
+    let products = vec![(1..=degree as i64).map(factor).collect(), vec![form(11, &[(B, 1)])]];
+    Composition::new(&columns(), [(F::from(5u64), products)]).unwrap()
+}
+
+fn brute_sum<F: SumcheckField>(oracle: &DenseOracle, polynomial: &impl RowPolynomial<F>) -> F {
+    let value =
+        |row, id: &ColumnId| F::from(oracle.columns()[id.index()].value(oracle.query(*id, row).unwrap()));
+    let rows = 0..1u64 << oracle.num_variables();
+    let row = |row| polynomial.columns().iter().map(|id| value(row, id)).collect::<Vec<_>>();
+    rows.map(|at| polynomial.evaluate(&row(at))).sum()
+}
+
+fn link() -> Link {
+    Link { name: "pc", doc: "", from: NEXT, to: PC }
+}
+
+/// The three instances over one oracle, with τ and α from seeds.
+struct Statement<F> {
+    zero: ZeroCheck<F, Composition<F>>,
+    shift: Shift<F>,
+    sum: Sum<F, Composition<F>>,
+    own: Sum<F, OwnPolynomial>,
+}
+
+impl<F: SumcheckField> Statement<F> {
+    fn new(oracle: &DenseOracle, degree: usize) -> Self {
+        let n = u64::from(oracle.num_variables());
+        let tau: Vec<F> = (0..n).map(|i| F::from(1_000_003 * i + 17).pow([11 + i])).collect();
+        let sum = summand(degree);
+        let total = brute_sum(oracle, &sum);
+        let own = OwnPolynomial([A, B]);
+        let own_total = brute_sum::<F>(oracle, &own);
+        Self {
+            zero: ZeroCheck::new(constraints(degree, F::from(987_654_321u64).pow([5])), tau.clone()).unwrap(),
+            shift: Shift::new(&link(), F::from(ENTRY), tau),
+            sum: Sum::new(sum, total),
+            own: Sum::new(own, own_total),
+        }
+    }
+
+    fn instances(&self) -> [&dyn SumcheckInstance<F>; 4] {
+        [&self.zero, &self.shift, &self.sum, &self.own]
+    }
+}
+
+/// a²·(b + 1) + 1, through the trait's defaults alone.
+struct OwnPolynomial([ColumnId; 2]);
+
+impl<F: SumcheckField> RowPolynomial<F> for OwnPolynomial {
+    fn columns(&self) -> &[ColumnId] {
+        &self.0
+    }
+
+    fn degree(&self) -> usize {
+        3
+    }
+
+    fn evaluate(&self, values: &[F]) -> F {
+        values[0].square() * (values[1] + F::ONE) + F::ONE
+    }
+}
+
+fn prove<F: SumcheckField>(
+    oracle: &DenseOracle,
+    instances: &[&dyn SumcheckInstance<F>],
+    budget: Budget,
+    threads: usize,
+) -> (Vec<u8>, Proved<F>) {
+    let mut transcript = prover_state(&derive_session_id::<DefaultHash>(b"retrace test"), &[0u8]);
+    let pool = Pool::new(threads).expect("threads can be started");
+    let proved = SumCheckProver::new(budget, pool).prove(oracle, instances, &mut transcript).unwrap();
+    (transcript.into_narg_string(), proved)
+}
+
+fn verify<F: SumcheckField>(
+    rows: u64,
+    instances: &[&dyn SumcheckInstance<F>],
+    proof: &[u8],
+) -> Result<Reduced<F>, VerifierError> {
+    let session = derive_session_id::<DefaultHash>(b"retrace test");
+    let mut transcript = VerifierState::<DefaultHash>::new(&session, &[0u8], proof);
+    let reduced = SumCheckVerifier::new(&columns(), rows).verify(instances, &mut transcript)?;
+    transcript.check_eof().map_err(|_| VerifierError::Evaluations(TranscriptError))?;
+    Ok(reduced)
+}
+
+/// Whether the proof passes, the columns' values at the point included.
+fn accepts<F: SumcheckField>(
+    oracle: &DenseOracle,
+    instances: &[&dyn SumcheckInstance<F>],
+    proof: &[u8],
+) -> bool {
+    verify(oracle.num_rows(), instances, proof).is_ok_and(|reduced| {
+        let (ids, values): (Vec<_>, Vec<_>) = reduced.evaluations.iter().copied().unzip();
+        evaluate(oracle, &ids, &[reduced.point]).unwrap() == [values]
+    })
+}
+
+/// The round polynomials that a single instance sends, without their linear coefficients, and the challenges.
+#[derive(Default)]
+struct Recorder {
+    messages: Vec<Vec<Fr>>,
+    drawn: u64,
+}
+
+impl Transcript<Fr> for Recorder {
+    fn public(&mut self, _values: &[Fr]) {}
+
+    fn challenge(&mut self) -> Fr {
+        self.drawn += 1;
+        challenge(self.drawn)
+    }
+}
+
+impl ProverTranscript<Fr> for Recorder {
+    fn send(&mut self, message: &[Fr]) {
+        self.messages.push(message.to_vec());
+    }
+}
+
+fn challenge(draw: u64) -> Fr {
+    Fr::from(77 + draw).pow([31])
+}
+
+fn check_rounds(oracle: &DenseOracle, instance: &dyn SumcheckInstance<Fr>, budget: Budget) {
+    let n = oracle.num_variables() as usize;
+    let mut recorder = Recorder::default();
+    SumCheckProver::new(budget, Pool::serial()).prove(oracle, &[instance], &mut recorder).unwrap();
+    let extensions: Vec<_> = instance.columns().iter().map(|id| dense::<Fr>(oracle, *id)).collect();
+    let summand = |x: &Vec<Fr>| {
+        let values: Vec<Fr> = extensions.iter().map(|extension| extension.evaluate(x)).collect();
+        instance.evaluate(x, &values)
+    };
+    // The first challenge batches the instances; the others are the point.
+    let mut point: Vec<Fr> = Vec::new();
+    let mut claim = instance.claim();
+    for (round, message) in recorder.messages[..n].iter().enumerate() {
+        assert_eq!(message.len(), instance.degree());
+        let mut polynomial = message.clone();
+        polynomial.insert(1, claim - message.iter().sum::<Fr>() - message[0]);
+        for at in 0..=instance.degree() as u64 + 1 {
+            let brute = (0..1u64 << (n - round - 1)).map(|rest| {
+                let mut x = point.clone();
+                x.push(Fr::from(at));
+                x.extend((0..n - round - 1).map(|i| Fr::from((rest >> i) & 1)));
+                summand(&x)
+            });
+            assert_eq!(
+                round::evaluate(&polynomial, Fr::from(at)),
+                brute.sum::<Fr>(),
+                "round {round} at {at}"
+            );
+        }
+        point.push(challenge(round as u64 + 2));
+        claim = round::evaluate(&polynomial, challenge(round as u64 + 2));
+    }
+}
+
+#[test]
+fn round_polynomials_are_the_brute_force_sums() {
+    for rows in [1, 2, 3, 5, 8, 13, 33, 64] {
+        let oracle = oracle(cells(rows, rows as u64));
+        for degree in 1..=3 {
+            let statement = Statement::<Fr>::new(&oracle, degree);
+            for instance in statement.instances() {
+                check_rounds(&oracle, instance, Budget::Unlimited);
+                check_rounds(&oracle, instance, Budget::Bytes(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn round_polynomials_hold_where_tau_is_boolean() {
+    let oracle = oracle(cells(13, 5));
+    for tau in [[Fr::ZERO; 4], [Fr::ONE; 4], [Fr::ONE, Fr::ZERO, Fr::from(5u64), Fr::ZERO]] {
+        let zero = ZeroCheck::new(constraints(2, Fr::from(3u64)), tau.to_vec()).unwrap();
+        check_rounds(&oracle, &zero, Budget::Unlimited);
+        check_rounds(&oracle, &Shift::new(&link(), Fr::from(ENTRY), tau.to_vec()), Budget::Bytes(1));
+    }
+}
+
+fn check_engines<F: SumcheckField>(rows: usize, seed: u64, degree: usize, chunk_rows: usize) {
+    let oracle = oracle(cells(rows, seed)).with_chunk_rows(chunk_rows);
+    let statement = Statement::<F>::new(&oracle, degree);
+    let instances = statement.instances();
+    let (proof, proved) = prove(&oracle, &instances, Budget::Unlimited, 1);
+    assert_eq!(proved.report.passes, 1);
+    let n = oracle.num_variables();
+    let sqrt = Budget::sqrt::<F>(proved.report.columns, n);
+    for (budget, threads) in [(sqrt, 1), (Budget::Bytes(1), 1), (Budget::Unlimited, 3), (sqrt, 3)] {
+        let oracle = DenseOracle::new(columns(), cells(rows, seed)).unwrap();
+        let oracle =
+            oracle.with_chunk_rows(chunk_rows).with_pool(Pool::new(threads).expect("threads can be started"));
+        let (other, _) = prove(&oracle, &instances, budget, threads);
+        assert_eq!(proof, other, "{rows} rows, {budget:?}, {threads} threads");
+    }
+    for (id, value) in &proved.reduced.evaluations {
+        assert_eq!(*value, dense::<F>(&oracle, *id).evaluate(&proved.reduced.point));
+    }
+    assert_eq!(verify(rows as u64, &instances, &proof).unwrap(), proved.reduced);
+    assert!(accepts(&oracle, &instances, &proof));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn engines_agree_and_claims_are_ark_polys(
+        rows in 1usize..300,
+        seed in any::<u64>(),
+        degree in 1usize..=3,
+        chunk_bits in 0u32..=12,
+    ) {
+        check_engines::<Fr>(rows, seed, degree, 1 << chunk_bits);
+        check_engines::<Goldilocks>(rows, seed, degree, 1 << chunk_bits);
+    }
+}
+
+#[test]
+fn engines_agree_beyond_a_chunk() {
+    check_engines::<Fr>(3 * 4096 + 5, 1, 3, 4096);
+    check_engines::<Goldilocks>(20_000, 2, 2, 64);
+    check_engines::<Fr>(4096, 3, 2, 4096);
+}
+
+#[test]
+fn every_altered_byte_is_refused() {
+    let oracle = oracle(cells(5, 9));
+    let statement = Statement::<Fr>::new(&oracle, 2);
+    let instances = statement.instances();
+    let (proof, _) = prove(&oracle, &instances, Budget::Unlimited, 1);
+    assert!(accepts(&oracle, &instances, &proof));
+    for byte in 0..proof.len() {
+        for bit in [0, 7] {
+            let mut altered = proof.clone();
+            altered[byte] ^= 1 << bit;
+            assert!(!accepts(&oracle, &instances, &altered), "byte {byte}");
+        }
+    }
+    assert!(!accepts(&oracle, &instances, &proof[..proof.len() - 1]));
+    assert!(!accepts(&oracle, &instances, &[proof.as_slice(), &[0]].concat()));
+    assert!(matches!(verify::<Fr>(5, &instances, &[]), Err(VerifierError::Round { round: 0, .. })));
+    assert!(matches!(verify::<Fr>(0, &instances, &proof), Err(VerifierError::Rows)));
+    assert!(matches!(verify::<Fr>(u64::MAX, &instances, &proof), Err(VerifierError::Rows)));
+    assert!(matches!(verify::<Fr>(9, &instances, &proof), Err(VerifierError::Variables { .. })));
+}
+
+#[test]
+fn another_statement_is_refused() {
+    let oracle = oracle(cells(13, 4));
+    let statement = Statement::<Fr>::new(&oracle, 2);
+    let (proof, proved) = prove(&oracle, &statement.instances(), Budget::Unlimited, 1);
+    let n = proved.report.rounds as usize;
+    let tau = |seed: u64| (0..n as u64).map(|i| Fr::from(seed + i)).collect::<Vec<_>>();
+    assert!(verify(13, &statement.instances(), &proof).is_ok());
+    assert!(matches!(verify(12, &statement.instances(), &proof), Err(VerifierError::Identity)));
+    assert!(verify(13, &statement.instances()[..3], &proof).is_err());
+    let wrong_sum = Sum::new(summand(2), brute_sum(&oracle, &summand::<Fr>(2)) + Fr::ONE);
+    let wrong_entry = Shift::new(&link(), Fr::from(ENTRY + 4), tau(3));
+    let entry = Shift::new(&link(), Fr::from(ENTRY), tau(3));
+    let wrong_tau = Shift::new(&link(), Fr::from(ENTRY), tau(50));
+    for (claimed, proven) in [
+        (&wrong_sum as &dyn SumcheckInstance<Fr>, &statement.sum as &dyn SumcheckInstance<Fr>),
+        (&wrong_entry, &entry),
+        (&wrong_tau, &entry),
+    ] {
+        let (proof, _) = prove(&oracle, &[proven], Budget::Unlimited, 1);
+        assert!(accepts(&oracle, &[proven], &proof));
+        assert!(!accepts(&oracle, &[claimed], &proof));
+        // A prover that proves the false statement itself.
+        if !core::ptr::eq(claimed, &wrong_tau as &dyn SumcheckInstance<Fr>) {
+            let (proof, _) = prove(&oracle, &[claimed], Budget::Unlimited, 1);
+            assert!(!accepts(&oracle, &[claimed], &proof));
+        }
+    }
+}
+
+fn forged_is_refused(rows: usize, forge: impl Fn(&mut Vec<Vec<Word>>)) {
+    let mut forged = cells(rows, 8);
+    forge(&mut forged);
+    let oracle = oracle(forged);
+    let statement = Statement::<Fr>::new(&oracle, 2);
+    let instances: [&dyn SumcheckInstance<Fr>; 2] = [&statement.zero, &statement.shift];
+    for budget in [Budget::Unlimited, Budget::Bytes(1)] {
+        let (proof, _) = prove(&oracle, &instances, budget, 1);
+        assert!(matches!(verify(rows as u64, &instances, &proof), Err(VerifierError::Identity)));
+    }
+}
+
+#[test]
+fn a_forged_witness_is_refused() {
+    for rows in [1, 2, 13, 16, 33] {
+        let last = rows - 1;
+        for row in [0, rows / 2, last] {
+            forged_is_refused(rows, |cells| cells[C.index()][row] ^= 1);
+            forged_is_refused(rows, |cells| cells[C.index()][row] ^= 1 << 31);
+            forged_is_refused(rows, |cells| cells[CARRY.index()][row] ^= 2);
+            forged_is_refused(rows, |cells| cells[KIND.index()][row] = 0);
+            forged_is_refused(rows, |cells| cells[PC.index()][row] ^= 4);
+            forged_is_refused(rows, |cells| cells[NEXT.index()][row] ^= 4);
+        }
+        if rows > 2 {
+            forged_is_refused(rows, |cells| {
+                cells[PC.index()].swap(1, 2);
+                cells[NEXT.index()].swap(1, 2);
+            });
+        }
+    }
+}
+
+/// The shift alone refuses a last row that goes on, where there is a row of padding to go on to.
+#[test]
+fn a_last_row_that_goes_on_is_refused_by_the_link() {
+    for (rows, refused) in [(3, true), (13, true), (16, false)] {
+        let mut forged = cells(rows, 8);
+        forged[NEXT.index()][rows - 1] = 8;
+        let oracle = oracle(forged);
+        let statement = Statement::<Fr>::new(&oracle, 2);
+        let (proof, _) = prove(&oracle, &[&statement.shift], Budget::Unlimited, 1);
+        assert_eq!(verify::<Fr>(rows as u64, &[&statement.shift], &proof).is_err(), refused);
+    }
+}
+
+#[test]
+fn compositions_that_do_not_fit_are_refused() {
+    let big = form(0, &[(A, 1 << 40)]);
+    let build = |products| Composition::<Fr>::new(&columns(), [(Fr::ONE, products)]);
+    assert_eq!(build(vec![vec![big]]).unwrap_err(), CompositionError::TooLarge { term: 0 });
+    let factor = form(0, &[(A, 1 << 20)]);
+    assert_eq!(build(vec![vec![factor; 3]]).unwrap_err(), CompositionError::TooLarge { term: 0 });
+    let unknown = build(vec![vec![form(0, &[(ColumnId(99), 1)])]]).unwrap_err();
+    assert_eq!(unknown, CompositionError::UnknownColumn { term: 0, column: ColumnId(99) });
+    let one = build(vec![vec![form(1, &[])]]).unwrap();
+    assert_eq!(ZeroCheck::new(one, vec![]).unwrap_err(), ZeroCheckError::Padding);
+    let oracle = oracle(cells(5, 1));
+    let zero = ZeroCheck::new(constraints(2, Fr::ONE), vec![Fr::ONE; 2]).unwrap();
+    let error = SumCheckProver::default().prove(&oracle, &[&zero], &mut Recorder::default()).unwrap_err();
+    assert!(matches!(error, ProverError::Variables { instance: 0, expected: 3, found: 2 }));
+}
+
+#[test]
+fn passes_follow_the_budget() {
+    let oracle = oracle(cells(300, 1));
+    let statement = Statement::<Fr>::new(&oracle, 2);
+    let passes = |budget| prove(&oracle, &statement.instances(), budget, 1).1.report.passes;
+    assert_eq!(passes(Budget::Unlimited), 1);
+    assert_eq!(passes(Budget::Bytes(1)), 9);
+    assert_eq!(passes(Budget::sqrt::<Fr>(12, 9)), 5);
+    assert_eq!(eq::<Fr>(&[], &[]), Fr::ONE);
+}
