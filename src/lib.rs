@@ -1,0 +1,77 @@
+//! The front end of a small-space zkVM.
+//!
+//! One TOML spec says what each RISC-V instruction does and which columns of it a prover sees; generated code decodes,
+//! executes, witnesses and constrains it. The runtime here runs a program once, keeps a few checkpoints, and from them
+//! regenerates any part of the witness as often as a prover asks, so that no one ever holds the O(T) trace.
+//!
+//! ```text
+//! isa/*.toml ──codegen──▶ isa: decode · step · columns · constraints
+//!
+//! ELF ─▶ program ─▶ checkpoint::execute ─▶ Execution ─▶ replay ─▶ oracle ─▶ sumcheck ─▶ proof
+//!        (code,      (machine, guest:       (T, states,   (rows,    (passes)  (rounds)
+//!         segments)   one fast pass)         hashes)       chunks)
+//! ```
+//!
+//! Symbols: T cycles executed · K words of memory touched · M checkpoints · k witness columns · n = ⌈log₂ T⌉.
+//!
+//! # Example
+//!
+//! From an ELF to a verified proof in O(K + √T) space:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use ark_bn254::Fr;
+//! use retrace::checkpoint::{Options, Policy, execute};
+//! use retrace::guest::{Input, Linux};
+//! use retrace::isa::Rv32i;
+//! use retrace::oracle::{PolynomialOracle, WitnessOracle};
+//! use retrace::parallel::Pool;
+//! use retrace::program::Program;
+//! use retrace::proof::{Verifier, prove, verify};
+//! use retrace::replay::StreamingWitnessGenerator;
+//! use retrace::sumcheck::Budget;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let elf = std::fs::read("tests/guests/tiny.elf")?;
+//! let program = Arc::new(Program::<Rv32i>::from_elf(&elf)?);
+//! let options = Options::default();
+//! let arguments = options.arguments.clone();
+//! let execution = execute(program.clone(), Linux::default(), Input::empty(), options)?;
+//! println!("{} cycles, exit code {:?}", execution.cycles(), execution.exit_code());
+//!
+//! let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::new(0)?))?;
+//! let budget = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
+//! let (proof, report) = prove::<Fr, _, _>(&oracle, budget)?;
+//! println!("{} bytes in {:.3} s", proof.to_bytes().len(), report.seconds);
+//!
+//! let (guest, input) = (Linux::default(), Input::empty());
+//! let (policy, pool) = (Policy::default(), Pool::new(0)?);
+//! verify::<Fr, _, _>(&proof, Verifier { program, guest, arguments, input, policy, pool })?;
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("retrace maps the guest's whole address space, for which it needs a 64-bit host");
+
+pub mod checkpoint;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod disasm;
+pub mod field;
+pub mod guest;
+pub mod isa;
+pub mod machine;
+pub mod oracle;
+pub mod parallel;
+pub mod program;
+pub mod proof;
+pub mod replay;
+pub mod sumcheck;
+
+/// For the expansion of [`isa!`] alone.
+#[doc(hidden)]
+pub mod __private {
+    pub use retrace_macros::isa;
+}

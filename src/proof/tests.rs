@@ -1,0 +1,84 @@
+//! Statements forged by a prover who makes the transcript fit them: what only the replay can find out.
+
+use std::sync::Arc;
+
+use ark_bn254::Fr;
+
+use super::prove::prove_statement;
+use super::*;
+use crate::checkpoint::{Options, Policy, execute};
+use crate::guest::{Input, Linux};
+use crate::isa::Rv32i;
+use crate::oracle::WitnessOracle;
+use crate::parallel::Pool;
+use crate::program::Program;
+use crate::replay::StreamingWitnessGenerator;
+use crate::sumcheck::Budget;
+
+fn program() -> Arc<Program<Rv32i>> {
+    let elf = include_bytes!("../../tests/guests/tiny.elf");
+    Arc::new(Program::from_elf(elf).expect("it can be loaded"))
+}
+
+fn oracle() -> WitnessOracle<Rv32i, Linux> {
+    let execution =
+        execute(program(), Linux::default(), Input::empty(), Options::default()).expect("it runs");
+    WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::serial())).expect("there are rows")
+}
+
+/// What the verifier says to a proof of the statement as `forge` changes it.
+fn refusal(forge: impl FnOnce(&mut Statement)) -> String {
+    let oracle = oracle();
+    let mut statement = Statement::new::<Fr, _, _>(oracle.generator().execution()).expect("it ended");
+    forge(&mut statement);
+    let (proof, _) =
+        prove_statement::<Fr, _, _>(&oracle, statement, Budget::Unlimited).expect("it can be made");
+    let verifier = Verifier {
+        program: program(),
+        guest: Linux::default(),
+        arguments: Options::default().arguments,
+        input: Input::empty(),
+        policy: Policy::default(),
+        pool: Pool::serial(),
+    };
+    match verify::<Fr, _, _>(&proof, verifier) {
+        Ok(_) => "accepted".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_forged_statement_is_refused_with_the_reason() {
+    assert_eq!(refusal(|_| {}), "accepted");
+    let cases: [(fn(&mut Statement), &str); 10] = [
+        (|s| s.output[0] ^= 1, "the proof's output is not what the program does"),
+        (|s| s.output_length += 1, "the proof's output length is not what the program does"),
+        (|s| s.exit_code += 1, "the proof's exit code is not what the program does"),
+        (|s| s.exit_state[0] ^= 1, "the proof's exit state is not what the program does"),
+        (|s| s.entry_state[0] ^= 1, "another entry state"),
+        (|s| s.entry += 4, "another entry point"),
+        (|s| s.input[0] ^= 1, "another input"),
+        (|s| s.program[0] ^= 1, "another program"),
+        (|s| s.fingerprint.0[0] ^= 1, "a spec with fingerprint"),
+        (|s| s.field.0[0] ^= 1, "another field"),
+    ];
+    for (forge, why) in cases {
+        let refusal = refusal(forge);
+        assert!(refusal.contains(why), "{why}: {refusal}");
+    }
+}
+
+/// With another T the public columns are others: the sum-check itself does not hold.
+#[test]
+fn another_number_of_cycles_is_refused() {
+    for forge in [|s: &mut Statement| s.cycles += 1, |s: &mut Statement| s.cycles -= 1] {
+        assert!(refusal(forge).contains("the sum-check is refused"));
+    }
+}
+
+#[test]
+fn a_statement_survives_its_bytes() {
+    let statement = Statement::new::<Fr, _, _>(oracle().generator().execution()).expect("it ended");
+    assert_eq!(Statement::from_bytes(&statement.to_bytes()), statement);
+    assert!(statement.to_bytes().windows(8).any(|window| window == 53u64.to_le_bytes()));
+}
