@@ -1,0 +1,211 @@
+//! What can be asked for.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The front end of a small-space zkVM: run a RISC-V program, regenerate its witness, prove and verify it.
+#[derive(Debug, Parser)]
+#[command(name = "retrace", version)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Print one JSON object on standard output; the guest's own output then goes to --output, or is dropped.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// How many threads to use [default: one for each processor].
+    #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(super) threads: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a program, and end with its exit code.
+    Run(Run),
+    /// Regenerate rows of a program's witness.
+    Witness(Witness),
+    /// Prove that a program runs as it does.
+    Prove(Prove),
+    /// Verify a proof. There is no commitment yet, so this replays the program.
+    Verify(Verify),
+    /// Print a program's code in assembly.
+    Disasm(Disasm),
+    /// Explain and check instruction set specs.
+    Isa {
+        #[command(subcommand)]
+        command: IsaCommand,
+    },
+}
+
+/// A program and what it is given.
+#[derive(Debug, Args)]
+pub(super) struct Guest {
+    /// The program: a static RISC-V executable.
+    #[arg(value_name = "ELF")]
+    pub(super) elf: PathBuf,
+    /// The program's arguments; those that start with a dash go after `--`.
+    #[arg(value_name = "ARGS")]
+    pub(super) arguments: Vec<std::ffi::OsString>,
+    /// The program's input [default: standard input, unless it is a terminal].
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) guest: Guest,
+    /// Where the program's output goes [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Stop after so many cycles.
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    pub(super) max_cycles: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Witness {
+    #[command(flatten)]
+    pub(super) guest: Guest,
+    /// Which cycles, from 0 [default: all].
+    #[arg(long, value_name = "A..B", value_parser = cycles)]
+    pub(super) cycles: Option<Range<u64>>,
+    /// Which columns, by name [default: all stored ones].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) columns: Vec<String>,
+    /// How rows are written; `none` only regenerates them.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub(super) format: Format,
+    /// Where rows go [default: standard output; with --json, nowhere].
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A line of names, then a line a row.
+    Csv,
+    /// An object a line.
+    Jsonl,
+    /// Nothing.
+    None,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prove {
+    #[command(flatten)]
+    pub(super) guest: Guest,
+    /// Where the proof goes.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// The space for the sum-check's arrays: bytes, as in 64MiB; `sqrt` for the columns times √T field elements;
+    /// `all` for as much as it takes. The proof is the same.
+    #[arg(long, value_name = "SPACE", default_value = "sqrt", value_parser = memory)]
+    pub(super) memory: Memory,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    Sqrt,
+    All,
+    Bytes(u64),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The proof.
+    #[arg(value_name = "PROOF")]
+    pub(super) proof: PathBuf,
+    #[command(flatten)]
+    pub(super) guest: Guest,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Disasm {
+    /// The program.
+    #[arg(value_name = "ELF")]
+    pub(super) elf: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum IsaCommand {
+    /// Say what an instruction does and what of it a prover sees; without a name, list them all.
+    Explain {
+        /// Mnemonics, or words in hexadecimal (0x…).
+        #[arg(value_name = "WHAT")]
+        what: Vec<String>,
+    },
+    /// Check spec files, and say all that is wrong with them.
+    Check {
+        /// The files.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+fn cycles(text: &str) -> Result<Range<u64>, String> {
+    let parse = |number: &str| number.trim().replace('_', "").parse::<u64>().ok();
+    match text.split_once("..").map(|(start, end)| (parse(start), parse(end))) {
+        Some((Some(start), Some(end))) if start <= end => Ok(start..end),
+        _ => Err("write the first cycle and the one past the last, as in 1000..2000".to_owned()),
+    }
+}
+
+fn memory(text: &str) -> Result<Memory, String> {
+    match text {
+        "sqrt" => return Ok(Memory::Sqrt),
+        "all" => return Ok(Memory::All),
+        _ => {}
+    }
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kib" => Some(1 << 10),
+        "m" | "mib" => Some(1 << 20),
+        "g" | "gib" => Some(1 << 30),
+        "kb" => Some(1000),
+        "mb" => Some(1_000_000),
+        "gb" => Some(1_000_000_000),
+        _ => None,
+    };
+    let bytes =
+        digits.trim().parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    bytes.map(Memory::Bytes).ok_or_else(|| "write bytes, as in 64MiB, or sqrt, or all".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn space_has_units() {
+        assert_eq!(memory("64MiB"), Ok(Memory::Bytes(64 << 20)));
+        assert_eq!(memory("1k"), Ok(Memory::Bytes(1024)));
+        assert_eq!(memory("17"), Ok(Memory::Bytes(17)));
+        assert_eq!(memory("sqrt"), Ok(Memory::Sqrt));
+        for wrong in ["", "MiB", "-1", "1e9", "1TiB", "99999999999999999999", "18446744073709551615k"] {
+            assert!(memory(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn cycles_are_a_range() {
+        assert_eq!(cycles("10..1_000"), Ok(10..1000));
+        for wrong in ["", "..", "5", "5..", "9..3", "-1..3"] {
+            assert!(cycles(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `retrace disasm`
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::arguments::{Common, Disasm};
+use crate::cli::failure::Done;
+use crate::cli::{files, output};
+use crate::disasm::disassemble;
+use crate::isa::{Isa, Op};
+
+pub(in crate::cli) fn disasm<I: Isa>(common: &Common, disasm: &Disasm) -> Done {
+    let program = files::program::<I>(&disasm.elf)?;
+    let code = program.code();
+    let ops = code.ops().iter().filter(|op| code.index_of(op.pc).is_some());
+    let text = |op: &Op| match op.kind {
+        Op::UNDECODABLE => format!(".word {:#010x}", op.word),
+        _ => disassemble::<I>(op),
+    };
+    if common.json {
+        let lines: Vec<_> = ops
+            .map(|op| json!({ "pc": op.pc, "word": op.word, "text": text(op), "symbol": program.symbols().describe(op.pc) }))
+            .collect();
+        output::object(&json!({ "ok": true, "instructions": lines }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut printed = String::new();
+    for op in ops {
+        for symbol in program.symbols().iter().filter(|symbol| symbol.address == op.pc) {
+            printed += &format!("\n{:08x} <{}>:\n", op.pc, symbol.name);
+        }
+        printed += &format!("{:8x}:  {:08x}  {}\n", op.pc, op.word, text(op));
+    }
+    output::print(&printed);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,13 @@
+//! The commands on programs, one a file.
+
+mod disasm;
+mod prove;
+mod run;
+mod verify;
+mod witness;
+
+pub(super) use disasm::disasm;
+pub(super) use prove::prove;
+pub(super) use run::run;
+pub(super) use verify::verify;
+pub(super) use witness::witness;

@@ -1,0 +1,105 @@
+//! `retrace prove`
+
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+use ark_bn254::Fr;
+use serde_json::json;
+
+use crate::checkpoint::{Options, Progress, execute};
+use crate::cli::arguments::{Common, Memory, Prove};
+use crate::cli::failure::{Done, Failure};
+use crate::cli::{files, host, output};
+use crate::isa::Isa;
+use crate::oracle::{PolynomialOracle, WitnessOracle};
+use crate::proof::prove as prove_execution;
+use crate::replay::StreamingWitnessGenerator;
+use crate::sumcheck::Budget;
+
+pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
+    let program = files::program::<I>(&prove.guest.elf)?;
+    let input = files::input(&prove.guest)?;
+    let bar = output::progress("running: cycles");
+    let mut report = |cycle| {
+        bar.set_position(cycle);
+        ControlFlow::Continue(())
+    };
+    let options = Options {
+        arguments: files::arguments(&prove.guest),
+        progress: Some(Progress(&mut report)),
+        ..Options::default()
+    };
+    let execution = execute(program, files::guest::<I>(), input, options)?;
+    bar.finish_and_clear();
+    if execution.exit_code().is_none() {
+        return Err(Failure::stopped(execution.stopped()));
+    }
+
+    let bar = output::progress("proving");
+    let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?);
+    let oracle = WitnessOracle::new(generator).map_err(|error| Failure::new("prove", error.to_string()))?;
+    let budget = match prove.memory {
+        Memory::All => Budget::Unlimited,
+        Memory::Bytes(bytes) => Budget::Bytes(bytes),
+        Memory::Sqrt => Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables()),
+    };
+    let (proof, report) = prove_execution::<Fr, I, _>(&oracle, budget)?;
+    let bytes = proof.to_bytes();
+    files::write_whole(&prove.output, &bytes)?;
+    bar.finish_and_clear();
+
+    let cycles = proof.statement().cycles;
+    let budget_bytes = match budget {
+        Budget::Unlimited => None,
+        Budget::Bytes(bytes) => Some(bytes),
+    };
+    let sumcheck_seconds = (report.seconds - report.replay_seconds).max(0.0);
+    let total = report.run_seconds + report.seconds;
+    if common.json {
+        output::object(&json!({
+            "ok": true,
+            "cycles": cycles,
+            "field": "bn254",
+            "columns": report.sumcheck.columns,
+            "constraints": report.constraints,
+            "links": report.links,
+            "rounds": report.sumcheck.rounds,
+            "passes": report.sumcheck.passes,
+            "budget_bytes": budget_bytes,
+            "proof_bytes": bytes.len(),
+            "peak_rss_bytes": host::peak_rss(),
+            "exit_code": proof.statement().exit_code,
+            "output_bytes": proof.statement().output_length,
+            "seconds": {
+                "run": report.run_seconds,
+                "replay": report.replay_seconds,
+                "sumcheck": sumcheck_seconds,
+                "total": total,
+            },
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rss = host::peak_rss().map_or_else(|| "unknown".to_owned(), output::bytes);
+    output::print(&format!(
+        "proved    {} cycles, exit code {}, {} of output\n\
+         witness   {} columns used, {} constraints and {} link, over the BN254 scalar field\n\
+         sumcheck  {} rounds, {} passes over the witness, budget {}\n\
+         memory    {rss} at most\n\
+         seconds   {:.3} run, {:.3} witness, {sumcheck_seconds:.3} sum-check, {total:.3} in all\n\
+         proof     {}, {}\n",
+        output::number(cycles),
+        proof.statement().exit_code,
+        output::bytes(proof.statement().output_length),
+        report.sumcheck.columns,
+        report.constraints,
+        report.links,
+        report.sumcheck.rounds,
+        report.sumcheck.passes,
+        budget_bytes.map_or_else(|| "unlimited".to_owned(), output::bytes),
+        report.run_seconds,
+        report.replay_seconds,
+        prove.output.display(),
+        output::bytes(bytes.len() as u64),
+    ));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,161 @@
+//! `retrace witness`
+
+use std::io::{self, Write};
+use std::ops::Range;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::checkpoint::{Options, Stopped, execute};
+use crate::cli::arguments::{Common, Format, Witness};
+use crate::cli::failure::{Done, Failure};
+use crate::cli::{files, host, output};
+use crate::isa::{ColumnId, ColumnSource, Isa, MAX_ROWS};
+use crate::oracle::{Chunk, Part};
+use crate::replay::{ReplayError, StreamingWitnessGenerator};
+
+pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Done {
+    let columns = columns::<I>(&witness.columns)?;
+    let program = files::program::<I>(&witness.guest.elf)?;
+    // Public columns say which row is the last: only then does the run have to go on behind the rows asked for.
+    let public =
+        columns.iter().any(|id| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_)));
+    let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
+    let options = Options { arguments: files::arguments(&witness.guest), max_cycles, ..Options::default() };
+    let execution = execute(program, files::guest::<I>(), files::input(&witness.guest)?, options)?;
+    if witness.cycles.is_none()
+        && let Stopped::Trapped(fault) = execution.stopped()
+        && !common.json
+    {
+        output::note(&format!("note: {fault}"));
+    }
+    let cycles = witness.cycles.clone().unwrap_or(0..execution.cycles());
+    let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?);
+
+    let begun = Instant::now();
+    let bar = output::progress("rows");
+    let written = match witness.format {
+        Format::None => regenerate(&generator, cycles.clone(), &columns),
+        format => {
+            let sink: Box<dyn Write + Send> = match &witness.output {
+                None if common.json => Box::new(io::sink()),
+                path => files::writer(path.as_deref())?,
+            };
+            let names: Vec<&str> = columns.iter().map(|id| I::SPEC.columns[id.index()].name).collect();
+            let mut rows = Rows { sink, format, names, line: String::new() };
+            rows.header().and_then(|()| {
+                generator
+                    .for_each(cycles.clone(), &columns, MAX_ROWS, |chunk| {
+                        bar.set_position(chunk.cycles.end - cycles.start);
+                        rows.chunk::<I>(chunk, &columns)
+                    })
+                    .map_err(|error| match error {
+                        ReplayError::Visitor(error) => error,
+                        error => io::Error::other(error.to_string()),
+                    })
+                    .and_then(|()| rows.sink.flush())
+            })
+        }
+    };
+    bar.finish_and_clear();
+    match written {
+        // Whoever read the rows has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        written => written.map_err(|error| Failure::new("witness", error.to_string()))?,
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let rows = cycles.end - cycles.start;
+    if common.json {
+        output::object(&json!({
+            "ok": true,
+            "rows": rows,
+            "columns": columns.len(),
+            "seconds": seconds,
+            "rows_per_second": rows as f64 / seconds.max(1e-9),
+            "peak_rss_bytes": host::peak_rss(),
+        }));
+    } else if witness.format == Format::None {
+        output::print(&format!(
+            "regenerated {} rows of {} columns in {seconds:.3} s: {:.1} M rows/s\n",
+            output::number(rows),
+            columns.len(),
+            rows as f64 / seconds.max(1e-9) / 1e6,
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
+    if names.is_empty() {
+        return Ok((0..I::SPEC.stored).filter_map(|at| u16::try_from(at).ok()).map(ColumnId).collect());
+    }
+    let find = |name: &String| {
+        I::SPEC.column(name).ok_or_else(|| {
+            let known: Vec<&str> = I::SPEC.columns.iter().map(|column| column.name).collect();
+            Failure::new("column", format!("there is no column `{name}`; there are {}", known.join(", ")))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Regenerates rows on all threads, and looks at none of them.
+fn regenerate<I: Isa, G: crate::guest::Guest>(
+    generator: &StreamingWitnessGenerator<I, G>,
+    cycles: Range<u64>,
+    columns: &[ColumnId],
+) -> io::Result<()> {
+    let within = |part: Range<u64>| part.start.max(cycles.start)..part.end.min(cycles.end);
+    let parts = generator.parts(1).into_iter().map(within).filter(|part| part.start < part.end);
+    let parts: Vec<Part<()>> = parts.map(|cycles| Part { cycles, state: () }).collect();
+    if parts.is_empty() && cycles.start < cycles.end {
+        return generator
+            .for_each(cycles, columns, 1, |_| Ok(()))
+            .map_err(|error: ReplayError| io::Error::other(error.to_string()));
+    }
+    let visited = generator.fold(columns, parts, MAX_ROWS, |(), chunk| {
+        std::hint::black_box(chunk.columns);
+        Ok(())
+    });
+    visited.map(|_| ()).map_err(|error: ReplayError| io::Error::other(error.to_string()))
+}
+
+struct Rows<'a> {
+    sink: Box<dyn Write + Send>,
+    format: Format,
+    names: Vec<&'a str>,
+    line: String,
+}
+
+impl Rows<'_> {
+    fn header(&mut self) -> io::Result<()> {
+        match self.format {
+            Format::Csv => writeln!(self.sink, "cycle,{}", self.names.join(",")),
+            Format::Jsonl | Format::None => Ok(()),
+        }
+    }
+
+    fn chunk<I: Isa>(&mut self, chunk: &Chunk<'_>, columns: &[ColumnId]) -> io::Result<()> {
+        use std::fmt::Write as _;
+        for (row, cycle) in chunk.cycles.clone().enumerate() {
+            self.line.clear();
+            let cells = chunk.columns.iter().zip(columns).zip(&self.names);
+            let values =
+                cells.map(|((cells, id), name)| (name, I::SPEC.columns[id.index()].value(cells[row])));
+            // Writing to a string cannot fail.
+            let _ = match self.format {
+                Format::Jsonl => write!(self.line, "{{\"cycle\":{cycle}"),
+                Format::Csv | Format::None => write!(self.line, "{cycle}"),
+            };
+            for (name, value) in values {
+                let _ = match self.format {
+                    Format::Jsonl => write!(self.line, ",\"{name}\":{value}"),
+                    Format::Csv | Format::None => write!(self.line, ",{value}"),
+                };
+            }
+            self.line.push_str(if self.format == Format::Jsonl { "}\n" } else { "\n" });
+            self.sink.write_all(self.line.as_bytes())?;
+        }
+        Ok(())
+    }
+}

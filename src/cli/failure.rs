@@ -1,0 +1,104 @@
+//! Failures: one line for people or one object for programs, and the exit code.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::output;
+use crate::checkpoint::{ExecuteError, Stopped};
+use crate::machine::Fault;
+use crate::proof::{ProveError, VerifyError};
+
+/// What retrace ends with when the guest faulted.
+pub(super) const FAULT: u8 = 126;
+/// What retrace ends with when it failed itself.
+const FAILURE: u8 = 125;
+/// What retrace ends with when a proof is refused.
+const REFUSED: u8 = 1;
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    kind: &'static str,
+    message: String,
+    exit: u8,
+    /// Where the guest was.
+    place: Option<(u64, u64)>,
+}
+
+/// What a command gives.
+pub(super) type Done = Result<ExitCode, Failure>;
+
+impl Failure {
+    pub(super) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), exit: FAILURE, place: None }
+    }
+
+    pub(super) fn fault(fault: &Fault) -> Self {
+        let place = Some((fault.cycle, u64::from(fault.pc)));
+        Self { kind: "guest_fault", message: fault.to_string(), exit: FAULT, place }
+    }
+
+    /// A run that should have ended by itself, and did not.
+    pub(super) fn stopped(stopped: &Stopped) -> Self {
+        match stopped {
+            Stopped::Trapped(fault) => Self::fault(fault),
+            Stopped::CycleLimit => Self::new("cycle_limit", "the cycle limit was reached"),
+            Stopped::Interrupted => Self::new("interrupted", "the run was interrupted"),
+            Stopped::Exited(code) => Self::new("exited", format!("the guest ended with exit code {code}")),
+        }
+    }
+
+    /// Reports the failure; gives the exit code.
+    pub(super) fn report(&self, as_json: bool) -> ExitCode {
+        if as_json {
+            let mut error = json!({ "kind": self.kind, "message": self.message });
+            if let Some((cycle, pc)) = self.place {
+                error["cycle"] = Value::from(cycle);
+                error["pc"] = Value::from(pc);
+            }
+            output::object(&json!({ "ok": false, "error": error }));
+        } else {
+            output::note(&format!("error: {}", self.message));
+        }
+        ExitCode::from(self.exit)
+    }
+}
+
+impl From<ExecuteError> for Failure {
+    fn from(error: ExecuteError) -> Self {
+        Self::new("execute", error.to_string())
+    }
+}
+
+impl From<ProveError> for Failure {
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::NotExited(stopped) => Self::stopped(&stopped),
+            error => Self::new("prove", error.to_string()),
+        }
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        let message = error.to_string();
+        match error {
+            VerifyError::Execute(_) | VerifyError::Oracle(_) | VerifyError::Start(_) => {
+                Self::new("verify", message)
+            }
+            _ => Self {
+                kind: "refused",
+                message: format!("the proof is refused: {message}"),
+                exit: REFUSED,
+                place: None,
+            },
+        }
+    }
+}
+
+impl From<crate::proof::FormatError> for Failure {
+    fn from(error: crate::proof::FormatError) -> Self {
+        Self { exit: REFUSED, ..Self::new("refused", format!("the proof is refused: {error}")) }
+    }
+}

@@ -1,0 +1,161 @@
+//! `retrace isa`: explains the instruction set of this binary, and checks spec files.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use retrace_codegen::Sources;
+use serde_json::{Value, json};
+
+use super::arguments::Common;
+use super::failure::{Done, Failure};
+use super::output;
+use crate::disasm::disassemble;
+use crate::isa::{ColumnSource, IN_TREE, Instruction, Isa, Spec};
+
+pub(super) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done {
+    let spec = I::SPEC;
+    let mut found: Vec<(&Instruction, Option<String>)> = Vec::new();
+    for name in what {
+        found.push(lookup::<I>(name)?);
+    }
+    if common.json {
+        let listed: Vec<Value> = match what {
+            [] => spec.instructions.iter().map(|instruction| describe(instruction, None)).collect(),
+            _ => found.iter().map(|(instruction, word)| describe(instruction, word.as_deref())).collect(),
+        };
+        output::object(&json!({
+            "ok": true,
+            "isa": spec.name,
+            "fingerprint": spec.fingerprint.to_string(),
+            "instructions": listed,
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if what.is_empty() {
+        output::print(&overview(spec));
+    }
+    for (instruction, word) in found {
+        output::print(&page(spec, instruction, word.as_deref()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An instruction by mnemonic, or by a word that it matches, then with the word's assembly text.
+fn lookup<I: Isa>(name: &str) -> Result<(&'static Instruction, Option<String>), Failure> {
+    if let Some(instruction) = I::SPEC.instructions.iter().find(|instruction| instruction.name == name) {
+        return Ok((instruction, None));
+    }
+    let word = name.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let op = word.map(|word| I::decode(word, 0));
+    match op.and_then(|op| I::SPEC.instruction(op.kind).map(|instruction| (instruction, op))) {
+        Some((instruction, op)) => Ok((instruction, Some(disassemble::<I>(&op)))),
+        None => Err(Failure::new(
+            "instruction",
+            format!("`{name}` is no instruction of {}; `retrace isa explain` lists them", I::SPEC.name),
+        )),
+    }
+}
+
+fn describe(instruction: &Instruction, word: Option<&str>) -> Value {
+    json!({
+        "name": instruction.name,
+        "doc": instruction.doc,
+        "format": instruction.format,
+        "group": instruction.group,
+        "mask": instruction.mask,
+        "bits": instruction.bits,
+        "semantics": instruction.semantics,
+        "source": instruction.source,
+        "text": word,
+    })
+}
+
+fn overview(spec: &Spec) -> String {
+    let mut text = format!("{}: {}\nfingerprint {}\n\n", spec.name, spec.doc, spec.fingerprint);
+    for instruction in spec.instructions {
+        text += &format!("{:<10} {}\n", instruction.name, instruction.doc);
+    }
+    let flags =
+        spec.columns.iter().filter(|column| matches!(column.source, ColumnSource::Flag { .. })).count();
+    text += &format!(
+        "\n{} instructions; {} columns stored ({} recorded), {flags} flags; {} constraints, {} links\n",
+        spec.instructions.len(),
+        spec.stored,
+        spec.recorded,
+        spec.constraints.len(),
+        spec.links.len(),
+    );
+    text
+}
+
+fn page(spec: &Spec, instruction: &Instruction, word: Option<&str>) -> String {
+    let mut text = format!("{}: {}\n", instruction.name, instruction.doc);
+    if let Some(word) = word {
+        text += &format!("  word       {word}\n");
+    }
+    text += &format!("  format     {}\n", instruction.format);
+    text += &format!("  encoding   word & {:#010x} = {:#010x}\n", instruction.mask, instruction.bits);
+    for (name, hi, lo) in instruction.fields {
+        text += &format!("             {name} = bits {hi}..{lo}\n");
+    }
+    text += &format!(
+        "  semantics  {}\n",
+        if instruction.semantics.is_empty() { "nothing" } else { instruction.semantics }
+    );
+    text += &format!("  source     {}\n", instruction.source);
+    if instruction.group.is_empty() {
+        return text + "  group      none: it never completes a row\n";
+    }
+    text += &format!("  group      {}\n", instruction.group);
+    let flag = format!(".{}", instruction.group);
+    for constraint in spec.constraints {
+        let names = constraint.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.');
+        if names.into_iter().any(|name| name.ends_with(&flag)) {
+            text += &format!("  constraint {}: {}\n", constraint.name, constraint.doc);
+        }
+    }
+    text
+}
+
+pub(super) fn check(common: &Common, files: &[PathBuf]) -> Done {
+    let mut reports = Vec::new();
+    let mut failed = false;
+    for file in files {
+        match check_file(file) {
+            Ok(model) => {
+                let columns = model.columns.len();
+                let (instructions, constraints) = (model.instructions.len(), model.constraints.len());
+                reports.push(
+                    json!({ "file": file.display().to_string(), "ok": true, "instructions": instructions }),
+                );
+                if !common.json {
+                    output::print(&format!(
+                        "{}: {instructions} instructions, {columns} columns, {constraints} constraints\n",
+                        file.display(),
+                    ));
+                }
+            }
+            Err(errors) => {
+                failed = true;
+                let messages: Vec<&str> =
+                    errors.errors().iter().map(|error| error.message.as_str()).collect();
+                reports.push(json!({ "file": file.display().to_string(), "ok": false, "errors": messages }));
+                if !common.json {
+                    output::note(&errors.to_string());
+                }
+            }
+        }
+    }
+    if common.json {
+        output::object(&json!({ "ok": !failed, "files": reports }));
+    }
+    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn check_file(file: &Path) -> Result<retrace_codegen::Model, retrace_codegen::Diagnostics> {
+    let mut sources = Sources::default();
+    for (name, text) in IN_TREE {
+        sources.add_builtin(name, text);
+    }
+    retrace_codegen::compile(&mut sources, &file.display().to_string())
+}
