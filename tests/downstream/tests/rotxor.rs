@@ -1,0 +1,81 @@
+//! The instruction that only the TOML file knows: decoded, run, witnessed, proven, disassembled, explained.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use ark_bn254::Fr;
+use downstream::Rotxor;
+use vm::checkpoint::{Execution, Options, Policy, execute};
+use vm::disasm::disassemble;
+use vm::guest::{Input, Linux};
+use vm::isa::{Isa, Rv32i};
+use vm::oracle::WitnessOracle;
+use vm::parallel::Pool;
+use vm::program::Program;
+use vm::proof::{Verifier, prove, verify};
+use vm::replay::StreamingWitnessGenerator;
+use vm::sumcheck::Budget;
+
+/// rotxor a0, a1, a2: funct7 0, rs2 12, rs1 11, funct3 0, rd 10, custom-0.
+const ROTXOR: u32 = 12 << 20 | 11 << 15 | 10 << 7 | 0b0001011;
+
+/// lui a1, 0x80000; addi a2, x0, 5; rotxor a0, a1, a2; addi a7, x0, 93; ecall
+fn program() -> Arc<Program<Rotxor>> {
+    let code = [0x8000_05b7, 0x0050_0613, ROTXOR, 0x05d0_0893, 0x0000_0073];
+    Arc::new(Program::from_code(0x1_0000, &code, &[]).expect("the code is where code may be"))
+}
+
+fn run() -> Execution<Rotxor, Linux> {
+    execute(program(), Linux::default(), Input::empty(), Options::default()).expect("it runs")
+}
+
+#[test]
+fn it_decodes_here_and_nowhere_else() {
+    let op = Rotxor::decode(ROTXOR, 0);
+    assert_eq!(disassemble::<Rotxor>(&op), "rotxor a0, a1, a2");
+    assert_eq!(Rv32i::decode(ROTXOR, 0).kind, vm::isa::Op::UNDECODABLE);
+    assert_eq!(Rotxor::SPEC.instructions.len(), Rv32i::SPEC.instructions.len() + 1);
+    assert_ne!(Rotxor::SPEC.fingerprint, Rv32i::SPEC.fingerprint);
+}
+
+#[test]
+fn it_runs_and_is_witnessed() {
+    let execution = run();
+    let expected = (0x8000_0000u32 ^ 5).rotate_left(7);
+    assert_eq!(execution.exit_code(), Some(expected));
+    let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
+    let row = generator.witness_slice(2).expect("there are five rows");
+    assert_eq!(row.get("word"), Some(ROTXOR.into()));
+    assert_eq!(row.get("rs1_value"), Some(0x8000_0000));
+    assert_eq!(row.get("rs2_value"), Some(5));
+    assert_eq!(row.get("rd"), Some(10));
+    assert_eq!(row.get("rd_after"), Some(expected.into()));
+}
+
+#[test]
+fn it_is_proven_and_verified() {
+    let generator = StreamingWitnessGenerator::new(run(), Pool::serial());
+    let oracle = WitnessOracle::new(generator).expect("there are rows");
+    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+    let verifier = Verifier {
+        program: program(),
+        guest: Linux::default(),
+        arguments: Options::default().arguments,
+        input: Input::empty(),
+        policy: Policy::default(),
+        pool: Pool::serial(),
+    };
+    verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
+}
+
+#[test]
+fn it_is_explained() {
+    let explained = Command::new(env!("CARGO_BIN_EXE_rotxor"))
+        .args(["isa", "explain", "rotxor"])
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8(explained.stdout).expect("it is text");
+    assert!(explained.status.success());
+    assert!(text.contains("rotxor: Exclusive or, rotated left by seven."), "{text}");
+    assert!(text.contains("isa/rotxor.toml:"), "{text}");
+}

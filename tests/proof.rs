@@ -1,0 +1,244 @@
+//! Proofs of whole executions: accepted when honest, refused when anything about them is changed.
+
+mod common;
+
+use std::sync::Arc;
+
+use ark_bn254::Fr;
+use ark_poly::{DenseMultilinearExtension, Polynomial};
+use proptest::prelude::*;
+use retrace::checkpoint::{Execution, Policy};
+use retrace::guest::{Input, Linux};
+use retrace::isa::{ColumnSource, Isa, Rv32i};
+use retrace::oracle::{DenseOracle, PolynomialOracle, WitnessOracle};
+use retrace::parallel::Pool;
+use retrace::program::Program;
+use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::replay::StreamingWitnessGenerator;
+use retrace::sumcheck::{
+    Budget, Shift, SumCheckProver, SumCheckVerifier, SumcheckInstance, VerifierError, ZeroCheck,
+};
+
+use common::{guest, load, program, run};
+
+fn oracle(execution: Execution<Rv32i, Linux>, threads: usize) -> WitnessOracle<Rv32i, Linux> {
+    let pool = Pool::new(threads).expect("threads can be started");
+    WitnessOracle::new(StreamingWitnessGenerator::new(execution, pool)).expect("there are rows")
+}
+
+fn verifier(program: &Arc<Program<Rv32i>>, arguments: &[&str], input: &[u8]) -> Verifier<Rv32i, Linux> {
+    let names = std::iter::once("guest").chain(arguments.iter().copied());
+    Verifier {
+        program: Arc::clone(program),
+        guest: Linux::default(),
+        arguments: names.map(|name| name.as_bytes().to_vec()).collect(),
+        input: Input::from(input.to_vec()),
+        policy: Policy::default(),
+        pool: Pool::serial(),
+    }
+}
+
+fn proof_of(execution: Execution<Rv32i, Linux>) -> Proof {
+    prove::<Fr, _, _>(&oracle(execution, 1), Budget::Unlimited).expect("it can be proven").0
+}
+
+fn check(bytes: &[u8], verifier: Verifier<Rv32i, Linux>) -> Result<(), String> {
+    let proof = Proof::from_bytes(bytes).map_err(|error| error.to_string())?;
+    verify::<Fr, _, _>(&proof, verifier).map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn an_honest_proof_is_accepted() {
+    let text = std::fs::read(common::input_path("two-blocks.txt")).expect("it is in the repository");
+    let program = guest("sha256");
+    let execution = run(&program, &[], &text, 1000);
+    let cycles = execution.cycles();
+    let proof = proof_of(execution);
+    assert_eq!(proof.statement().cycles, cycles);
+    check(&proof.to_bytes(), verifier(&program, &[], &text)).expect("it is honest");
+}
+
+#[test]
+fn every_flipped_byte_is_refused() {
+    let program = guest("tiny");
+    let bytes = proof_of(run(&program, &[], b"", 16)).to_bytes();
+    check(&bytes, verifier(&program, &[], b"")).expect("it is honest");
+    for at in 0..bytes.len() {
+        for bit in [0x01, 0x80] {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= bit;
+            assert!(check(&flipped, verifier(&program, &[], b"")).is_err(), "byte {at} ^ {bit:#x}");
+        }
+    }
+    for length in 0..bytes.len() {
+        assert!(check(&bytes[..length], verifier(&program, &[], b"")).is_err(), "{length} bytes");
+    }
+    let longer = [bytes.as_slice(), &[0]].concat();
+    assert!(check(&longer, verifier(&program, &[], b"")).is_err());
+}
+
+#[test]
+fn a_proof_is_of_one_program_input_and_arguments() {
+    let program = guest("sha256");
+    let bytes = proof_of(run(&program, &["x"], b"abc", 1000)).to_bytes();
+    let refused = |verifier, why: &str| {
+        let error = check(&bytes, verifier).expect_err("it is of another execution");
+        assert!(error.contains(why), "{error}");
+    };
+    check(&bytes, verifier(&program, &["x"], b"abc")).expect("it is honest");
+    refused(verifier(&guest("tiny"), &["x"], b"abc"), "another program");
+    refused(verifier(&program, &["x"], b"abd"), "another input");
+    refused(verifier(&program, &["y"], b"abc"), "other arguments");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn proofs_depend_on_neither_budget_nor_chunks_nor_threads(
+        words in program(),
+        interval in 1u64..2000,
+        threads in 1usize..5,
+    ) {
+        let program = load(&words);
+        let reference = proof_of(run(&program, &[], b"input", u64::MAX));
+        let oracle = oracle(run(&program, &[], b"input", interval), threads);
+        let sqrt = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
+        for budget in [Budget::Unlimited, sqrt, Budget::Bytes(1)] {
+            let (proof, report) = prove::<Fr, _, _>(&oracle, budget).expect("it can be proven");
+            prop_assert!(proof == reference, "{budget:?}");
+            prop_assert!(budget != Budget::Bytes(1) || report.sumcheck.passes >= report.sumcheck.rounds);
+        }
+        prop_assert!(check(&reference.to_bytes(), verifier(&program, &[], b"input")).is_ok());
+    }
+}
+
+/// All columns of an execution, in memory.
+fn dense(execution: Execution<Rv32i, Linux>) -> Vec<Vec<u32>> {
+    let oracle = oracle(execution, 1);
+    let columns: Vec<_> = (0..oracle.num_stored() as u16).map(retrace::isa::ColumnId).collect();
+    let mut cells = vec![Vec::new(); columns.len()];
+    let generator = oracle.generator();
+    generator
+        .for_each(0..oracle.num_rows(), &columns, 4096, |chunk| {
+            cells.iter_mut().zip(chunk.columns).for_each(|(cells, column)| cells.extend_from_slice(column));
+            Ok::<(), ()>(())
+        })
+        .expect("the run can be replayed");
+    cells
+}
+
+fn shape() -> Vec<retrace::isa::Column> {
+    Rv32i::SPEC.columns.to_vec()
+}
+
+/// Proves the constraints and links over cells, honest or not, and verifies all but the columns' values.
+fn sumcheck(cells: Vec<Vec<u32>>, entry: u32) -> Result<Vec<(Vec<Fr>, Fr)>, VerifierError> {
+    use retrace::sumcheck::{Composition, Transcript, prover_state};
+    use spongefish::{DefaultHash, VerifierState, derive_session_id};
+
+    let rows = cells[0].len() as u64;
+    let oracle = DenseOracle::new(shape(), cells).expect("the columns are equally long");
+    let session = derive_session_id::<DefaultHash>(b"test");
+    let draw = |transcript: &mut dyn Transcript<Fr>| -> Vec<Box<dyn SumcheckInstance<Fr>>> {
+        let alpha = transcript.challenge();
+        let tau = transcript.challenges(oracle.num_variables() as usize);
+        let composition = Composition::from_constraints(Rv32i::SPEC.columns, Rv32i::SPEC.constraints, alpha)
+            .expect("it is small");
+        let mut list: Vec<Box<dyn SumcheckInstance<Fr>>> =
+            vec![Box::new(ZeroCheck::new(composition, tau.clone()).expect("zero in the padding"))];
+        for link in Rv32i::SPEC.links {
+            list.push(Box::new(Shift::new(link, Fr::from(entry), tau.clone())));
+        }
+        list
+    };
+    let mut transcript = prover_state(&session, &[1u8]);
+    let list = draw(&mut transcript);
+    let references: Vec<&dyn SumcheckInstance<Fr>> = list.iter().map(AsRef::as_ref).collect();
+    SumCheckProver::new(Budget::Unlimited, Pool::serial())
+        .prove(&oracle, &references, &mut transcript)
+        .expect("the oracle is in memory");
+    let bytes = transcript.into_narg_string();
+
+    let mut transcript = VerifierState::<DefaultHash>::new(&session, &[1u8], &bytes);
+    let list = draw(&mut transcript);
+    let references: Vec<&dyn SumcheckInstance<Fr>> = list.iter().map(AsRef::as_ref).collect();
+    let reduced = SumCheckVerifier::new(Rv32i::SPEC.columns, rows).verify(&references, &mut transcript)?;
+    // The final claims, against ark-poly's evaluation of the dense columns.
+    for (id, value) in &reduced.evaluations {
+        let table: Vec<Fr> = (0..1u64 << oracle.num_variables())
+            .map(|row| Fr::from(oracle.query(*id, row).expect("it is in range")))
+            .collect();
+        let extension =
+            DenseMultilinearExtension::from_evaluations_vec(oracle.num_variables() as usize, table);
+        assert_eq!(extension.evaluate(&reduced.point), *value, "{}", Rv32i::SPEC.columns[id.index()].name);
+    }
+    Ok(reduced.evaluations.into_iter().map(|(_, value)| (reduced.point.clone(), value)).collect())
+}
+
+/// The honest cells prove, with claims that are ark-poly's evaluations; each cell changed that a link or a boundary
+/// ties makes the proof fail.
+#[test]
+fn forged_witnesses_are_refused() {
+    let program = guest("tiny");
+    let honest = dense(run(&program, &[], b"", 16));
+    let entry = program.entry();
+    let rows = honest[0].len();
+    sumcheck(honest.clone(), entry).expect("it is honest");
+    assert!(sumcheck(honest.clone(), entry + 4).is_err(), "another entry point");
+
+    let column = |name: &str| Rv32i::SPEC.column(name).expect("it is in the spec").index();
+    let forge = |name: &str, row: usize, value: u32| {
+        let mut cells = honest.clone();
+        assert_ne!(cells[column(name)][row], value);
+        cells[column(name)][row] = value;
+        sumcheck(cells, entry)
+    };
+    assert!(forge("pc", 0, entry + 8).is_err(), "the first pc");
+    assert!(forge("next_pc", rows - 1, entry).is_err(), "the last next pc");
+    for row in 0..rows {
+        assert!(forge("pc", row, honest[column("pc")][row] ^ 4).is_err(), "pc of row {row}");
+        assert!(forge("next_pc", row, honest[column("next_pc")][row] ^ 4).is_err(), "next pc of row {row}");
+        assert!(forge("exit", row, honest[column("exit")][row] ^ 1).is_err(), "exit of row {row}");
+        assert!(forge("is", row, 0).is_err(), "group of row {row}");
+        assert!(forge("rd_after", row, honest[column("rd_after")][row] ^ 1).is_err(), "rd of row {row}");
+    }
+    let without_last = honest.iter().map(|cells| cells[..rows - 1].to_vec()).collect();
+    assert!(sumcheck(without_last, entry).is_err(), "the last row dropped");
+    let swapped = honest.iter().map(|cells| {
+        let mut cells = cells.clone();
+        cells.swap(3, 4);
+        cells
+    });
+    assert!(sumcheck(swapped.collect(), entry).is_err(), "two rows swapped");
+}
+
+/// Every constraint, broken alone in an otherwise honest row, makes the proof fail.
+#[test]
+fn every_cell_of_a_row_that_a_constraint_reads_is_tied() {
+    let program = guest("tiny");
+    let honest = dense(run(&program, &[], b"", 16));
+    let stored = |id: &retrace::isa::ColumnId| {
+        matches!(Rv32i::SPEC.columns[id.index()].source, ColumnSource::Recorded | ColumnSource::Derived)
+    };
+    for constraint in Rv32i::SPEC.constraints {
+        let terms = constraint.products.iter().flat_map(|p| p.factors).flat_map(|f| f.terms);
+        let columns: Vec<_> = terms.map(|(id, _)| *id).filter(stored).collect();
+        let caught = columns.iter().any(|id| {
+            (0..honest[0].len()).any(|row| {
+                let mut cells = honest.clone();
+                cells[id.index()][row] ^= 1;
+                sumcheck(cells, program.entry()).is_err()
+            })
+        });
+        assert!(caught || columns.is_empty(), "constraint `{}`", constraint.name);
+    }
+}
+
+#[test]
+fn only_a_run_that_ended_can_be_proven() {
+    let program = guest("faults");
+    let oracle = oracle(run(&program, &["illegal"], b"", 16), 1);
+    let error = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect_err("it faulted");
+    assert!(error.to_string().contains("faulted"), "{error}");
+}
