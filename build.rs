@@ -1,5 +1,7 @@
 //! Generates the in-tree ISAs from isa/*.toml.
 
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+
 use std::{env, error::Error, fs, path::Path, process};
 
 /// The specs that become types of the library.

@@ -2,6 +2,8 @@
 //!
 //! The constraints are evaluated here from the spec's data, with integers, apart from the prover's evaluation.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
+
 mod common;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! `isa!` in a crate of its own, outside the workspace, with the dependency renamed: see tests/downstream.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -1,6 +1,8 @@
 //! The plan's 13.7: the rows that are regenerated are the rows of the run, whatever the chunk, the interval and the
 //! number of threads.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
+
 mod common;
 
 use std::sync::Arc;
@@ -124,8 +126,8 @@ fn the_interleaved_vector_is_cycle_major() {
     let oracle = WitnessOracle::new(generator(execution, 1)).expect("there are rows");
     let k = oracle.num_stored();
     for j in 0..1usize << oracle.num_variables() {
-        for i in 0..k {
-            let expected = original[i].get(j).copied().unwrap_or(0);
+        for (i, column) in original.iter().enumerate().take(k) {
+            let expected = column.get(j).copied().unwrap_or(0);
             assert_eq!(oracle.interleaved((j * k + i) as u128).expect("it is in range"), expected);
             assert_eq!(oracle.query(ColumnId(i as u16), j as u64).expect("it is in range"), expected);
         }

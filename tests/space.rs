@@ -2,6 +2,8 @@
 //!
 //! One test, in a process of its own, since the allocator counts every thread.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
+
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};

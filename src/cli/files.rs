@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::arguments::{Common, Guest};
 use super::failure::Failure;
-use crate::guest::{Input, Linux};
+use crate::guest::Input;
 use crate::isa::Isa;
 use crate::parallel::Pool;
 use crate::program::Program;
@@ -26,10 +26,6 @@ fn failure(what: &str, path: &Path, error: &io::Error) -> Failure {
 pub(super) fn program<I: Isa>(path: &Path) -> Result<Arc<Program<I>>, Failure> {
     let program = Program::from_elf(&read(path)?);
     program.map(Arc::new).map_err(|error| Failure::new("elf", format!("{}: {error}", path.display())))
-}
-
-pub(super) fn guest<I: Isa>() -> Linux {
-    Linux::default()
 }
 
 /// The guest's arguments, its name first.

@@ -22,7 +22,7 @@ pub struct ProveReport {
     pub links: usize,
     /// Seconds of the fast pass, checkpoints included.
     pub run_seconds: f64,
-    /// Seconds in which rows were regenerated, summed over threads and divided by their number.
+    /// Seconds in which rows were regenerated: what they took on all threads, divided by the number of threads.
     pub replay_seconds: f64,
     /// Seconds of everything after the fast pass.
     pub seconds: f64,
@@ -80,6 +80,7 @@ pub(super) fn prove_statement<F: SumcheckField, I: Isa, G: Guest>(
     let execution = oracle.generator().execution();
     let replayed = oracle.generator().statistics();
     let pool = oracle.generator().pool().clone();
+    let threads = pool.threads() as f64;
     let mut transcript = prover_state(&session(), &statement.to_bytes());
     let instances = Instances::<F>::draw(&mut transcript, I::SPEC, &statement)?;
     let proved = SumCheckProver::new(budget, pool).prove(oracle, &instances.list(), &mut transcript)?;
@@ -88,7 +89,7 @@ pub(super) fn prove_statement<F: SumcheckField, I: Isa, G: Guest>(
         constraints: I::SPEC.constraints.len(),
         links: I::SPEC.links.len(),
         run_seconds: execution.seconds(),
-        replay_seconds: oracle.generator().statistics().seconds - replayed.seconds,
+        replay_seconds: (oracle.generator().statistics().thread_seconds - replayed.thread_seconds) / threads,
         seconds: begun.elapsed().as_secs_f64(),
     };
     Ok((Proof { statement, transcript: transcript.into_narg_string() }, report))

@@ -50,7 +50,8 @@ fn refusal(forge: impl FnOnce(&mut Statement)) -> String {
 #[test]
 fn a_forged_statement_is_refused_with_the_reason() {
     assert_eq!(refusal(|_| {}), "accepted");
-    let cases: [(fn(&mut Statement), &str); 10] = [
+    type Forge = fn(&mut Statement);
+    let cases: [(Forge, &str); 10] = [
         (|s| s.output[0] ^= 1, "the proof's output is not what the program does"),
         (|s| s.output_length += 1, "the proof's output length is not what the program does"),
         (|s| s.exit_code += 1, "the proof's exit code is not what the program does"),

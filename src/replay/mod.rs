@@ -13,7 +13,7 @@ pub use statistics::Statistics;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::checkpoint::Execution;
 use crate::guest::Guest;
@@ -211,6 +211,14 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         if cycles.is_empty() {
             return Ok(());
         }
+        let begun = Instant::now();
+        let mut visiting = Duration::ZERO;
+        let mut visit = |chunk: &Chunk<'_>| {
+            let begun = Instant::now();
+            let visited = visit(chunk);
+            visiting += begun.elapsed();
+            visited
+        };
         let mut worker = self.take_worker(cycles.start)?;
         self.counters.add_forwarded(cycles.start - worker.cycle());
         worker.go_to(cycles.start)?;
@@ -218,10 +226,11 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         let mut start = cycles.start;
         while start < cycles.end && !stop.load(Ordering::Relaxed) {
             let end = (start / unit + 1).saturating_mul(unit).min(cycles.end);
-            worker.visit_chunk(end, self.execution.cycles(), columns, visit)?;
+            worker.visit_chunk(end, self.execution.cycles(), columns, &mut visit)?;
             self.counters.add_replayed(end - start);
             start = end;
         }
+        self.counters.add_regenerating(begun.elapsed().saturating_sub(visiting));
         // Only a machine that did not fail is used again.
         self.idle().push(worker);
         Ok(())

@@ -14,6 +14,8 @@ pub struct Statistics {
     pub cycles_forwarded: u64,
     /// The time that callers waited, their visitors included.
     pub seconds: f64,
+    /// The time that rows took to regenerate, visitors left out, summed over threads.
+    pub thread_seconds: f64,
 }
 
 #[derive(Debug, Default)]
@@ -21,14 +23,18 @@ pub(super) struct Counters {
     regenerations: AtomicU64,
     replayed: AtomicU64,
     forwarded: AtomicU64,
-    nanoseconds: AtomicU64,
+    waited: AtomicU64,
+    regenerating: AtomicU64,
 }
 
 impl Counters {
-    pub(super) fn add_pass(&self, time: Duration) {
+    pub(super) fn add_pass(&self, waited: Duration) {
         self.regenerations.fetch_add(1, Ordering::Relaxed);
-        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.waited.fetch_add(nanoseconds(waited), Ordering::Relaxed);
+    }
+
+    pub(super) fn add_regenerating(&self, time: Duration) {
+        self.regenerating.fetch_add(nanoseconds(time), Ordering::Relaxed);
     }
 
     pub(super) fn add_replayed(&self, cycles: u64) {
@@ -40,11 +46,18 @@ impl Counters {
     }
 
     pub(super) fn snapshot(&self) -> Statistics {
+        let seconds =
+            |counter: &AtomicU64| Duration::from_nanos(counter.load(Ordering::Relaxed)).as_secs_f64();
         Statistics {
             regenerations: self.regenerations.load(Ordering::Relaxed),
             cycles_replayed: self.replayed.load(Ordering::Relaxed),
             cycles_forwarded: self.forwarded.load(Ordering::Relaxed),
-            seconds: Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)).as_secs_f64(),
+            seconds: seconds(&self.waited),
+            thread_seconds: seconds(&self.regenerating),
         }
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -2,6 +2,8 @@
 //!
 //! Snapshots hold no line numbers and no paths, so that an edit elsewhere in the spec changes none of them.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
+
 use quote::{format_ident, quote};
 use retrace_codegen::generate::{constraint_data, decode_instruction, derive_column, step_instruction};
 use retrace_codegen::{Model, Options, Sources, compile, generate, pretty};

@@ -10,6 +10,7 @@ use crate::checkpoint::{Options, Progress, execute};
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
+use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
 use crate::proof::prove as prove_execution;
@@ -29,7 +30,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         progress: Some(Progress(&mut report)),
         ..Options::default()
     };
-    let execution = execute(program, files::guest::<I>(), input, options)?;
+    let execution = execute(program, Linux::default(), input, options)?;
     bar.finish_and_clear();
     if execution.exit_code().is_none() {
         return Err(Failure::stopped(execution.stopped()));

@@ -33,7 +33,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
         progress: Some(Progress(&mut report)),
         ..Options::default()
     };
-    let executed = execute(program, files::guest::<I>(), files::input(&run.guest)?, options);
+    let executed = execute(program, Linux::default(), files::input(&run.guest)?, options);
     bar.finish_and_clear();
     let execution = executed?;
     if common.json {

@@ -10,6 +10,7 @@ use crate::checkpoint::Policy;
 use crate::cli::arguments::{Common, Verify};
 use crate::cli::failure::Done;
 use crate::cli::{files, output};
+use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::proof::{Proof, Verifier, verify as verify_proof};
 
@@ -18,7 +19,7 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
     let proof = Proof::from_bytes(&files::read(&verify.proof)?)?;
     let verifier = Verifier {
         program: files::program::<I>(&verify.guest.elf)?,
-        guest: files::guest::<I>(),
+        guest: Linux::default(),
         arguments: files::arguments(&verify.guest),
         input: files::input(&verify.guest)?,
         policy: Policy::default(),

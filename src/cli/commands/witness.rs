@@ -11,6 +11,7 @@ use crate::checkpoint::{Options, Stopped, execute};
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
+use crate::guest::Linux;
 use crate::isa::{ColumnId, ColumnSource, Isa, MAX_ROWS};
 use crate::oracle::{Chunk, Part};
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
@@ -23,7 +24,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
         columns.iter().any(|id| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_)));
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
     let options = Options { arguments: files::arguments(&witness.guest), max_cycles, ..Options::default() };
-    let execution = execute(program, files::guest::<I>(), files::input(&witness.guest)?, options)?;
+    let execution = execute(program, Linux::default(), files::input(&witness.guest)?, options)?;
     if witness.cycles.is_none()
         && let Stopped::Trapped(fault) = execution.stopped()
         && !common.json

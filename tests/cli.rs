@@ -1,0 +1,237 @@
+//! The command line, by driving the real binary.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests");
+
+fn retrace(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_retrace"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    // A command that fails early does not read its input.
+    let _ = child.stdin.take().expect("it is piped").write_all(input);
+    child.wait_with_output().expect("the binary ends")
+}
+
+fn elf(name: &str) -> String {
+    format!("{GUESTS}/{name}.elf")
+}
+
+fn temporary(name: &str) -> String {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name).display().to_string()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("it is text")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)))
+}
+
+#[test]
+fn run_passes_output_and_exit_code_through() {
+    let output = retrace(&["run", &elf("tiny")], b"");
+    assert_eq!((text(&output.stdout), output.status.code()), ("ok\n", Some(7)));
+    let output = retrace(&["run", &elf("sha256")], b"abc");
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n";
+    assert_eq!((text(&output.stdout), output.status.code()), (digest, Some(0)));
+    let output = retrace(&["run", &elf("sieve"), "1000"], b"");
+    assert_eq!(text(&output.stdout), "168 primes up to 1000\n");
+}
+
+#[test]
+fn run_as_json_is_one_object() {
+    let file = temporary("run-output");
+    let output = retrace(&["run", &elf("tiny"), "--json", "--output", &file], b"");
+    let object = json(&output);
+    assert_eq!(std::fs::read_to_string(&file).expect("it was written"), "ok\n");
+    assert_eq!(object["ok"], true);
+    assert_eq!(object["stopped"], "exited");
+    assert_eq!(object["exit_code"], 7);
+    assert_eq!(object["cycles"], 53);
+    assert_eq!(object["output_bytes"], 3);
+    assert_eq!(object["output_hash"], blake3::hash(b"ok\n").to_string());
+    for number in ["seconds", "mhz", "checkpoints", "memory_words", "peak_rss_bytes"] {
+        assert!(object[number].is_number(), "{number}: {object}");
+    }
+}
+
+#[test]
+fn a_guests_fault_is_126_and_says_where() {
+    let output = retrace(&["run", &elf("faults"), "illegal"], b"");
+    assert_eq!(output.status.code(), Some(126));
+    let message = text(&output.stderr);
+    for part in ["cycle", "0x0001013c", "fault_illegal"] {
+        assert!(message.contains(part), "{message}");
+    }
+    let object = json(&retrace(&["run", &elf("faults"), "illegal", "--json"], b""));
+    assert_eq!(object["ok"], false);
+    assert_eq!(object["stopped"], "faulted");
+    assert_eq!(object["exit_code"], Value::Null);
+    assert_eq!(object["error"]["kind"], "guest_fault");
+    assert_eq!(object["error"]["pc"], 0x1013c);
+    assert_eq!(object["error"]["cycle"], object["cycles"]);
+}
+
+#[test]
+fn a_cycle_limit_stops_an_endless_loop() {
+    let output = retrace(&["run", &elf("faults"), "forever", "--max-cycles", "100000", "--json"], b"");
+    let object = json(&output);
+    assert_eq!((object["stopped"].as_str(), object["cycles"].as_u64()), (Some("cycle_limit"), Some(100_000)));
+    assert_eq!(output.status.code(), Some(125));
+}
+
+#[test]
+fn failures_of_retrace_itself_are_125_and_say_what_to_do() {
+    let cases: [(&[&str], &str); 4] = [
+        (&["run", "/nonexistent.elf"], "cannot read /nonexistent.elf"),
+        (&["run", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")], "no ELF file"),
+        (&["run", env!("CARGO_BIN_EXE_retrace")], "not for RISC-V"),
+        (&["isa", "explain", "nothing"], "no instruction"),
+    ];
+    for (arguments, message) in cases {
+        let output = retrace(arguments, b"");
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}");
+        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let object = json(&retrace(&arguments, b""));
+        assert_eq!(object["ok"], false);
+        assert!(object["error"]["message"].as_str().is_some_and(|said| said.contains(message)), "{object}");
+    }
+}
+
+#[test]
+fn witness_prints_the_rows_asked_for() {
+    let columns = "pc,next_pc,rd_after";
+    let output = retrace(&["witness", &elf("tiny"), "--columns", columns, "--cycles", "0..3"], b"");
+    let lines: Vec<&str> = text(&output.stdout).lines().collect();
+    assert_eq!(lines[0], "cycle,pc,next_pc,rd_after");
+    assert_eq!(lines.len(), 4);
+    assert!(lines[1].starts_with("0,65536,65540,"), "{}", lines[1]);
+    let output = retrace(&["witness", &elf("tiny"), "--columns", columns, "--format", "jsonl"], b"");
+    let rows: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    assert_eq!(rows.len(), 53);
+    assert!(rows.windows(2).all(|pair| pair[0]["next_pc"] == pair[1]["pc"]));
+    assert_eq!(rows[52]["next_pc"], 0);
+    let object = json(&retrace(&["witness", &elf("tiny"), "--format", "none", "--json"], b""));
+    assert_eq!(
+        (object["ok"].as_bool(), object["rows"].as_u64(), object["columns"].as_u64()),
+        (Some(true), Some(53), Some(33))
+    );
+    assert!(object["rows_per_second"].is_number() && object["seconds"].is_number());
+    let output = retrace(&["witness", &elf("tiny"), "--columns", "nonsense"], b"");
+    assert!(text(&output.stderr).contains("no column `nonsense`"));
+    let output = retrace(&["witness", &elf("tiny"), "--cycles", "50..60"], b"");
+    assert_eq!(output.status.code(), Some(125));
+    assert!(text(&output.stderr).contains("53"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn prove_and_verify() {
+    let input = format!("{GUESTS}/inputs/two-blocks.txt");
+    let other = format!("{GUESTS}/inputs/abc.txt");
+    let proof = temporary("sha256.proof");
+    let prove = retrace(&["prove", &elf("sha256"), "--input", &input, "-o", &proof, "--json"], b"");
+    let object = json(&prove);
+    assert_eq!(object["ok"], true);
+    assert_eq!(object["field"], "bn254");
+    assert_eq!(object["constraints"], 27);
+    for number in ["cycles", "columns", "rounds", "passes", "budget_bytes", "proof_bytes", "peak_rss_bytes"] {
+        assert!(object[number].is_number(), "{number}: {object}");
+    }
+    for part in ["run", "replay", "sumcheck", "total"] {
+        assert!(object["seconds"][part].is_number(), "{part}: {object}");
+    }
+    let bytes = std::fs::read(&proof).expect("it was written");
+    assert_eq!(object["proof_bytes"], bytes.len());
+
+    let again = temporary("sha256-again.proof");
+    retrace(
+        &["prove", &elf("sha256"), "--input", &input, "-o", &again, "--memory", "all", "--threads", "1"],
+        b"",
+    );
+    assert_eq!(std::fs::read(&again).expect("it was written"), bytes, "the same proof in another space");
+
+    let verify = retrace(&["verify", &proof, &elf("sha256"), "--input", &input], b"");
+    assert_eq!(verify.status.code(), Some(0), "{}", text(&verify.stderr));
+    assert!(text(&verify.stdout).contains("replay"));
+    // The same input by standard input.
+    let from_stdin = std::fs::read(&input).expect("it is in the repository");
+    let object = json(&retrace(&["verify", &proof, &elf("sha256"), "--json"], &from_stdin));
+    assert!(object["ok"] == true && object["seconds"].is_number(), "{object}");
+
+    let refused = |arguments: &[&str], why: &str| {
+        let output = retrace(arguments, b"");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    };
+    refused(&["verify", &proof, &elf("sha256"), "--input", &other], "another input");
+    refused(&["verify", &proof, &elf("tiny"), "--input", &input], "another program");
+    refused(&["verify", &proof, &elf("sha256"), "argument", "--input", &input], "other arguments");
+    refused(&["verify", &elf("sha256"), &elf("sha256"), "--input", &input], "no retrace proof");
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    std::fs::write(&again, &flipped).expect("it can be written");
+    refused(&["verify", &again, &elf("sha256"), "--input", &input], "refused");
+    let object = json(&retrace(&["verify", &again, &elf("sha256"), "--input", &input, "--json"], b""));
+    assert!(object["ok"] == false && object["error"]["kind"] == "refused", "{object}");
+}
+
+#[test]
+fn what_faults_cannot_be_proven_and_leaves_no_file() {
+    let proof = temporary("fault.proof");
+    let output = retrace(&["prove", &elf("faults"), "load", "-o", &proof], b"");
+    assert_eq!(output.status.code(), Some(126));
+    assert!(text(&output.stderr).contains("misaligned load"), "{}", text(&output.stderr));
+    assert!(!std::path::Path::new(&proof).exists());
+}
+
+#[test]
+fn disasm_prints_the_code() {
+    let output = retrace(&["disasm", &elf("tiny")], b"");
+    let listing = text(&output.stdout);
+    assert!(listing.contains("<_start>:"), "{listing}");
+    assert!(listing.contains("00000073  ecall"), "{listing}");
+    let object = json(&retrace(&["disasm", &elf("tiny"), "--json"], b""));
+    assert_eq!(object["instructions"][0]["pc"], 0x10000);
+}
+
+#[test]
+fn isa_explains_and_checks() {
+    let output = retrace(&["isa", "explain", "blt"], b"");
+    let page = text(&output.stdout);
+    for part in ["Branch if less than, signed.", "jump(pc + imm)", "isa/rv32i.toml:", "constraint target"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // srai a0, a1, 3 as GNU as encodes it.
+    let output = retrace(&["isa", "explain", "0x4035d513"], b"");
+    assert!(text(&output.stdout).contains("srai a0, a1, 3"), "{}", text(&output.stdout));
+    let object = json(&retrace(&["isa", "explain", "--json"], b""));
+    assert_eq!(object["instructions"].as_array().map(Vec::len), Some(40));
+
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/downstream/isa/rotxor.toml");
+    assert_eq!(retrace(&["isa", "check", good], b"").status.code(), Some(0));
+    let bad = temporary("bad.toml");
+    let spec = std::fs::read_to_string(good).expect("it is in the repository");
+    std::fs::write(&bad, spec.replace("opcode = 0b0001011", "opcode = 0b0110011"))
+        .expect("it can be written");
+    let output = retrace(&["isa", "check", &bad], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    assert!(errors.contains("`rotxor` and `add` both match the word 0x00000033"), "{errors}");
+    assert!(errors.contains("bad.toml:10:"), "{errors}");
+}
