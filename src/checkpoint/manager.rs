@@ -79,9 +79,8 @@ impl<G> CheckpointManager<G> {
     /// Whether to keep a checkpoint at `cycle`, for which so many pages would be copied.
     pub fn is_due(&self, cycle: u64, pages: u64) -> bool {
         let passed = cycle.saturating_sub(self.last().cycle);
-        passed > 0
-            && cycle.is_multiple_of(self.interval)
-            && pages.saturating_mul(self.policy.page_cost) <= passed
+        let cost = pages.saturating_mul(self.policy.page_cost);
+        cycle.is_multiple_of(self.interval) && passed >= self.interval.max(cost)
     }
 
     /// Keeps a checkpoint, which is later than all others, and drops others if there are too many.

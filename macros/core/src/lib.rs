@@ -4,7 +4,7 @@
 //! TOML ──parse──▶ tables with spans ──check──▶ Model (typed IR) ──generate──▶ TokenStream
 //! ```
 //!
-//! The build script, the macro `isa!` and the command line call [`compile`] and [`generate`]; none of them does
+//! The build script, the macro `isa!` and the command line call [`compile`] and [`generate()`]; none of them does
 //! anything of its own. Every back end walks the typed IR of [`ir`]; none re-reads text. Every error of a run is
 //! reported, each with its place, and [`Diagnostics`] renders them all.
 
