@@ -10,7 +10,7 @@ use super::arguments::Common;
 use super::failure::{Done, Failure};
 use super::output;
 use crate::disasm::disassemble;
-use crate::isa::{ColumnSource, IN_TREE, Instruction, Isa, Spec};
+use crate::isa::{ColumnId, ColumnSource, Constraint, IN_TREE, Instruction, Isa, Linear, PublicColumn, Spec};
 
 pub(super) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done {
     let spec = I::SPEC;
@@ -107,14 +107,32 @@ fn page(spec: &Spec, instruction: &Instruction, word: Option<&str>) -> String {
         return text + "  group      none: it never completes a row\n";
     }
     text += &format!("  group      {}\n", instruction.group);
-    let flag = format!(".{}", instruction.group);
-    for constraint in spec.constraints {
-        let names = constraint.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.');
-        if names.into_iter().any(|name| name.ends_with(&flag)) {
-            text += &format!("  constraint {}: {}\n", constraint.name, constraint.doc);
-        }
+    for constraint in
+        spec.constraints.iter().filter(|constraint| concerns(spec, constraint, instruction.group))
+    {
+        text += &format!("  constraint {}: {}\n", constraint.name, constraint.doc);
     }
     text
+}
+
+/// Whether a constraint can fail in a row of the group: whether any of its products is not zero already by the row's
+/// being active and of that group.
+fn concerns(spec: &Spec, constraint: &Constraint, group: &str) -> bool {
+    let known = |id: ColumnId| {
+        let column = &spec.columns[id.index()];
+        match column.source {
+            ColumnSource::Flag { .. } => {
+                Some(i64::from(column.name.rsplit_once('.').is_some_and(|(_, flag)| flag == group)))
+            }
+            ColumnSource::Public(PublicColumn::Active) => Some(1),
+            _ => None,
+        }
+    };
+    let is_zero = |factor: &Linear| {
+        let terms = factor.terms.iter().map(|(id, coefficient)| known(*id).map(|value| value * coefficient));
+        terms.sum::<Option<i64>>().is_some_and(|sum| factor.constant + sum == 0)
+    };
+    constraint.products.iter().any(|product| !product.factors.iter().any(is_zero))
 }
 
 pub(super) fn check(common: &Common, files: &[PathBuf]) -> Done {

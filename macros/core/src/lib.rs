@@ -32,7 +32,7 @@ pub fn compile(sources: &mut Sources, file: &str) -> Result<Model, Diagnostics> 
     let _places = Places::known();
     let mut errors = Vec::new();
     let tables = parse::parse(sources, file, &mut errors);
-    let model = check::check(sources, &tables, &mut errors);
+    let model = tables.and_then(|tables| check::check(sources, &tables, &mut errors));
     match model {
         Some(model) if errors.is_empty() => Ok(model),
         _ => Err(Diagnostics::new(sources.clone(), errors)),

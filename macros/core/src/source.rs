@@ -81,6 +81,12 @@ impl Sources {
         Ok(self.files.len() - 1)
     }
 
+    /// An empty file in the place of one that could not be read, for its error to name.
+    pub(crate) fn missing(&mut self, name: &str) -> usize {
+        self.files.push(Source { name: name.to_owned(), text: String::new() });
+        self.files.len() - 1
+    }
+
     pub(crate) fn file(&self, file: usize) -> &Source {
         &self.files[file]
     }

@@ -141,22 +141,21 @@ pub(crate) struct CallTable {
     pub(crate) exits: bool,
 }
 
-/// Reads a spec and what it extends.
-pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnostic>) -> Tables {
+/// Reads a spec and what it extends; none if the spec itself cannot be read.
+pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnostic>) -> Option<Tables> {
     let mut tables = Tables::default();
     match sources.open(file) {
         Ok(id) => parse_file(sources, id, &mut tables, &mut vec![id], errors),
-        Err(error) => errors.push(missing_file(sources, file, &error)),
+        Err(error) => {
+            let span = Span { file: sources.missing(file), range: 0..0 };
+            errors.push(
+                Diagnostic::new("unreadable-spec", &span, format!("cannot read the spec `{file}`: {error}"))
+                    .hint("in isa!, paths are relative to the folder of the crate's Cargo.toml"),
+            );
+            return None;
+        }
     }
-    tables
-}
-
-/// An error without a place in a spec, since there is none: the root file's name stands for it.
-fn missing_file(sources: &mut Sources, file: &str, error: &str) -> Diagnostic {
-    sources.add_builtin(file, "");
-    let span = Span { file: sources.open(file).unwrap_or_default(), range: 0..0 };
-    Diagnostic::new("unreadable-spec", &span, format!("cannot read the spec `{file}`: {error}"))
-        .hint("paths are relative to the folder of the crate's Cargo.toml")
+    Some(tables)
 }
 
 fn parse_file(
