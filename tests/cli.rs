@@ -130,7 +130,7 @@ fn witness_prints_the_rows_asked_for() {
     let object = json(&retrace(&["witness", &elf("tiny"), "--format", "none", "--json"], b""));
     assert_eq!(
         (object["ok"].as_bool(), object["rows"].as_u64(), object["columns"].as_u64()),
-        (Some(true), Some(53), Some(33))
+        (Some(true), Some(53), Some(34))
     );
     assert!(object["rows_per_second"].is_number() && object["seconds"].is_number());
     let output = retrace(&["witness", &elf("tiny"), "--columns", "nonsense"], b"");
@@ -149,7 +149,7 @@ fn prove_and_verify() {
     let object = json(&prove);
     assert_eq!(object["ok"], true);
     assert_eq!(object["field"], "bn254");
-    assert_eq!(object["constraints"], 27);
+    assert_eq!(object["constraints"], 28);
     for number in ["cycles", "columns", "rounds", "passes", "budget_bytes", "proof_bytes", "peak_rss_bytes"] {
         assert!(object[number].is_number(), "{number}: {object}");
     }

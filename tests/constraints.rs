@@ -130,3 +130,22 @@ fn every_constraint_catches_something() {
         assert!(caught, "constraint `{}` never fails", constraint.name);
     }
 }
+
+/// The zero register: an instruction that names it as destination cannot be made to write it.
+#[test]
+fn the_zero_register_is_not_written() {
+    use common::encode::{addi, u};
+    // lui x0, 0x5000; then exit.
+    let program = load(&[u(0x5000, 0, 0x37), addi(17, 0, 93), addi(10, 0, 0), 0x0000_0073]);
+    let rows = rows(run(&program, &[], b"", 1000));
+    let column = |name: &str| Rv32i::SPEC.column(name).expect("it is in the spec").index();
+    let mut forged = rows[0].clone();
+    assert_eq!((forged[column("rd")], forged[column("result")], forged[column("rd_after")]), (0, 0x5000, 0));
+    forged[column("rd_after")] = 0x5000;
+    assert!(broken(&forged).is_some(), "a value is written");
+    forged[column("writes_rd")] = 1;
+    for value in 0..=31 {
+        forged[column("rd_less_one")] = value;
+        assert!(broken(&forged).is_some(), "with rd_less_one = {value}");
+    }
+}

@@ -54,12 +54,9 @@ fn expand(input: &Input) -> syn::Result<TokenStream> {
     for (name, text) in &input.specs {
         sources.add_builtin(&name.value(), &text.value());
     }
-    let builtin: Vec<String> =
-        input.specs.iter().map(|(name, _)| format!("isa/{}.toml", name.value())).collect();
     let model = compile(&mut sources, &input.path.value())
         .map_err(|errors| syn::Error::new(input.path.span(), format!("\n{errors}")))?;
-    let read = sources.names().filter(|name| !builtin.iter().any(|known| known == name));
-    let files = read.map(|name| std::path::Path::new(&root).join(name).display().to_string());
+    let files = sources.read_files().map(|name| std::path::Path::new(&root).join(name).display().to_string());
     let attributes = &input.attributes;
     let visibility = &input.visibility;
     let generated = generate(

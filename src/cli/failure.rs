@@ -49,16 +49,21 @@ impl Failure {
         }
     }
 
+    /// The failure as an object.
+    pub(super) fn to_json(&self) -> Value {
+        let mut error = json!({ "kind": self.kind, "message": self.message });
+        if let Some((cycle, pc)) = self.place {
+            error["cycle"] = Value::from(cycle);
+            error["pc"] = Value::from(pc);
+        }
+        error
+    }
+
     /// Reports the failure; gives the exit code.
     pub(super) fn report(&self, as_json: bool) -> ExitCode {
-        if as_json {
-            let mut error = json!({ "kind": self.kind, "message": self.message });
-            if let Some((cycle, pc)) = self.place {
-                error["cycle"] = Value::from(cycle);
-                error["pc"] = Value::from(pc);
-            }
-            output::object(&json!({ "ok": false, "error": error }));
-        } else {
+        // If standard output is what failed, the exit code is left to say so.
+        let told = as_json && output::object(&json!({ "ok": false, "error": self.to_json() })).is_ok();
+        if !told {
             output::note(&format!("error: {}", self.message));
         }
         ExitCode::from(self.exit)

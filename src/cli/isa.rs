@@ -28,14 +28,14 @@ pub(super) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done {
             "isa": spec.name,
             "fingerprint": spec.fingerprint.to_string(),
             "instructions": listed,
-        }));
+        }))?;
         return Ok(ExitCode::SUCCESS);
     }
     if what.is_empty() {
-        output::print(&overview(spec));
+        output::print(&overview(spec))?;
     }
     for (instruction, word) in found {
-        output::print(&page(spec, instruction, word.as_deref()));
+        output::print(&page(spec, instruction, word.as_deref()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -150,7 +150,7 @@ pub(super) fn check(common: &Common, files: &[PathBuf]) -> Done {
                     output::print(&format!(
                         "{}: {instructions} instructions, {columns} columns, {constraints} constraints\n",
                         file.display(),
-                    ));
+                    ))?;
                 }
             }
             Err(errors) => {
@@ -165,7 +165,7 @@ pub(super) fn check(common: &Common, files: &[PathBuf]) -> Done {
         }
     }
     if common.json {
-        output::object(&json!({ "ok": !failed, "files": reports }));
+        output::object(&json!({ "ok": !failed, "files": reports }))?;
     }
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

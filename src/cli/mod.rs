@@ -1,7 +1,7 @@
 //! The command line, as a library: `retrace::cli::main::<I>()` is the whole of a binary for any instruction set.
 //!
 //! Exit codes: `run` ends with the guest's exit code; a guest's fault gives 126, a failure of retrace itself 125, a
-//! proof that is refused 1, everything else 0.
+//! proof that is refused or a spec with errors 1, a mistake in the arguments 2, everything else 0.
 
 mod arguments;
 mod commands;

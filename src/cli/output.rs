@@ -7,14 +7,22 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
+use super::failure::Failure;
+
 /// Writes to standard output; a reader that went away is no error.
-pub(super) fn print(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new("file", format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints one JSON object.
-pub(super) fn object(value: &Value) {
-    print(&format!("{value}\n"));
+pub(super) fn object(value: &Value) -> Result<(), Failure> {
+    print(&format!("{value}\n"))
 }
 
 /// Tells people something, on standard error.
@@ -50,4 +58,19 @@ pub(super) fn bytes(bytes: u64) -> String {
 /// A number with separators.
 pub(super) fn number(number: u64) -> String {
     indicatif::HumanCount(number).to_string()
+}
+
+/// A number and what it counts.
+pub(super) fn count(number: u64, what: &str) -> String {
+    format!(
+        "{} {what}{}",
+        self::number(number),
+        if number == 1 {
+            ""
+        } else if what.ends_with('s') {
+            "es"
+        } else {
+            "s"
+        }
+    )
 }

@@ -3,7 +3,7 @@
 # where the expected values come from. Exits with code 1 if anything differs.
 #
 #   ./check.sh                             under qemu-riscv32
-#   RUN='cargo run -q -- run' ./check.sh   under any command that takes an ELF and its arguments, passes on
+#   RUN='cargo retrace run' ./check.sh   under any command that takes an ELF and its arguments, passes on
 #                                          standard input, output and exit code, and exits with 126 on a fault
 
 cd "$(dirname "$0")" || exit 1

@@ -32,6 +32,8 @@ impl PartialOrd for Span {
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) text: String,
+    /// Known by name, rather than read from disk.
+    builtin: bool,
 }
 
 /// The files of a compilation: specs that are known by name, and files that are read from disk.
@@ -53,9 +55,9 @@ impl Sources {
         self.builtin.insert(name.to_owned(), text.to_owned());
     }
 
-    /// The files read so far, by name, the root spec first.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().map(|file| file.name.as_str())
+    /// The files read from disk so far, relative to the root.
+    pub fn read_files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter(|file| !file.builtin).map(|file| file.name.as_str())
     }
 
     /// The names that `extends` can use without a path.
@@ -65,25 +67,23 @@ impl Sources {
 
     /// Reads a file, or finds the spec of that name; a second request for one gives the same place.
     pub(crate) fn open(&mut self, name: &str) -> Result<usize, String> {
-        let (label, text) = match self.builtin.get(name) {
-            Some(text) => (format!("isa/{name}.toml"), text.clone()),
-            None => (name.to_owned(), String::new()),
-        };
-        if let Some(found) = self.files.iter().position(|file| file.name == label) {
+        let builtin = self.builtin.get(name);
+        let label = builtin.map_or_else(|| name.to_owned(), |_| format!("isa/{name}.toml"));
+        let same = |file: &Source| file.name == label && file.builtin == builtin.is_some();
+        if let Some(found) = self.files.iter().position(same) {
             return Ok(found);
         }
-        let text = if self.builtin.contains_key(name) {
-            text
-        } else {
-            std::fs::read_to_string(self.root.join(name)).map_err(|error| error.to_string())?
+        let text = match builtin {
+            Some(text) => text.clone(),
+            None => std::fs::read_to_string(self.root.join(name)).map_err(|error| error.to_string())?,
         };
-        self.files.push(Source { name: label, text });
+        self.files.push(Source { builtin: builtin.is_some(), name: label, text });
         Ok(self.files.len() - 1)
     }
 
     /// An empty file in the place of one that could not be read, for its error to name.
     pub(crate) fn missing(&mut self, name: &str) -> usize {
-        self.files.push(Source { name: name.to_owned(), text: String::new() });
+        self.files.push(Source { name: name.to_owned(), text: String::new(), builtin: false });
         self.files.len() - 1
     }
 

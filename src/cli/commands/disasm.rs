@@ -22,7 +22,7 @@ pub(in crate::cli) fn disasm<I: Isa>(common: &Common, disasm: &Disasm) -> Done {
         let lines: Vec<_> = ops
             .map(|op| json!({ "pc": op.pc, "word": op.word, "text": text(op), "symbol": program.symbols().describe(op.pc) }))
             .collect();
-        output::object(&json!({ "ok": true, "instructions": lines }));
+        output::object(&json!({ "ok": true, "instructions": lines }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut printed = String::new();
@@ -32,6 +32,6 @@ pub(in crate::cli) fn disasm<I: Isa>(common: &Common, disasm: &Disasm) -> Done {
         }
         printed += &format!("{:8x}:  {:08x}  {}\n", op.pc, op.word, text(op));
     }
-    output::print(&printed);
+    output::print(&printed)?;
     Ok(ExitCode::SUCCESS)
 }

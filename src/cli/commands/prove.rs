@@ -77,30 +77,30 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
                 "sumcheck": sumcheck_seconds,
                 "total": total,
             },
-        }));
+        }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let rss = host::peak_rss().map_or_else(|| "unknown".to_owned(), output::bytes);
     output::print(&format!(
-        "proved    {} cycles, exit code {}, {} of output\n\
-         witness   {} columns used, {} constraints and {} link, over the BN254 scalar field\n\
-         sumcheck  {} rounds, {} passes over the witness, budget {}\n\
+        "proved    {}, exit code {}, {} of output\n\
+         witness   {} used, {} and {}, over the BN254 scalar field\n\
+         sumcheck  {}, {} over the witness, budget {}\n\
          memory    {rss} at most\n\
          seconds   {:.3} run, {:.3} witness, {sumcheck_seconds:.3} sum-check, {total:.3} in all\n\
          proof     {}, {}\n",
-        output::number(cycles),
+        output::count(cycles, "cycle"),
         proof.statement().exit_code,
         output::bytes(proof.statement().output_length),
-        report.sumcheck.columns,
-        report.constraints,
-        report.links,
-        report.sumcheck.rounds,
-        report.sumcheck.passes,
+        output::count(report.sumcheck.columns as u64, "column"),
+        output::count(report.constraints as u64, "constraint"),
+        output::count(report.links as u64, "link"),
+        output::count(report.sumcheck.rounds.into(), "round"),
+        output::count(report.sumcheck.passes.into(), "pass"),
         budget_bytes.map_or_else(|| "unlimited".to_owned(), output::bytes),
         report.run_seconds,
         report.replay_seconds,
         prove.output.display(),
         output::bytes(bytes.len() as u64),
-    ));
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

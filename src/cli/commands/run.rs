@@ -37,7 +37,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     bar.finish_and_clear();
     let execution = executed?;
     if common.json {
-        print(&execution);
+        print(&execution)?;
         return Ok(exit_code(execution.stopped()));
     }
     match execution.stopped() {
@@ -55,18 +55,18 @@ fn exit_code(stopped: &Stopped) -> ExitCode {
     }
 }
 
-fn print<I: Isa>(execution: &Execution<I, Linux>) {
-    let (stopped, error) = match execution.stopped() {
-        Stopped::Exited(_) => ("exited", None),
-        Stopped::CycleLimit => ("cycle_limit", None),
-        Stopped::Interrupted => ("interrupted", None),
-        Stopped::Trapped(fault) => ("faulted", Some(fault)),
+fn print<I: Isa>(execution: &Execution<I, Linux>) -> Result<(), Failure> {
+    let stopped = match execution.stopped() {
+        Stopped::Exited(_) => "exited",
+        Stopped::CycleLimit => "cycle_limit",
+        Stopped::Interrupted => "interrupted",
+        Stopped::Trapped(_) => "faulted",
     };
     let (cycles, seconds) = (execution.cycles(), execution.seconds());
     let summary = execution.output();
     let hash: String = summary.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut object = json!({
-        "ok": error.is_none(),
+        "ok": execution.exit_code().is_some(),
         "stopped": stopped,
         "exit_code": execution.exit_code(),
         "cycles": cycles,
@@ -79,16 +79,20 @@ fn print<I: Isa>(execution: &Execution<I, Linux>) {
         "output_hash": hash,
         "peak_rss_bytes": host::peak_rss(),
     });
-    if let Some(fault) = error {
-        object["error"] = json!({
-            "kind": "guest_fault",
-            "message": fault.to_string(),
-            "cycle": fault.cycle,
-            "pc": fault.pc,
-            "word": fault.word,
-            "mnemonic": fault.mnemonic,
-            "symbol": fault.symbol,
-        });
+    match execution.stopped() {
+        Stopped::Exited(_) => {}
+        Stopped::Trapped(fault) => {
+            object["error"] = json!({
+                "kind": "guest_fault",
+                "message": fault.to_string(),
+                "cycle": fault.cycle,
+                "pc": fault.pc,
+                "word": fault.word,
+                "mnemonic": fault.mnemonic,
+                "symbol": fault.symbol,
+            });
+        }
+        stopped => object["error"] = Failure::stopped(stopped).to_json(),
     }
-    output::object(&object);
+    output::object(&object)
 }

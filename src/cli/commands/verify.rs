@@ -40,7 +40,7 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
             "cycles": statement.cycles,
             "exit_code": statement.exit_code,
             "output_bytes": statement.output_length,
-        }));
+        }))?;
         return Ok(ExitCode::SUCCESS);
     }
     output::print(&format!(
@@ -52,6 +52,6 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
         output::bytes(statement.output_length),
         verified.sumcheck_seconds,
         verified.replay_seconds,
-    ));
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -25,11 +25,12 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
     let options = Options { arguments: files::arguments(&witness.guest), max_cycles, ..Options::default() };
     let execution = execute(program, Linux::default(), files::input(&witness.guest)?, options)?;
-    if witness.cycles.is_none()
-        && let Stopped::Trapped(fault) = execution.stopped()
-        && !common.json
-    {
-        output::note(&format!("note: {fault}"));
+    let fault = match execution.stopped() {
+        Stopped::Trapped(fault) => Some(fault.to_string()),
+        _ => None,
+    };
+    if let Some(fault) = fault.as_ref().filter(|_| !common.json) {
+        output::note(&format!("note: the rows end where the guest faults: {fault}"));
     }
     let cycles = witness.cycles.clone().unwrap_or(0..execution.cycles());
     let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?);
@@ -75,14 +76,15 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
             "seconds": seconds,
             "rows_per_second": rows as f64 / seconds.max(1e-9),
             "peak_rss_bytes": host::peak_rss(),
-        }));
+            "fault": fault,
+        }))?;
     } else if witness.format == Format::None {
         output::print(&format!(
             "regenerated {} rows of {} columns in {seconds:.3} s: {:.1} M rows/s\n",
             output::number(rows),
             columns.len(),
             rows as f64 / seconds.max(1e-9) / 1e6,
-        ));
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -50,6 +50,9 @@ fn it_runs_and_is_witnessed() {
     assert_eq!(row.get("rs2_value"), Some(5));
     assert_eq!(row.get("rd"), Some(10));
     assert_eq!(row.get("rd_after"), Some(expected.into()));
+    // (0x80000000 ^ 5) rotated left by 7 is 0x2c0: its low byte is 0xc0, which is -64.
+    assert_eq!(expected, 0x2c0);
+    assert_eq!(row.get("low_byte"), Some(-64));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn columns(
             doc: table.doc.value.clone(),
             class: class(table, errors),
             source: ColumnSource::Recorded(record(table, instructions, errors)),
-            span: table.span.clone(),
+            span: table.name.span.clone(),
         })
         .collect();
     for table in &derived {
@@ -51,10 +51,24 @@ pub(super) fn columns(
             doc: table.doc.value.clone(),
             class,
             source: ColumnSource::Derived(expr),
-            span: table.span.clone(),
+            span: text.span.clone(),
         });
     }
     order(&columns, errors);
+    let records_index = |column: &Column| match &column.source {
+        ColumnSource::Recorded(sources) => sources.contains(&Recorded::Index),
+        ColumnSource::Derived(_) => false,
+    };
+    if !columns.iter().any(records_index) {
+        errors.push(
+            Diagnostic::new(
+                "missing-index",
+                &tables.name.span,
+                "no column records which instruction a row executes",
+            )
+            .hint("add a column of class u32 with record = [\"index\"]: columns derive from it"),
+        );
+    }
     columns
 }
 
@@ -73,17 +87,19 @@ fn too_many(tables: &Tables, recorded: usize, errors: &mut Vec<Diagnostic>) {
     }
 }
 
-fn check_column_name(name: &Text, errors: &mut Vec<Diagnostic>) {
-    let is_name = |name: &str| {
-        name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    };
-    if !is_name(&name.value) {
+/// Names of columns and groups become parts of identifiers.
+pub(super) fn check_name(name: &Text, what: &str, errors: &mut Vec<Diagnostic>) {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !name.value.starts_with(|c: char| c.is_ascii_lowercase()) || !name.value.chars().all(letters) {
         errors.push(
-            Diagnostic::new("bad-name", &name.span, format!("`{}` is no column name", name.value))
+            Diagnostic::new("bad-name", &name.span, format!("`{}` is no name of a {what}", name.value))
                 .hint("lower-case letters, digits and underscores, a letter first"),
         );
     }
+}
+
+fn check_column_name(name: &Text, errors: &mut Vec<Diagnostic>) {
+    check_name(name, "column", errors);
     if name.value == "op" || PUBLIC.contains(&name.value.as_str()) {
         errors.push(
             Diagnostic::new("duplicate-name", &name.span, format!("`{}` has a meaning already", name.value))
@@ -169,33 +185,99 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
         ("mem.after", Recorded::MemAfter),
         ("input", Recorded::Input),
     ];
-    let locals: Vec<&str> = instructions
-        .iter()
-        .flat_map(|instruction| &instruction.semantics.statements)
-        .filter_map(|statement| match statement {
-            Statement::Let(name, _) => Some(name.as_str()),
-            _ => None,
-        })
-        .collect();
+    let locals: Vec<(&str, Type)> = instructions.iter().flat_map(locals).collect();
     let mut sources = Vec::new();
     for text in &table.record {
         let port = ports.iter().find(|(name, _)| *name == text.value).map(|(_, port)| port.clone());
-        match port {
-            Some(port) => sources.push(port),
-            None if locals.contains(&text.value.as_str()) => {
-                sources.push(Recorded::Local(text.value.clone()));
-            }
-            None => errors.push(
+        let types: Vec<Type> = match &port {
+            Some(_) => vec![Type::unsigned(XLEN)],
+            None => locals.iter().filter(|(name, _)| *name == text.value).map(|(_, ty)| *ty).collect(),
+        };
+        if types.is_empty() {
+            errors.push(
                 Diagnostic::new(
                     "unknown-record",
                     &text.span,
                     format!("no instruction has anything named `{}` to record", text.value),
                 )
-                .did_you_mean(&text.value, ports.iter().map(|(name, _)| *name).chain(locals.iter().copied())),
-            ),
+                .did_you_mean(
+                    &text.value,
+                    ports.iter().map(|(name, _)| *name).chain(locals.iter().map(|(name, _)| *name)),
+                ),
+            );
+            continue;
+        }
+        let class = class(table, &mut Vec::new());
+        if let Some(ty) = types.into_iter().find(|ty| !holds(class, *ty)) {
+            errors.push(
+                Diagnostic::new(
+                    "record-class",
+                    &text.span,
+                    format!(
+                        "`{}` has type {ty}, which class {} does not hold",
+                        text.value, table.class.value
+                    ),
+                )
+                .hint(format!("widen the class to {ty}, or record a slice of the value")),
+            );
+        }
+        sources.push(port.unwrap_or_else(|| Recorded::Local(text.value.clone())));
+    }
+    for instruction in instructions {
+        let defined: Vec<&Text> =
+            table.record.iter().filter(|text| defines(instruction, &text.value)).collect();
+        if let [first, second, ..] = defined.as_slice() {
+            errors.push(
+                Diagnostic::new(
+                    "record-twice",
+                    &second.span,
+                    format!("`{}` defines both `{}` and `{}`", instruction.name, first.value, second.value),
+                )
+                .other(&first.span, "the other")
+                .other(&instruction.span, "the instruction")
+                .hint("a cell holds one of them: rename one, or give it a column of its own"),
+            );
         }
     }
     sources
+}
+
+/// The names that an instruction's semantics give to values.
+fn locals(instruction: &Instruction) -> impl Iterator<Item = (&str, Type)> {
+    instruction.semantics.statements.iter().filter_map(|statement| match statement {
+        Statement::Let(name, value) => Some((name.as_str(), value.ty)),
+        _ => None,
+    })
+}
+
+/// Whether every value of the type is in the class.
+fn holds(class: Class, ty: Type) -> bool {
+    match class {
+        Class::Bit => !ty.signed && ty.width == 1,
+        Class::Unsigned(bits) => !ty.signed && ty.width <= bits,
+        Class::Signed(bits) => ty.width + u32::from(!ty.signed) <= bits,
+        Class::Interval(..) | Class::OneHotGroup => false,
+    }
+}
+
+/// Whether an instruction has something of that name to record, of what not every instruction has.
+fn defines(instruction: &Instruction, name: &str) -> bool {
+    let semantics = &instruction.semantics;
+    let has = |of: fn(&Statement) -> bool| semantics.statements.iter().any(of);
+    let read = |port| semantics.uses(&ExprKind::Read(port));
+    match name {
+        "index" | "next_pc" => true,
+        "rs1" => read(0),
+        "rs2" => read(1),
+        "rs3" => read(2),
+        "rs4" => read(3),
+        "rd.before" | "rd.value" => semantics.writes(),
+        "mem.address" | "mem.before" | "mem.after" => has(|statement| {
+            matches!(statement, Statement::Load { .. } | Statement::Store { .. } | Statement::Call { .. })
+        }),
+        "input" => has(|statement| matches!(statement, Statement::Call { .. })),
+        _ => locals(instruction).any(|(local, _)| local == name),
+    }
 }
 
 fn derive(

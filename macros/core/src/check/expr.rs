@@ -19,8 +19,18 @@ pub(super) trait Scope {
     /// The value of `base.member`.
     fn member(&self, base: &str, member: &str) -> Option<Expr>;
 
+    /// Whether a name's own definition is in error, so that its use is none.
+    fn is_mistaken(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Every name, for "did you mean".
     fn names(&self) -> Vec<String>;
+
+    /// Says that what follows depends on a condition, or no longer does; gives what held before.
+    fn set_conditional(&mut self, _conditional: bool) -> bool {
+        false
+    }
 
     /// Takes note of `load::<bits>(address)` and gives its value, or says why it cannot be here.
     fn load(&mut self, bits: u32, address: Expr) -> Result<Expr, &'static str>;
@@ -143,6 +153,7 @@ impl<S: Scope> Typer<'_, S> {
         let name = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
         match self.scope.name(&name) {
             Some(value) => Some(value),
+            None if self.scope.is_mistaken(&name) => None,
             None => {
                 let names = self.scope.names();
                 self.error(
@@ -297,7 +308,10 @@ impl<S: Scope> Typer<'_, S> {
             label: None,
             block: choice.then_branch.clone(),
         });
-        let (a, b) = self.pair(&then, otherwise, expected)?;
+        let before = self.scope.set_conditional(true);
+        let branches = self.pair(&then, otherwise, expected);
+        self.scope.set_conditional(before);
+        let (a, b) = branches?;
         if a.ty != b.ty {
             return self.error(mismatch(&place, a.ty, b.ty, "the other branch"));
         }
@@ -331,7 +345,7 @@ impl<S: Scope> Typer<'_, S> {
                 let address = self.expr_of(address, Type::unsigned(super::XLEN), "an address")?;
                 match self.scope.load(bits, address) {
                     Ok(value) => Some(value),
-                    Err(why) => self.error(Diagnostic::new("too-many-ports", &place, why)),
+                    Err(why) => self.error(Diagnostic::new("misplaced-effect", &place, why)),
                 }
             }
             ("call", None, arguments) if (1..=4).contains(&arguments.len()) => {
@@ -340,7 +354,7 @@ impl<S: Scope> Typer<'_, S> {
                     arguments.iter().map(|argument| self.expr_of(argument, word, "an argument")).collect();
                 match self.scope.call(arguments?) {
                     Ok(value) => Some(value),
-                    Err(why) => self.error(Diagnostic::new("too-many-ports", &place, why)),
+                    Err(why) => self.error(Diagnostic::new("misplaced-effect", &place, why)),
                 }
             }
             _ => self.error(

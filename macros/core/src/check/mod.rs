@@ -159,6 +159,9 @@ fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) {
 
 fn groups(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Group> {
     unique("group", tables.groups.iter().map(|group| &group.name), errors);
+    for group in &tables.groups {
+        columns::check_name(&group.name, "group", errors);
+    }
     let mut groups: Vec<Group> = tables
         .groups
         .iter()

@@ -21,6 +21,7 @@ pub(super) fn semantics(
         operands: *operands,
         has_imm: format.imm.is_some(),
         locals: Vec::new(),
+        mistaken: Vec::new(),
         effects: Vec::new(),
         conditional: false,
     };
@@ -41,6 +42,8 @@ struct SemanticsScope {
     operands: [Operand; 5],
     has_imm: bool,
     locals: Vec<(String, Type)>,
+    /// Names whose values have errors of their own.
+    mistaken: Vec<String>,
     effects: Vec<Statement>,
     conditional: bool,
 }
@@ -77,6 +80,14 @@ impl Scope for SemanticsScope {
         names.push("pc".to_owned());
         names.extend(self.locals.iter().map(|(name, _)| name.clone()));
         names
+    }
+
+    fn set_conditional(&mut self, conditional: bool) -> bool {
+        std::mem::replace(&mut self.conditional, conditional)
+    }
+
+    fn is_mistaken(&self, name: &str) -> bool {
+        self.mistaken.iter().any(|mistaken| mistaken == name)
     }
 
     fn load(&mut self, bits: u32, address: Expr) -> Result<Expr, &'static str> {
@@ -133,7 +144,10 @@ impl Typer<'_, SemanticsScope> {
                     .hint("choose another name"),
             );
         }
-        let value = self.expr(&init.expr, None)?;
+        let Some(value) = self.expr(&init.expr, None) else {
+            self.scope.mistaken.push(name);
+            return None;
+        };
         self.scope.locals.push((name.clone(), value.ty));
         Some(Statement::Let(name, value))
     }
@@ -164,14 +178,14 @@ impl Typer<'_, SemanticsScope> {
                     .hint("at most one jump a cycle: choose its target with an expression"),
             );
         }
-        self.scope.conditional = true;
+        self.scope.set_conditional(true);
         let statements: Option<Vec<Vec<Statement>>> = choice
             .then_branch
             .stmts
             .iter()
             .map(|statement| self.statement(statement, Some(&condition)))
             .collect();
-        self.scope.conditional = false;
+        self.scope.set_conditional(false);
         statements.map(|statements| statements.into_iter().flatten().collect())
     }
 
@@ -240,10 +254,11 @@ fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
     if jumps > 1 {
         too_many("two jumps", "choose the target with if/else");
     }
-    if calls > 1 || (calls == 1 && memory + jumps > 0) {
+    let traps = count(|s| matches!(s, Statement::Trap { .. }));
+    if calls > 1 || (calls == 1 && memory + jumps + traps > 0) {
         too_many(
             "a call and another effect",
-            "a call may move a word itself, and has the row's port for that",
+            "a call has its row to itself: it may move a word or end the guest, which no trap could take back",
         );
     }
 }

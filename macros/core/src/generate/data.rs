@@ -1,9 +1,9 @@
 //! The spec as data: statics that the runtime, the command line and provers read.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-use super::number;
+use super::{constant, number};
 use crate::model::{
     AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Model, PUBLIC,
 };
@@ -22,19 +22,38 @@ pub(super) fn data(model: &Model) -> TokenStream {
     let constraints = model.constraints.iter().map(|c| constraint(model, c));
     let links = model.links.iter().map(|link| {
         let crate::model::Link { name, doc, .. } = link;
-        let (from, to) = (column_id(link.from), column_id(link.to));
+        let (from, to) = (cell_id(model, Cell::Stored(link.from)), cell_id(model, Cell::Stored(link.to)));
         quote!(Link { name: #name, doc: #doc, from: #from, to: #to })
     });
     let calls = model.calls.iter().map(call);
     let policy = model.policy.iter().map(|(question, answer)| quote!((#question, #answer)));
-    let places = model.columns.iter().enumerate().map(|(at, column)| {
-        let (name, at) = (super::constant(&column.name), Literal::usize_unsuffixed(at));
-        quote!(pub(super) const #name: usize = #at;)
-    });
+    let columns_of = |cells: Vec<(Ident, usize)>| {
+        let constants = cells.into_iter().map(|(name, at)| {
+            let at = Literal::usize_unsuffixed(at);
+            quote!(pub(super) const #name: usize = #at;)
+        });
+        quote!(#(#constants)*)
+    };
+    let stored_at = model.columns.iter().enumerate().map(|(at, column)| (constant(&column.name), at));
+    let stored_at = columns_of(stored_at.collect());
+    let flags = flags(model).into_iter().map(|cell| (cell_name(model, cell), cell_at(model, cell)));
+    let flags_at = columns_of(flags.collect());
+    let public = (0..PUBLIC.len()).map(Cell::Public);
+    let public_at = columns_of(public.map(|cell| (cell_name(model, cell), cell_at(model, cell))).collect());
     quote! {
-        /// The stored columns' places.
+        /// The places of the stored columns.
         mod column {
-            #(#places)*
+            #stored_at
+        }
+
+        /// The places of the flags.
+        mod flag {
+            #flags_at
+        }
+
+        /// The places of the public columns.
+        mod public {
+            #public_at
         }
 
         static SPEC: Spec = Spec {
@@ -95,7 +114,7 @@ fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
 fn columns(model: &Model) -> Vec<TokenStream> {
     let mut columns: Vec<TokenStream> = model.columns.iter().map(|c| stored(model, c)).collect();
     for (at, column) in one_hot(model) {
-        let of = column_id(at);
+        let of = cell_id(model, Cell::Stored(at));
         for (group, value) in model.groups.iter().zip(1u32..) {
             let (name, doc) = (format!("{}.{}", column.name, group.name), &group.doc);
             let value = number(value);
@@ -159,22 +178,41 @@ fn stored(model: &Model, column: &Column) -> TokenStream {
     quote!(Column { name: #name, doc: #doc, class: #class, source: #source })
 }
 
-fn column_id(at: usize) -> TokenStream {
-    let at = Literal::usize_unsuffixed(at);
-    quote!(ColumnId(#at))
+/// Every flag of every one-hot column, in the order of their ids.
+fn flags(model: &Model) -> Vec<Cell> {
+    let flags = |at| (1u32..).take(model.groups.len()).map(move |value| Cell::Flag(at, value));
+    one_hot(model).flat_map(|(at, _)| flags(at)).collect()
 }
 
-/// The id of a constraint's cell.
-fn cell_id(model: &Model, cell: Cell) -> usize {
+/// A cell's place among all columns.
+fn cell_at(model: &Model, cell: Cell) -> usize {
+    let flags = flags(model);
     let stored = model.columns.len();
-    let flags = one_hot(model).count() * model.groups.len();
     match cell {
         Cell::Stored(at) => at,
-        Cell::Flag(column, value) => {
-            let before = one_hot(model).take_while(|(at, _)| *at < column).count();
-            stored + before * model.groups.len() + value as usize - 1
+        Cell::Flag(..) => stored + flags.iter().position(|flag| *flag == cell).unwrap_or_default(),
+        Cell::Public(at) => stored + flags.len() + at,
+    }
+}
+
+/// The constant that holds a cell's place.
+fn cell_name(model: &Model, cell: Cell) -> Ident {
+    match cell {
+        Cell::Stored(at) => constant(&model.columns[at].name),
+        Cell::Public(at) => constant(PUBLIC[at]),
+        Cell::Flag(at, value) => {
+            let group = &model.groups[value as usize - 1];
+            constant(&format!("{}.{}", model.columns[at].name, group.name))
         }
-        Cell::Public(at) => stored + flags + at,
+    }
+}
+
+fn cell_id(model: &Model, cell: Cell) -> TokenStream {
+    let name = cell_name(model, cell);
+    match cell {
+        Cell::Stored(_) => quote!(ColumnId(column::#name as u16)),
+        Cell::Flag(..) => quote!(ColumnId(flag::#name as u16)),
+        Cell::Public(_) => quote!(ColumnId(public::#name as u16)),
     }
 }
 
@@ -193,11 +231,9 @@ pub fn constraint(model: &Model, constraint: &Constraint) -> TokenStream {
 
 fn linear(model: &Model, linear: &Linear) -> TokenStream {
     let constant = Literal::i64_unsuffixed(linear.constant);
-    let mut terms: Vec<(usize, i64)> =
-        linear.terms.iter().map(|(cell, coefficient)| (cell_id(model, *cell), *coefficient)).collect();
-    terms.sort_unstable();
-    let terms = terms.into_iter().map(|(at, coefficient)| {
-        let (id, coefficient) = (column_id(at), Literal::i64_unsuffixed(coefficient));
+    // Cells are ordered as their ids are: stored, flags, public.
+    let terms = linear.terms.iter().map(|(cell, coefficient)| {
+        let (id, coefficient) = (cell_id(model, *cell), Literal::i64_unsuffixed(*coefficient));
         quote!((#id, #coefficient))
     });
     quote!(Linear { constant: #constant, terms: &[#(#terms),*] })

@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use super::expr::{Names, expr};
+use super::expr::{Names, expr, from_cell, to_cell};
 use super::ident;
 use crate::check::{derivation_inputs, derivation_order};
 use crate::ir::{Expr, ExprKind, OpFact, Type, walk};
@@ -109,11 +109,7 @@ pub fn column(model: &Model, at: usize) -> TokenStream {
         let index = cell(model, index);
         quote!(let op = &code[#index[row] as usize];)
     });
-    let value = expr(e, &ColumnNames { model });
-    let value = match e.ty.width {
-        1 => quote!(Word::from(#value)),
-        _ => value,
-    };
+    let value = to_cell(expr(e, &ColumnNames { model }), e.ty);
     let (function, output) = (function(column), super::constant(&column.name));
     let doc = format!(" `{}`", column.name);
     quote! {
@@ -154,10 +150,7 @@ struct ColumnNames<'a> {
 impl Names for ColumnNames<'_> {
     fn column(&self, column: usize, ty: Type) -> TokenStream {
         let cell = cell(self.model, column);
-        match ty.width {
-            1 => quote!((#cell[row] != 0)),
-            _ => quote!(#cell[row]),
-        }
+        from_cell(quote!(#cell[row]), ty)
     }
 
     fn group(&self, value: u32) -> TokenStream {

@@ -70,6 +70,28 @@ fn as_signed(value: &TokenStream, ty: Type) -> TokenStream {
     }
 }
 
+/// The value as a cell: a word, sign-extended if the type is signed, as range classes have it.
+pub(super) fn to_cell(value: TokenStream, ty: Type) -> TokenStream {
+    if ty.signed {
+        let signed = as_signed(&quote!((#value)), ty);
+        return quote!(#signed as Word);
+    }
+    match ty.width {
+        1 => quote!(Word::from(#value)),
+        _ => value,
+    }
+}
+
+/// A cell as a value: without the bits above the type's width.
+pub(super) fn from_cell(cell: TokenStream, ty: Type) -> TokenStream {
+    match ty.width {
+        1 if ty.signed => quote!((#cell & 1 != 0)),
+        1 => quote!((#cell != 0)),
+        _ if ty.signed => masked(cell, ty),
+        _ => cell,
+    }
+}
+
 /// Converts between the containers; the value must fit.
 fn resize(value: TokenStream, from: Type, to: Type) -> TokenStream {
     let (from_type, to_type) = (rust_type(from), rust_type(to));

@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::decode::kind;
-use super::expr::{Names, expr};
+use super::expr::{Names, expr, to_cell};
 use super::{constant, ident, number};
 use crate::ir::{Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, Type};
 use crate::model::{ColumnSource, Instruction, Model, Operand, Recorded};
@@ -271,15 +271,6 @@ fn flow(model: &Model, semantics: &Semantics, jump: Option<bool>) -> TokenStream
         };
     }
     next
-}
-
-/// A value as a cell.
-fn to_cell(value: TokenStream, ty: Type) -> TokenStream {
-    match ty.width {
-        1 => quote!(Word::from(#value)),
-        2..=32 => value,
-        _ => quote!((#value as Word)),
-    }
 }
 
 /// Records a value in the columns that want it.

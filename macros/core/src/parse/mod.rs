@@ -110,7 +110,6 @@ pub(crate) struct ColumnTable {
     pub(crate) class: Text,
     pub(crate) record: Vec<Text>,
     pub(crate) derive: Option<Text>,
-    pub(crate) span: Span,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -145,7 +144,7 @@ pub(crate) struct CallTable {
 pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnostic>) -> Option<Tables> {
     let mut tables = Tables::default();
     match sources.open(file) {
-        Ok(id) => parse_file(sources, id, &mut tables, &mut vec![id], errors),
+        Ok(id) => parse_file(sources, id, &mut tables, &mut Reading::default(), errors),
         Err(error) => {
             let span = Span { file: sources.missing(file), range: 0..0 };
             errors.push(
@@ -162,9 +161,10 @@ fn parse_file(
     sources: &mut Sources,
     file: usize,
     tables: &mut Tables,
-    open: &mut Vec<usize>,
+    reading: &mut Reading,
     errors: &mut Vec<Diagnostic>,
 ) {
+    reading.open.push(file);
     let text = sources.file(file).text.clone();
     let (document, syntax) = DeTable::parse_recoverable(&text);
     for error in syntax {
@@ -216,7 +216,6 @@ fn parse_file(
         class: table.required("class"),
         record: table.texts("record"),
         derive: table.text("derive"),
-        span: table.span(),
     });
     own.constraints = root.list("constraint", |table| ConstraintTable {
         name: table.required("name"),
@@ -241,31 +240,29 @@ fn parse_file(
         exits: table.bool("exits"),
     });
     root.finish();
-    extend(sources, &extends, tables, open, errors);
+    extend(sources, &extends, tables, reading, errors);
     merge(tables, own);
+    reading.open.pop();
+    reading.done.push(file);
 }
 
+/// Reads the bases. One that two specs extend is read once; one that is still being read extends itself.
 fn extend(
     sources: &mut Sources,
     extends: &[Text],
     tables: &mut Tables,
-    open: &mut Vec<usize>,
+    reading: &mut Reading,
     errors: &mut Vec<Diagnostic>,
 ) {
     for base in extends {
         match sources.open(&base.value) {
-            Ok(id) if open.contains(&id) => {
-                if extends_itself(open, id) {
-                    errors.push(
-                        Diagnostic::new("extends-cycle", &base.span, "this spec extends itself")
-                            .label("it is already being read"),
-                    );
-                }
-            }
-            Ok(id) => {
-                open.push(id);
-                parse_file(sources, id, tables, open, errors);
-            }
+            Ok(id) if reading.open.contains(&id) => errors.push(
+                Diagnostic::new("extends-cycle", &base.span, "this spec extends itself")
+                    .label("it is still being read")
+                    .hint("of two specs only one can extend the other"),
+            ),
+            Ok(id) if reading.done.contains(&id) => {}
+            Ok(id) => parse_file(sources, id, tables, reading, errors),
             Err(error) => errors.push(
                 Diagnostic::new(
                     "unreadable-spec",
@@ -278,9 +275,11 @@ fn extend(
     }
 }
 
-/// A spec that two others extend is read once; one that extends itself is an error.
-fn extends_itself(open: &[usize], id: usize) -> bool {
-    open.first() == Some(&id) || open.last() == Some(&id)
+/// Which files are being read, and which have been.
+#[derive(Default)]
+struct Reading {
+    open: Vec<usize>,
+    done: Vec<usize>,
 }
 
 fn merge(tables: &mut Tables, own: Tables) {
