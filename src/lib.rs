@@ -46,8 +46,8 @@
 //! println!("{} bytes in {:.3} s", proof.to_bytes().len(), report.seconds);
 //!
 //! let (guest, input) = (Linux::default(), Input::empty());
-//! let (policy, pool) = (Policy::default(), Pool::new(0)?);
-//! verify::<Fr, _, _>(&proof, Verifier { program, guest, arguments, input, policy, pool })?;
+//! let (policy, pool, max_cycles) = (Policy::default(), Pool::new(0)?, u64::MAX);
+//! verify::<Fr, _, _>(&proof, Verifier { program, guest, arguments, input, policy, pool, max_cycles })?;
 //! # Ok(())
 //! # }
 //! ```
@@ -64,6 +64,7 @@ pub mod guest;
 pub mod isa;
 pub mod machine;
 pub mod oracle;
+pub mod pages;
 pub mod parallel;
 pub mod program;
 pub mod proof;

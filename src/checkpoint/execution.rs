@@ -7,7 +7,8 @@ use std::time::Instant;
 use super::{Checkpoint, CheckpointManager, Policy};
 use crate::guest::{Guest, Input, Output, OutputSummary, StartError};
 use crate::isa::{Isa, Word};
-use crate::machine::{Fault, Machine, PAGE_WORDS, Pause, RunError};
+use crate::machine::{Fault, Machine, Pause, RunError};
+use crate::pages::PAGE_WORDS;
 use crate::program::Program;
 
 /// What a run needs beside program, guest interface and input. Everything has a default.

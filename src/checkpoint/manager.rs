@@ -128,7 +128,7 @@ impl<G> CheckpointManager<G> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::PageMap;
+    use crate::pages::PageMap;
     use proptest::prelude::*;
 
     fn at(cycle: u64) -> Checkpoint<()> {

@@ -125,6 +125,9 @@ pub(super) struct Verify {
     pub(super) proof: PathBuf,
     #[command(flatten)]
     pub(super) guest: Guest,
+    /// Refuse a proof of more cycles, rather than replay them.
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    pub(super) max_cycles: u64,
 }
 
 #[derive(Debug, Args)]

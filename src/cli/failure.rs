@@ -1,5 +1,6 @@
 //! Failures: one line for people or one object for programs, and the exit code.
 
+use std::io;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -70,6 +71,13 @@ impl Failure {
     }
 }
 
+/// The only I/O errors without a name are standard output's.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new("file", format!("cannot write to standard output: {error}"))
+    }
+}
+
 impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         Self::new("execute", error.to_string())
@@ -89,9 +97,10 @@ impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         let message = error.to_string();
         match error {
-            VerifyError::Execute(_) | VerifyError::Oracle(_) | VerifyError::Start(_) => {
-                Self::new("verify", message)
-            }
+            VerifyError::Execute(_)
+            | VerifyError::Oracle(_)
+            | VerifyError::Start(_)
+            | VerifyError::Protocol(_) => Self::new("verify", message),
             _ => Self {
                 kind: "refused",
                 message: format!("the proof is refused: {message}"),

@@ -61,7 +61,11 @@ pub(super) fn writer(path: Option<&Path>) -> Result<Box<dyn Write + Send>, Failu
 }
 
 /// Writes a whole file under another name and renames it: whoever reads it finds all of it, or what was there before.
+/// A device, a pipe or what a link leads to is written as it stands.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if fs::symlink_metadata(path).is_ok_and(|file| !file.is_file()) {
+        return create(path)?.write_all(bytes).map_err(|error| failure("write", path, &error));
+    }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);

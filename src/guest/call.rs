@@ -2,7 +2,8 @@
 
 use super::{InputReader, Output, Stream};
 use crate::isa::{Access, Call as CallName, MAX_READS, Reply, Trap, TrapCause, Word};
-use crate::machine::{Memory, RunError, WORD_BYTES};
+use crate::machine::{Memory, RunError};
+use crate::pages::WORD_BYTES;
 
 /// What a call leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// Page 0, or code; bytes that reach into the next word; or a second access.
     pub fn write_bytes(&mut self, address: Word, count: Word, value: Word) -> Result<(), Trap> {
-        if count == 0 || address % WORD_BYTES + count > WORD_BYTES {
+        if count == 0 || count > WORD_BYTES - address % WORD_BYTES {
             return Err(self.refusal());
         }
         let (mask, shift) = (low_bytes(count), address % WORD_BYTES * 8);

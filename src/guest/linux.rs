@@ -6,7 +6,7 @@
 
 use super::{Call, Guest, Outcome, Start, StartError, Stream};
 use crate::isa::{Trap, Word};
-use crate::machine::{PAGE_BYTES, WORD_BYTES};
+use crate::pages::{PAGE_BYTES, WORD_BYTES};
 
 /// The Linux-like guest interface. Its state is the heap's bounds.
 ///

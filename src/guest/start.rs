@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::isa::{Spec, Word};
-use crate::machine::{PAGE_BYTES, PageMap};
+use crate::pages::{PAGE_BYTES, PageMap};
 
 /// What a guest interface may set before the first cycle, and what it may look at.
 #[derive(Debug)]

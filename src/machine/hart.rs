@@ -2,8 +2,8 @@
 
 use core::marker::PhantomData;
 
+use super::Checkpoint;
 use super::{Memory, RunError};
-use crate::checkpoint::Checkpoint;
 use crate::guest::{Call, Guest, Input, InputReader, Outcome, Output};
 use crate::isa::{Access, Isa, MAX_READS, Ports, Reply, Trap, Word};
 

@@ -5,8 +5,8 @@
 
 use memmap2::{MmapMut, MmapOptions};
 
-use super::pages::{PAGE_WORDS, Page};
 use crate::isa::Word;
+use crate::pages::{PAGE_WORDS, Page};
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("retrace maps the guest's whole address space, and needs a 64-bit host");

@@ -8,8 +8,8 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use super::image::Image;
-use super::pages::{PAGE_BYTES, PAGE_WORDS, PageMap, WORD_BYTES};
 use crate::isa::{Access, Trap, TrapCause, Word};
+use crate::pages::{PAGE_BYTES, PAGE_WORDS, PageMap, WORD_BYTES};
 
 /// The image holds the page: loads may go.
 const READY: u8 = 1;

@@ -4,23 +4,20 @@
 //! a [`Recorder`] is given, a row for each of these cycles. The fast pass and replay are this loop, with and without a
 //! recorder.
 
+mod checkpoint;
 mod fault;
 mod hart;
 mod image;
 mod memory;
-mod pages;
 #[cfg(test)]
 pub(crate) mod test_isa;
 
+pub use checkpoint::Checkpoint;
 pub use fault::{Fault, RunError};
 pub use memory::Memory;
-pub use pages::{PAGE_BYTES, PAGE_WORDS, Page, PageMap};
-
-pub(crate) use pages::WORD_BYTES;
 
 use std::sync::Arc;
 
-use crate::checkpoint::Checkpoint;
 use crate::guest::{Guest, Input, Output};
 use crate::isa::{Flow, Isa, Recorder, Trap, TrapCause, Word};
 use crate::oracle::State;

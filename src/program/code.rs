@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{ADDRESS_SPACE, LoadError, word_at};
 use crate::isa::{Op, Word};
-use crate::machine::{PAGE_BYTES, PageMap};
+use crate::pages::{PAGE_BYTES, PageMap};
 
 /// The bytes of an instruction word, which is what [`Isa::decode`](crate::isa::Isa::decode) takes.
 const INSTRUCTION_BYTES: Word = size_of::<u32>() as Word;

@@ -98,10 +98,17 @@ fn check_header(header: &Header) -> Result<(), LoadError> {
     if header.e_flags(LE).0 & elf::EF_RISCV_RVC.0 != 0 { Err(LoadError::Compressed) } else { Ok(()) }
 }
 
+/// Linkers make a handful. Each can cost a page of memory for a byte of the file, and is compared with every section.
+const MAX_SEGMENTS: usize = 256;
+
 /// Loads the segments. Together they must not claim more bytes than the file has: so memory is bounded by its size.
 fn load_segments(image: &mut Image, segments: &[Segment], bytes: &[u8]) -> Result<(), LoadError> {
     if segments.iter().any(|segment| matches!(segment.p_type(LE), elf::PT_INTERP | elf::PT_DYNAMIC)) {
         return Err(LoadError::Dynamic);
+    }
+    let found = loadable(segments).count();
+    if found > MAX_SEGMENTS {
+        return Err(LoadError::TooManySegments { found, most: MAX_SEGMENTS });
     }
     let mut total = 0;
     for segment in loadable(segments) {

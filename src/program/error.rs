@@ -83,6 +83,16 @@ pub enum LoadError {
         /// The entry point.
         entry: Word,
     },
+    /// More loadable segments than any linker makes.
+    #[error(
+        "the file has {found} loadable segments, and at most {most} are taken; check the linker script's PHDRS"
+    )]
+    TooManySegments {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// Two segments overlap.
     #[error("the segments at {:#010x}..{:#010x} and {:#010x}..{:#010x} overlap; check the linker script", first.start, first.end, second.start, second.end)]
     Overlap {

@@ -16,7 +16,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::isa::{Isa, Word};
-use crate::machine::{PAGE_BYTES, Page, PageMap, WORD_BYTES};
+use crate::pages::{PAGE_BYTES, Page, PageMap, WORD_BYTES};
 
 /// The hash of what a program was loaded from.
 pub type ProgramHash = [u8; 32];

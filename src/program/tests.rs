@@ -142,6 +142,23 @@ fn addresses_that_cannot_be() {
     assert_eq!(TestProgram::from_code(BASE, &[], &[]).unwrap_err(), LoadError::NoCode);
 }
 
+/// A page a segment, of four bytes that all share: two megabytes of file would become hundreds of memory.
+#[test]
+fn segments_are_few() {
+    let mut file = elf();
+    let headers = file.len() as u32;
+    let count = 300u32;
+    for at in 0..count {
+        let address = BASE + 0x1_0000 * at;
+        for word in [1, CODE as u32, address, address, 4, 4, 5, 4] {
+            file.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+    file[28..32].copy_from_slice(&headers.to_le_bytes());
+    file[44..46].copy_from_slice(&(count as u16).to_le_bytes());
+    assert_eq!(refused(&file), LoadError::TooManySegments { found: 300, most: 256 });
+}
+
 #[test]
 fn segments_cannot_claim_the_same_bytes_again_and_again() {
     let mut file = elf();

@@ -1,6 +1,7 @@
 //! What prover and verifier do alike, in one place so that they cannot differ: the transcript's start, its challenges,
 //! the instances.
 
+use ark_ff::PrimeField;
 use spongefish::{DefaultHash, SessionId, derive_session_id};
 
 use super::Statement;
@@ -15,6 +16,9 @@ pub(super) fn session() -> SessionId {
     derive_session_id::<DefaultHash>(b"retrace execution v1")
 }
 
+/// The soundness error is about (rounds · degree + constraints) / |F|: with 2^100 elements below 2^-90.
+const MIN_FIELD_BITS: u64 = 100;
+
 /// The instances that a statement is proven by: all row constraints, and every link.
 pub(super) struct Instances<F> {
     zero_check: ZeroCheck<F, Composition<F>>,
@@ -25,6 +29,20 @@ pub(super) struct Instances<F> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
+    /// The spec's constraints are equations of integers below 2^63, which a smaller prime would wrap.
+    #[error("the field's prime has {bits} bits, and constraints over words need more than 63")]
+    SmallPrime {
+        /// The prime's length.
+        bits: u32,
+    },
+    /// Challenges from so small a field can be guessed.
+    #[error(
+        "the field has 2^{bits} elements, too few for challenges: take an extension of more than 2^{MIN_FIELD_BITS}"
+    )]
+    SmallField {
+        /// The length of the number of elements.
+        bits: u64,
+    },
     /// The composition cannot be made.
     #[error(transparent)]
     Composition(#[from] CompositionError),
@@ -40,6 +58,14 @@ impl<F: SumcheckField> Instances<F> {
         spec: &Spec,
         statement: &Statement,
     ) -> Result<Self, SpecError> {
+        let bits = F::BasePrimeField::MODULUS_BIT_SIZE;
+        if bits < 64 {
+            return Err(SpecError::SmallPrime { bits });
+        }
+        let bits = u64::from(bits) * F::extension_degree();
+        if bits < MIN_FIELD_BITS {
+            return Err(SpecError::SmallField { bits });
+        }
         let alpha = transcript.challenge();
         let composition = Composition::from_constraints(spec.columns, spec.constraints, alpha)?;
         let tau = transcript.challenges(variables(statement.cycles));

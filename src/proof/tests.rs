@@ -40,6 +40,7 @@ fn refusal(forge: impl FnOnce(&mut Statement)) -> String {
         input: Input::empty(),
         policy: Policy::default(),
         pool: Pool::serial(),
+        max_cycles: 1000,
     };
     match verify::<Fr, _, _>(&proof, verifier) {
         Ok(_) => "accepted".to_owned(),

@@ -32,6 +32,8 @@ pub struct Verifier<I: Isa, G> {
     pub policy: Policy,
     /// The threads.
     pub pool: Pool,
+    /// The longest run that is worth a replay: a proof that states more cycles is refused at once.
+    pub max_cycles: u64,
 }
 
 /// A proof that was accepted.
@@ -75,6 +77,14 @@ pub enum VerifyError {
         stated: String,
         /// The replay's value.
         found: String,
+    },
+    /// The stated run is longer than the verifier is ready to replay.
+    #[error("the proof states {stated} cycles, more than the {limit} that may be replayed")]
+    TooLong {
+        /// T.
+        stated: u64,
+        /// [`Verifier::max_cycles`].
+        limit: u64,
     },
     /// The sum-check does not hold.
     #[error("the sum-check is refused: {0}")]
@@ -140,6 +150,9 @@ fn check_subject<F: SumcheckField, I: Isa, G: Guest>(
     if statement.field != FieldId::of::<F>() {
         return Err(VerifyError::Field);
     }
+    if statement.cycles > verifier.max_cycles {
+        return Err(VerifyError::TooLong { stated: statement.cycles, limit: verifier.max_cycles });
+    }
     let entry = Checkpoint::initial(&verifier.program, verifier.guest.clone(), &verifier.arguments)?;
     let (input, length) = (verifier.input.hash(), verifier.input.length());
     let checks = [
@@ -170,7 +183,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     reduced: &Reduced<F>,
     verifier: Verifier<I, G>,
 ) -> Result<(), VerifyError> {
-    let Verifier { program, guest, arguments, input, policy, pool } = verifier;
+    let Verifier { program, guest, arguments, input, policy, pool, max_cycles: _ } = verifier;
     let options = Options { arguments, policy, max_cycles: statement.cycles, ..Options::default() };
     let execution = execute(program, guest, input, options)?;
     let differs = |what, stated: String, found: String| {

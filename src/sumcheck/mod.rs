@@ -16,6 +16,7 @@
 //! ePrint 2025/611), and once they fit they are stored and the linear-time rounds finish. The messages do not depend
 //! on the budget, the chunks or the threads.
 
+mod batch;
 mod budget;
 mod composition;
 mod fold;

@@ -1,7 +1,7 @@
 //! The verifier: n rounds in O(n·degree), and one identity at their end.
 
+use super::batch::{check_variables, is_public, max_degree, open, places, used_columns};
 use super::instance::SumcheckInstance;
-use super::prover::{check_variables, is_public, max_degree, open, places, used_columns};
 use super::round::evaluate;
 use super::transcript::{TranscriptError, VerifierTranscript};
 use crate::field::SumcheckField;

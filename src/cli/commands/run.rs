@@ -94,5 +94,6 @@ fn print<I: Isa>(execution: &Execution<I, Linux>) -> Result<(), Failure> {
         }
         stopped => object["error"] = Failure::stopped(stopped).to_json(),
     }
-    output::object(&object)
+    output::object(&object)?;
+    Ok(())
 }

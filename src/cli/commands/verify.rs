@@ -24,6 +24,7 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
         input: files::input(&verify.guest)?,
         policy: Policy::default(),
         pool: files::pool(common)?,
+        max_cycles: verify.max_cycles,
     };
     let bar = output::progress("verifying");
     let verified = verify_proof::<Fr, I, _>(&proof, verifier);

@@ -33,6 +33,13 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
         output::note(&format!("note: the rows end where the guest faults: {fault}"));
     }
     let cycles = witness.cycles.clone().unwrap_or(0..execution.cycles());
+    let executed = execution.cycles();
+    if cycles.end > executed {
+        return Err(Failure::new(
+            "cycles",
+            format!("there are no cycles {}..{}: {executed} were executed", cycles.start, cycles.end),
+        ));
+    }
     let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?);
 
     let begun = Instant::now();

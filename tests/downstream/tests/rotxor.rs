@@ -67,6 +67,7 @@ fn it_is_proven_and_verified() {
         input: Input::empty(),
         policy: Policy::default(),
         pool: Pool::serial(),
+        max_cycles: u64::MAX,
     };
     verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
 }

@@ -33,6 +33,12 @@ pub(super) fn columns(
         .collect();
     for table in &derived {
         check_column_name(&table.name, errors);
+        if let Some(record) = table.record.first() {
+            errors.push(
+                Diagnostic::new("column-twice", &record.span, "this column is derived, and recorded too")
+                    .hint("leave one of the two out"),
+            );
+        }
     }
     let classes: Vec<(String, Class)> = recorded
         .iter()
@@ -155,7 +161,7 @@ fn cell_type(class: Class, groups: usize) -> Type {
 }
 
 fn group_type(groups: usize) -> Type {
-    Type::unsigned(usize::BITS - groups.leading_zeros())
+    Type::unsigned((usize::BITS - groups.leading_zeros()).max(2))
 }
 
 /// What `step` records in a column, and whether any instruction defines it.
@@ -292,7 +298,14 @@ fn derive(
     let Some(parsed) = parse::<syn::Expr>(text, "", "", errors) else { return nothing };
     let mut scope = ColumnScope { classes, group_names, groups };
     let mut typer = Typer { text, offset: 0, scope: &mut scope, errors };
-    typer.expr_of(&parsed, cell_type(class, groups), "the column").unwrap_or(nothing)
+    let Some(expr) = typer.expr_of(&parsed, cell_type(class, groups), "the column") else { return nothing };
+    if class == Class::OneHotGroup && expr.kind != ExprKind::Op(OpFact::Group) {
+        errors.push(
+            Diagnostic::new("one-hot-value", &text.span, "a one-hot column holds the instruction's group")
+                .hint("derive = \"op.group\""),
+        );
+    }
+    expr
 }
 
 struct ColumnScope<'a> {

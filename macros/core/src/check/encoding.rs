@@ -127,6 +127,12 @@ fn immediate<'t>(
         filled |= u64::from(zeros.mask());
     }
     let width = 64 - filled.leading_zeros();
+    if width == 0 {
+        errors.push(
+            Diagnostic::new("immediate-hole", &table.span, "this immediate has no bits")
+                .hint("add a piece, or leave `imm` out"),
+        );
+    }
     let holes = ((1u64 << width) - 1) & !filled;
     if holes != 0 {
         errors.push(

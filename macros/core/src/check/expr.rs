@@ -137,10 +137,10 @@ impl<S: Scope> Typer<'_, S> {
                     .hint(format!("add one, as in {}u32", int.base10_digits())),
             );
         };
+        // A signed literal is written without its sign, and must leave room for it.
+        let bits = ty.width - u32::from(ty.signed);
         match int.base10_parse::<u64>() {
-            Ok(value) if ty.width == 64 || value >> ty.width == 0 => {
-                Some(Expr { kind: ExprKind::Const(value), ty })
-            }
+            Ok(value) if bits == 64 || value >> bits == 0 => Some(Expr { kind: ExprKind::Const(value), ty }),
             _ => self.error(
                 Diagnostic::new("literal-width", &place, format!("this literal does not fit {ty}"))
                     .hint(format!("{ty} has {} bits", ty.width)),
@@ -246,7 +246,7 @@ impl<S: Scope> Typer<'_, S> {
         let a = self.expr(&binary.left, expected)?;
         let bits = a.ty.width.next_power_of_two().trailing_zeros();
         let amount = self.expr(&binary.right, Some(Type::unsigned(bits.max(1))))?;
-        if amount.ty.signed || (1u64 << amount.ty.width) > u64::from(a.ty.width.next_power_of_two()) {
+        if amount.ty.signed || amount.ty.width > bits.max(1) {
             let place = self.place(&binary.right);
             return self.error(
                 Diagnostic::new(
@@ -387,21 +387,24 @@ fn mismatch(place: &Span, expected: Type, found: Type, what: &str) -> Diagnostic
         .hint("zext::<N>(x), sext::<N>(x), x[lo..hi], signed(x) or unsigned(x) converts")
 }
 
-/// `name` or `name::<width>`.
-fn function_name(func: &syn::Expr) -> (String, Option<u32>) {
+/// `name` or `name::<width>`, and nothing else; 0 is no width that any function has.
+pub(super) fn function_name(func: &syn::Expr) -> (String, Option<u32>) {
     let syn::Expr::Path(path) = func else { return (String::new(), None) };
     let Some(segment) = path.path.segments.last().filter(|_| path.path.segments.len() == 1) else {
         return (String::new(), None);
     };
     let width = match &segment.arguments {
-        syn::PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
-            Some(syn::GenericArgument::Const(syn::Expr::Lit(syn::ExprLit {
-                lit: syn::Lit::Int(int),
-                ..
-            }))) => int.base10_parse().ok(),
-            _ => Some(0),
-        },
-        _ => None,
+        syn::PathArguments::None => None,
+        syn::PathArguments::AngleBracketed(arguments) if arguments.args.len() == 1 => {
+            match arguments.args.first() {
+                Some(syn::GenericArgument::Const(syn::Expr::Lit(syn::ExprLit {
+                    lit: syn::Lit::Int(int),
+                    ..
+                }))) if int.suffix().is_empty() => int.base10_parse().ok(),
+                _ => Some(0),
+            }
+        }
+        _ => Some(0),
     };
     (segment.ident.to_string(), width)
 }

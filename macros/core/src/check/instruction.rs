@@ -20,7 +20,13 @@ pub(super) fn instructions(
     registers: &[String],
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Instruction> {
-    unique("instruction", tables.instructions.iter().map(|table| &table.name), errors);
+    // A dot is an underscore in the generated functions' names.
+    let plain: Vec<Text> = tables
+        .instructions
+        .iter()
+        .map(|table| Text { value: table.name.value.replace('.', "_"), ..table.name.clone() })
+        .collect();
+    unique("instruction", plain.iter(), errors);
     if tables.instructions.len() >= usize::from(u8::MAX) {
         errors.push(Diagnostic::new(
             "too-many-instructions",
@@ -58,7 +64,9 @@ fn instruction(
     let (mask, bits) = fixed(table, format, errors);
     let operands = operands(table, format, registers, errors);
     let [rd, reads @ ..] = operands;
+    let before = errors.len();
     let semantics = semantics::semantics(&table.semantics, &operands, format, errors);
+    let is_sound = errors.len() == before;
     let mut instruction = Instruction {
         name: table.name.value.clone(),
         doc: table.doc.value.clone(),
@@ -88,7 +96,31 @@ fn instruction(
             *read = Operand::None;
         }
     }
+    if is_sound {
+        printed(table, &instruction, errors);
+    }
     Some(instruction)
+}
+
+/// Assembly text can only show registers that the predecoded instruction has.
+fn printed(table: &InstructionTable, instruction: &Instruction, errors: &mut Vec<Diagnostic>) {
+    let shown = [
+        (AsmPiece::Rd, instruction.rd, "rd"),
+        (AsmPiece::Rs1, instruction.reads[0], "rs1"),
+        (AsmPiece::Rs2, instruction.reads[1], "rs2"),
+    ];
+    for (piece, operand, name) in shown {
+        if instruction.asm.contains(&piece) && !matches!(operand, Operand::Field(_)) {
+            errors.push(
+                Diagnostic::new(
+                    "bad-asm",
+                    &table.asm.span,
+                    format!("`{{{name}}}` is shown, but the semantics do not use it"),
+                )
+                .hint("leave it out, or use the operand"),
+            );
+        }
+    }
 }
 
 fn check_name(name: &Text, errors: &mut Vec<Diagnostic>) {

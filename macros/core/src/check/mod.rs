@@ -159,6 +159,9 @@ fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) {
 
 fn groups(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Group> {
     unique("group", tables.groups.iter().map(|group| &group.name), errors);
+    if let Some(group) = tables.groups.get(usize::from(u8::MAX)) {
+        errors.push(Diagnostic::new("too-many-groups", &group.name.span, "a spec has at most 255 groups"));
+    }
     for group in &tables.groups {
         columns::check_name(&group.name, "group", errors);
     }

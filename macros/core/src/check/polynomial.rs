@@ -12,9 +12,9 @@ use crate::parse::{ConstraintTable, Tables, Text};
 /// The highest total degree.
 const MAX_DEGREE: usize = 3;
 
-/// |left − right| and |guard| must stay below this for every row that obeys the range classes, so that an equation
-/// modulo p is one of integers in every field with p > 2^63.
-const MAX_VALUE: u128 = 1 << 63;
+/// |left − right| and |guard| must stay below this for every row that obeys the range classes: so that an equation
+/// modulo p is one of integers in every field with p > 2^63, and that a prover's first rounds can work on integers.
+const MAX_VALUE: u128 = 1 << 60;
 
 pub(super) fn constraints(
     tables: &Tables,
@@ -42,19 +42,27 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
     let (left, right) = (row.text(&table.left, errors), row.text(&table.right, errors));
     let (guard, left, right) = (guard?, left?, right?);
     let place = table.guard.as_ref().unwrap_or(&table.left).span.clone();
-    let difference = add(left, scale(right, -1)?)?;
+    let Some(difference) = scale(right, -1).and_then(|right| add(left, right)) else {
+        errors.push(Diagnostic::new("constraint-range", &place, "a coefficient exceeds 64 bits"));
+        return None;
+    };
+    let mut in_range = true;
     for (what, polynomial) in [("the guard", &guard), ("left - right", &difference)] {
         let bound = row.bound(polynomial);
         if bound >= MAX_VALUE {
+            in_range = false;
             errors.push(
                 Diagnostic::new(
                     "constraint-range",
                     &place,
                     format!("{what} of `{}` can be as large as {bound}", table.name.value),
                 )
-                .hint("it must stay below 2^63 for all values in the columns' range classes: else it could wrap around modulo p"),
+                .hint("it must stay below 2^60 for all values in the columns' range classes: else it could wrap around modulo p"),
             );
         }
+    }
+    if !in_range {
+        return None;
     }
     let polynomial = multiply(&guard, &difference);
     let degree = degree(&polynomial);

@@ -3,11 +3,14 @@
 use syn::Stmt;
 
 use super::XLEN;
-use super::expr::{Scope, Typer, parse};
+use super::expr::{Scope, Typer, function_name, parse};
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
 use crate::model::{Format, Operand};
 use crate::parse::Text;
+
+/// Names that a `let` cannot take: ports, and what columns can record.
+const TAKEN: [&str; 10] = ["rd", "rs1", "rs2", "rs3", "rs4", "pc", "imm", "index", "next_pc", "input"];
 
 /// Types the text of an instruction's semantics.
 pub(super) fn semantics(
@@ -137,8 +140,12 @@ impl Typer<'_, SemanticsScope> {
         let (syn::Pat::Ident(name), Some(init)) = (&local.pat, &local.init) else {
             return self.error(Diagnostic::new("unsupported-syntax", &place, "write let name = value;"));
         };
+        let plain = name.by_ref.is_none() && name.mutability.is_none() && name.subpat.is_none();
+        if !plain || init.diverge.is_some() {
+            return self.error(Diagnostic::new("unsupported-syntax", &place, "write let name = value;"));
+        }
         let name = name.ident.to_string();
-        if self.scope.name(&name).is_some() || name == "rd" {
+        if self.scope.name(&name).is_some() || TAKEN.contains(&name.as_str()) || name.starts_with("r#") {
             return self.error(
                 Diagnostic::new("duplicate-name", &place, format!("`{name}` has a meaning already"))
                     .hint("choose another name"),
@@ -192,15 +199,7 @@ impl Typer<'_, SemanticsScope> {
     fn effect(&mut self, call: &syn::ExprCall, condition: Option<&Expr>) -> Option<Statement> {
         let place = self.place(call);
         let word = Type::unsigned(XLEN);
-        let (name, width) = match &*call.func {
-            syn::Expr::Path(path) => {
-                let segment = path.path.segments.last()?;
-                let text = quote::ToTokens::to_token_stream(&segment.arguments).to_string();
-                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                (segment.ident.to_string(), digits.parse::<u32>().ok())
-            }
-            _ => (String::new(), None),
-        };
+        let (name, width) = function_name(&call.func);
         let arguments: Vec<&syn::Expr> = call.args.iter().collect();
         match (name.as_str(), width, arguments.as_slice()) {
             ("jump", None, [target]) => {
@@ -233,8 +232,14 @@ impl Typer<'_, SemanticsScope> {
     }
 }
 
-/// At most one memory access, one write of rd, one jump; a call has the row to itself.
+/// At most one memory access, one write of rd, one jump; a call has the row to itself; nothing follows a trap.
 fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
+    if semantics.always_traps() && semantics.statements.len() > 1 {
+        errors.push(
+            Diagnostic::new("unreachable", &text.span, "an instruction that always traps does nothing else")
+                .hint("leave trap(…) alone, or put it under a condition"),
+        );
+    }
     let count = |of: fn(&Statement) -> bool| semantics.statements.iter().filter(|s| of(s)).count();
     let memory = count(|s| matches!(s, Statement::Load { .. } | Statement::Store { .. }));
     let calls = count(|s| matches!(s, Statement::Call { .. }));

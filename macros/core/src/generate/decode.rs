@@ -94,7 +94,7 @@ fn immediate(imm: &Immediate) -> TokenStream {
         }
     });
     let value = quote!(#(#pieces)|*);
-    if !imm.signed || imm.width == 32 {
+    if !imm.signed || imm.width == 32 || imm.pieces.is_empty() {
         return value;
     }
     let excess = number(32 - imm.width);

@@ -44,9 +44,16 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #visibility struct #name;
 
-        #[allow(clippy::all, clippy::pedantic, clippy::nursery, dead_code, unused_parens, unused_variables)]
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, dead_code, unused_imports, unused_parens, unused_variables)]
         const _: () = {
-            use #library::isa::*;
+            // By name: nothing that the library adds later, and nothing of the caller's, gets between.
+            use ::core::option::Option::{self, None, Some};
+            use ::core::result::Result::{self, Err, Ok};
+            use #library::isa::{
+                AsmPiece, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Fingerprint, Flow,
+                Instruction, Isa, Linear, Link, Op, Ports, Product, PublicColumn, RangeClass, Recorder, Registers,
+                Spec, Trap, TrapCause, Word,
+            };
 
             const _: () = assert!(Word::BITS == #xlen);
 

@@ -1,0 +1,69 @@
+//! The state of a machine at rest, from which it can go on any number of times.
+
+use crate::guest::{Guest, Start, StartError};
+use crate::isa::{Isa, Word};
+use crate::pages::{PAGE_BYTES, PageMap};
+use crate::program::Program;
+
+/// The state of a machine after `cycle` cycles.
+///
+/// Space: O(pages that were written and differ from those of its neighbours); the others are shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint<G> {
+    /// How many cycles were executed before.
+    pub cycle: u64,
+    /// The next instruction's address; 0 after the guest ended.
+    pub pc: Word,
+    /// The general registers, by number; the zero register included.
+    pub registers: Vec<Word>,
+    /// The guest interface's state.
+    pub guest: G,
+    /// How many bytes of input were taken.
+    pub input_position: u64,
+    /// The memory.
+    pub pages: PageMap,
+}
+
+impl<G: Guest> Checkpoint<G> {
+    /// The state before the first cycle. O(segments + arguments): the program's pages are shared.
+    ///
+    /// # Errors
+    /// The guest interface's: no place for the stack, arguments that are too long.
+    pub fn initial<I: Isa>(
+        program: &Program<I>,
+        mut guest: G,
+        arguments: &[Vec<u8>],
+    ) -> Result<Self, StartError> {
+        let mut registers = vec![0; I::SPEC.registers.names.len()];
+        let mut pages = program.pages().clone();
+        guest.start(&mut Start::new(I::SPEC, program.segments(), arguments, &mut registers, &mut pages))?;
+        Ok(Self { cycle: 0, pc: program.entry(), registers, guest, input_position: 0, pages })
+    }
+
+    /// A hash of the state: program counter, registers, interface, input position, and every page that is not zero.
+    /// Two states have one digest if and only if the same can follow from them. O(K).
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("retrace machine state v1");
+        let number = |hasher: &mut blake3::Hasher, value: u64| {
+            hasher.update(&value.to_le_bytes());
+        };
+        number(&mut hasher, u64::from(self.pc));
+        number(&mut hasher, self.registers.len() as u64);
+        for &register in &self.registers {
+            number(&mut hasher, u64::from(register));
+        }
+        let guest = self.guest.save();
+        number(&mut hasher, guest.len() as u64);
+        hasher.update(&guest);
+        number(&mut hasher, self.input_position);
+        let mut bytes = [0; PAGE_BYTES];
+        for (page, words) in self.pages.iter() {
+            number(&mut hasher, u64::from(page));
+            for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+                *to = word.to_le_bytes();
+            }
+            hasher.update(&bytes);
+        }
+        *hasher.finalize().as_bytes()
+    }
+}
