@@ -4,8 +4,11 @@
 
 use std::{env, error::Error, fs, path::Path, process};
 
-/// The specs that become types of the library.
-const SPECS: [&str; 1] = ["rv32i"];
+/// The specs that others can extend by name.
+const SPECS: [&str; 3] = ["rv32i", "rv32m", "rv32im"];
+
+/// Those that become types of the library.
+const TYPES: [&str; 2] = ["rv32i", "rv32im"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut specs = Vec::new();
@@ -14,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={path}");
         specs.push((name.to_owned(), fs::read_to_string(path)?));
     }
-    let code = retrace_codegen::library(&specs).unwrap_or_else(|errors| {
+    let code = retrace_codegen::library(&specs, &TYPES).unwrap_or_else(|errors| {
         eprintln!("{errors}");
         process::exit(1);
     });

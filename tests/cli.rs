@@ -235,3 +235,24 @@ fn isa_explains_and_checks() {
     assert!(errors.contains("`rotxor` and `add` both match the word 0x00000033"), "{errors}");
     assert!(errors.contains("bad.toml:10:"), "{errors}");
 }
+
+#[test]
+fn the_isa_is_chosen_by_name_or_by_the_elf() {
+    let listed = |arguments: &[&str]| json(&retrace(arguments, b""))["instructions"].as_array().map(Vec::len);
+    assert_eq!(listed(&["isa", "explain", "--json"]), Some(40));
+    assert_eq!(listed(&["isa", "explain", "--json", "--isa", "rv32im"]), Some(48));
+    // The guests say rv32i; asked for, the larger set runs them as well.
+    for isa in ["rv32i", "rv32im"] {
+        assert_eq!(retrace(&["run", &elf("tiny"), "--isa", isa], b"").status.code(), Some(7));
+    }
+    let output = retrace(&["run", &elf("tiny"), "--isa", "rv64"], b"");
+    assert_eq!(output.status.code(), Some(125));
+    assert!(text(&output.stderr).contains("rv32i, rv32im"), "{}", text(&output.stderr));
+    // A proof is of the spec that made it.
+    let proof = temporary("tiny-rv32im.proof");
+    retrace(&["prove", &elf("tiny"), "--isa", "rv32im", "-o", &proof], b"");
+    assert_eq!(retrace(&["verify", &proof, &elf("tiny"), "--isa", "rv32im"], b"").status.code(), Some(0));
+    let output = retrace(&["verify", &proof, &elf("tiny")], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("fingerprint"), "{}", text(&output.stderr));
+}

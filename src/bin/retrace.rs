@@ -1,5 +1,8 @@
 //! The command line of retrace's own instruction sets.
 
+use retrace::cli::{Entry, main_of};
+use retrace::isa::{Rv32i, Rv32im};
+
 fn main() -> std::process::ExitCode {
-    retrace::cli::main::<retrace::isa::Rv32i>()
+    main_of(&[Entry::of::<Rv32i>(), Entry::of::<Rv32im>()])
 }

@@ -1,7 +1,7 @@
 //! What can be asked for.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -20,6 +20,9 @@ pub(super) struct Common {
     /// Print one JSON object on standard output; the guest's own output then goes to --output, or is dropped.
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// Which instruction set [default: the one that the ELF file was built for, else the first].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) isa: Option<String>,
     /// How many threads to use [default: one for each processor].
     #[arg(long, global = true, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(super) threads: usize,
@@ -42,6 +45,20 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: IsaCommand,
     },
+}
+
+impl Command {
+    /// The program that the command is about.
+    pub(super) fn elf(&self) -> Option<&Path> {
+        match self {
+            Self::Run(run) => Some(&run.guest.elf),
+            Self::Witness(witness) => Some(&witness.guest.elf),
+            Self::Prove(prove) => Some(&prove.guest.elf),
+            Self::Verify(verify) => Some(&verify.guest.elf),
+            Self::Disasm(disasm) => Some(&disasm.elf),
+            Self::Isa { .. } => None,
+        }
+    }
 }
 
 /// A program and what it is given.

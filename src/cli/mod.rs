@@ -1,4 +1,5 @@
-//! The command line, as a library: `retrace::cli::main::<I>()` is the whole of a binary for any instruction set.
+//! The command line, as a library: `retrace::cli::main::<I>()` is the whole of a binary for any instruction set, and
+//! [`main_of`] of one for several.
 //!
 //! Exit codes: `run` ends with the guest's exit code; a guest's fault gives 126, a failure of retrace itself 125, a
 //! proof that is refused or a spec with errors 1, a mistake in the arguments 2, everything else 0.
@@ -15,17 +16,60 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::isa::Isa;
+use crate::isa::{Isa, Spec};
+use crate::program::architecture;
 use arguments::{Arguments, Command, IsaCommand};
+use failure::{Done, Failure};
+
+/// An instruction set that a binary knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    spec: &'static Spec,
+    run: fn(Arguments) -> Done,
+}
+
+impl Entry {
+    /// The entry of an instruction set.
+    pub const fn of<I: Isa>() -> Self {
+        Self { spec: I::SPEC, run: command::<I> }
+    }
+}
 
 /// Runs the command line of an instruction set, with its guests on the Linux-like interface.
 pub fn main<I: Isa>() -> ExitCode {
+    main_of(&[Entry::of::<I>()])
+}
+
+/// Runs the command line of several instruction sets: `--isa` chooses among them by name, else what the ELF file says
+/// that it was built for, else it is the first.
+pub fn main_of(isas: &[Entry]) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
+    let json = arguments.common.json;
+    let done = choose(isas, &arguments).and_then(|entry| (entry.run)(arguments));
+    done.unwrap_or_else(|failure| failure.report(json))
+}
+
+fn choose(isas: &[Entry], arguments: &Arguments) -> Result<Entry, Failure> {
+    let known = || isas.iter().map(|entry| entry.spec.name).collect::<Vec<_>>().join(", ");
+    let named = |name: &str| isas.iter().find(|entry| entry.spec.name == name).copied();
+    if let Some(name) = &arguments.common.isa {
+        return named(name).ok_or_else(|| {
+            Failure::new("isa", format!("there is no ISA `{name}` here; there are: {}", known()))
+        });
+    }
+    // A file that cannot be read is reported by the command that reads it.
+    let elf = arguments.command.elf().and_then(|path| std::fs::read(path).ok());
+    let built_for = elf.and_then(|elf| architecture(&elf));
+    let chosen = built_for.and_then(|name| named(&name)).or_else(|| isas.first().copied());
+    chosen.ok_or_else(|| Failure::new("isa", "this binary has no ISA"))
+}
+
+fn command<I: Isa>(arguments: Arguments) -> Done {
     let common = arguments.common;
-    let done = match arguments.command {
+    match arguments.command {
         Command::Run(run) => commands::run::<I>(&common, &run),
         Command::Witness(witness) => commands::witness::<I>(&common, &witness),
         Command::Prove(prove) => commands::prove::<I>(&common, &prove),
@@ -33,6 +77,5 @@ pub fn main<I: Isa>() -> ExitCode {
         Command::Disasm(disasm) => commands::disasm::<I>(&common, &disasm),
         Command::Isa { command: IsaCommand::Explain { what } } => isa::explain::<I>(&common, &what),
         Command::Isa { command: IsaCommand::Check { files } } => isa::check(&common, &files),
-    };
-    done.unwrap_or_else(|failure| failure.report(common.json))
+    }
 }

@@ -19,13 +19,10 @@ const _: () = assert!(Word::BITS == 32);
 
 pub(super) fn load(bytes: &[u8]) -> Result<Image, LoadError> {
     check_identity(bytes)?;
-    let copy;
-    let bytes = if bytes.as_ptr().align_offset(align_of::<u64>()) == 0 {
-        bytes
-    } else {
-        copy = aligned(bytes);
-        &pod::bytes_of_slice(&copy)[..bytes.len()]
-    };
+    at_alignment(bytes, load_aligned)
+}
+
+fn load_aligned(bytes: &[u8]) -> Result<Image, LoadError> {
     let header = Header::parse(bytes).map_err(|_| LoadError::Damaged { what: "the file header" })?;
     check_header(header)?;
     let segments =
@@ -189,9 +186,13 @@ fn symbols(sections: &[Section], bytes: &[u8]) -> Symbols {
     Symbols::new(names.unwrap_or_default(), named)
 }
 
-/// A copy at an address that headers may be read from.
-fn aligned(bytes: &[u8]) -> Vec<u64> {
+/// Reads the file from an address that headers may be read from: a copy, if it is not at one.
+pub(super) fn at_alignment<T>(bytes: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
+    if bytes.as_ptr().align_offset(align_of::<u64>()) == 0 {
+        return read(bytes);
+    }
     let mut copy = vec![0u64; bytes.len().div_ceil(size_of::<u64>())];
-    pod::bytes_of_slice_mut(&mut copy)[..bytes.len()].copy_from_slice(bytes);
-    copy
+    let copy = &mut pod::bytes_of_slice_mut(&mut copy)[..bytes.len()];
+    copy.copy_from_slice(bytes);
+    read(copy)
 }

@@ -3,11 +3,13 @@
 //! In: the bytes of an ELF file, or code words. Out: [`Program`], which holds the code table that
 //! [`machine`](crate::machine) runs, the memory that it starts from, and symbols for people.
 
+mod architecture;
 mod code;
 mod elf;
 mod error;
 mod symbols;
 
+pub use architecture::architecture;
 pub use code::Code;
 pub use error::LoadError;
 pub use symbols::{Symbol, Symbols};

@@ -5,15 +5,15 @@ use quote::{format_ident, quote};
 
 use crate::{Diagnostics, Options, Sources, compile, generate};
 
-/// Compiles the in-tree specs, given by name and text, to one Rust file: a marker type each, named in upper camel
-/// case, and the exported `macro_rules! isa`, which carries the specs' texts to the proc macro, since a published
+/// Compiles the in-tree specs, given by name and text, to one Rust file: a marker type for each of `types`, named in
+/// upper camel case, and the exported `macro_rules! isa`, which carries the specs' texts to the proc macro, since a published
 /// macro crate cannot see the library's files.
 ///
 /// # Errors
 /// All errors of the first spec that has any.
-pub fn library(specs: &[(String, String)]) -> Result<String, Diagnostics> {
+pub fn library(specs: &[(String, String)], types: &[&str]) -> Result<String, Diagnostics> {
     let mut isas = Vec::new();
-    for (name, _) in specs {
+    for name in types {
         let mut sources = Sources::default();
         for (name, text) in specs {
             sources.add_builtin(name, text);

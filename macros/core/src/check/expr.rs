@@ -206,7 +206,7 @@ impl<S: Scope> Typer<'_, S> {
             let place = self.place(&binary.op);
             return self.error(
                 Diagnostic::new("unsupported-syntax", &place, "this operator is not part of the language")
-                    .hint("+ - * & | ^ << >> == != < <= > >="),
+                    .hint("+ - * / % & | ^ << >> == != < <= > >="),
             );
         };
         if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
@@ -435,6 +435,8 @@ fn binary_op(op: &BinOp) -> Option<BinaryOp> {
         BinOp::Add(_) => BinaryOp::Add,
         BinOp::Sub(_) => BinaryOp::Sub,
         BinOp::Mul(_) => BinaryOp::Mul,
+        BinOp::Div(_) => BinaryOp::Div,
+        BinOp::Rem(_) => BinaryOp::Rem,
         BinOp::BitAnd(_) => BinaryOp::And,
         BinOp::BitOr(_) => BinaryOp::Or,
         BinOp::BitXor(_) => BinaryOp::Xor,

@@ -194,6 +194,8 @@ fn binary(op: BinaryOp, left: &Expr, right: &Expr, names: &impl Names) -> TokenS
         BinaryOp::Add => masked(quote!(#a.wrapping_add(#b)), ty),
         BinaryOp::Sub => masked(quote!(#a.wrapping_sub(#b)), ty),
         BinaryOp::Mul => masked(quote!(#a.wrapping_mul(#b)), ty),
+        BinaryOp::Div => divide(&quote!(wrapping_div), &a, &b, ty),
+        BinaryOp::Rem => divide(&quote!(wrapping_rem), &a, &b, ty),
         BinaryOp::And => quote!((#a & #b)),
         BinaryOp::Or => quote!((#a | #b)),
         BinaryOp::Xor => quote!((#a ^ #b)),
@@ -226,6 +228,18 @@ fn binary(op: BinaryOp, left: &Expr, right: &Expr, names: &impl Names) -> TokenS
     }
 }
 
+/// A quotient or remainder; by zero it is 0.
+fn divide(method: &TokenStream, a: &TokenStream, b: &TokenStream, ty: Type) -> TokenStream {
+    let zero = literal(0, ty);
+    let quotient = if ty.signed {
+        let (a, b, unsigned) = (as_signed(a, ty), as_signed(b, ty), rust_type(ty));
+        masked(quote!((#a.#method(#b) as #unsigned)), ty)
+    } else {
+        quote!(#a.#method(#b))
+    };
+    quote!((if #b == #zero { #zero } else { #quotient }))
+}
+
 /// A shift's amount as `u32`; the check bounds its width, so that it never reaches the operand's.
 fn amount(expr: &Expr, value: &TokenStream) -> TokenStream {
     resize(value.clone(), expr.ty, Type::unsigned(32))
@@ -236,7 +250,8 @@ fn binary_bit(op: BinaryOp, a: &TokenStream, b: &TokenStream, signed: bool) -> T
     let (low, high) = if signed { (b, a) } else { (a, b) };
     match op {
         BinaryOp::Add | BinaryOp::Sub | BinaryOp::Xor | BinaryOp::Ne => quote!((#a ^ #b)),
-        BinaryOp::Mul | BinaryOp::And => quote!((#a & #b)),
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::And => quote!((#a & #b)),
+        BinaryOp::Rem => quote!(false),
         BinaryOp::Or => quote!((#a | #b)),
         BinaryOp::Eq => quote!((#a == #b)),
         BinaryOp::Lt => quote!((!#low & #high)),

@@ -111,6 +111,11 @@ pub enum BinaryOp {
     Sub,
     /// Product.
     Mul,
+    /// Quotient, rounded towards zero. Total, so that every back end agrees: by zero it is 0, and it wraps where it
+    /// overflows; semantics spell out what an instruction does instead.
+    Div,
+    /// Remainder, with the dividend's sign; by zero it is 0.
+    Rem,
     /// And.
     And,
     /// Or.

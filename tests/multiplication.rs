@@ -1,0 +1,106 @@
+//! RV32M, which is a TOML file alone: against the manual's text in Rust, and proven.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::sync::Arc;
+
+use ark_bn254::Fr;
+use common::CODE;
+use common::encode::{addi, r, u};
+use retrace::checkpoint::{Execution, Options, Policy, execute};
+use retrace::disasm::disassemble;
+use retrace::guest::{Input, Linux};
+use retrace::isa::{Isa, Op, Rv32i, Rv32im};
+use retrace::oracle::WitnessOracle;
+use retrace::parallel::Pool;
+use retrace::program::Program;
+use retrace::proof::{Verifier, prove, verify};
+use retrace::replay::StreamingWitnessGenerator;
+use retrace::sumcheck::Budget;
+
+const EDGES: [u32; 11] =
+    [0, 1, 2, 3, 7, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff, 0x1234_5678];
+
+/// The manual's tables for M, in wider integers; the divisions' special cases are those of its table "Semantics for
+/// division by zero and division overflow".
+type Operation = (&'static str, fn(u32, u32) -> u32);
+
+const OPERATIONS: [Operation; 8] = [
+    ("mul", |a, b| (u64::from(a) * u64::from(b)) as u32),
+    ("mulh", |a, b| ((i64::from(a as i32) * i64::from(b as i32)) >> 32) as u32),
+    ("mulhsu", |a, b| ((i64::from(a as i32) * i64::from(b)) >> 32) as u32),
+    ("mulhu", |a, b| ((u64::from(a) * u64::from(b)) >> 32) as u32),
+    ("div", |a, b| match (a as i32, b as i32) {
+        (_, 0) => u32::MAX,
+        (i32::MIN, -1) => i32::MIN as u32,
+        (a, b) => (a / b) as u32,
+    }),
+    ("divu", |a, b| a.checked_div(b).unwrap_or(u32::MAX)),
+    ("rem", |a, b| match (a as i32, b as i32) {
+        (a, 0) => a as u32,
+        (i32::MIN, -1) => 0,
+        (a, b) => (a % b) as u32,
+    }),
+    ("remu", |a, b| a.checked_rem(b).unwrap_or(a)),
+];
+
+fn li(rd: u32, value: u32) -> [u32; 2] {
+    let low = ((value << 20) as i32) >> 20;
+    [u(value.wrapping_sub(low as u32), rd, 0x37), addi(rd, rd, low)]
+}
+
+/// x10 = x5 op x6, and exit with it.
+fn program(funct3: u32, a: u32, b: u32) -> Arc<Program<Rv32im>> {
+    let words =
+        [&li(5, a)[..], &li(6, b), &[r(1, 6, 5, funct3, 10, 0x33), addi(17, 0, 93), 0x0000_0073]].concat();
+    Arc::new(Program::from_code(CODE, &words, &[]).expect("it can be loaded"))
+}
+
+fn run(program: &Arc<Program<Rv32im>>) -> Execution<Rv32im, Linux> {
+    execute(Arc::clone(program), Linux::default(), Input::empty(), Options::default()).expect("it runs")
+}
+
+#[test]
+fn operations_on_edge_operands() {
+    for (funct3, (name, operation)) in (0..).zip(OPERATIONS) {
+        let word = r(1, 6, 5, funct3, 10, 0x33);
+        assert_eq!(disassemble::<Rv32im>(&Rv32im::decode(word, 0)), format!("{name} a0, t0, t1"));
+        assert_eq!(Rv32i::decode(word, 0).kind, Op::UNDECODABLE, "{name} is no instruction of RV32I");
+        for a in EDGES {
+            for b in EDGES {
+                let exit_code = run(&program(funct3, a, b)).exit_code();
+                assert_eq!(exit_code, Some(operation(a, b)), "{name} {a:#x} {b:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_division_is_proven() {
+    let program = program(4, 0x8000_0000, 0xffff_ffff);
+    let generator = StreamingWitnessGenerator::new(run(&program), Pool::serial());
+    let oracle = WitnessOracle::new(generator).expect("there are rows");
+    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+    let verifier = Verifier {
+        program,
+        guest: Linux::default(),
+        arguments: Options::default().arguments,
+        input: Input::empty(),
+        policy: Policy::default(),
+        pool: Pool::serial(),
+        max_cycles: 100,
+    };
+    verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
+}
+
+/// The columns stay those of RV32I: M needs none of its own.
+#[test]
+fn the_columns_are_those_of_the_base() {
+    let names =
+        |spec: &'static retrace::isa::Spec| spec.columns.iter().map(|column| column.name).collect::<Vec<_>>();
+    assert_eq!(names(Rv32im::SPEC), names(Rv32i::SPEC));
+    assert_eq!(Rv32im::SPEC.instructions.len(), 48);
+    assert_ne!(Rv32im::SPEC.fingerprint, Rv32i::SPEC.fingerprint);
+}
