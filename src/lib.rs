@@ -22,7 +22,7 @@
 //! use std::sync::Arc;
 //!
 //! use ark_bn254::Fr;
-//! use retrace::checkpoint::{Options, Policy, execute};
+//! use retrace::checkpoint::{Options, execute};
 //! use retrace::guest::{Input, Linux};
 //! use retrace::isa::Rv32i;
 //! use retrace::oracle::{PolynomialOracle, WitnessOracle};
@@ -35,9 +35,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let elf = std::fs::read("tests/guests/tiny.elf")?;
 //! let program = Arc::new(Program::<Rv32i>::from_elf(&elf)?);
-//! let options = Options::default();
-//! let arguments = options.arguments.clone();
-//! let execution = execute(program.clone(), Linux::default(), Input::empty(), options)?;
+//! let execution = execute(program.clone(), Linux::default(), Input::empty(), Options::default())?;
 //! println!("{} cycles, exit code {:?}", execution.cycles(), execution.exit_code());
 //!
 //! let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::new(0)?))?;
@@ -45,9 +43,7 @@
 //! let (proof, report) = prove::<Fr, _, _>(&oracle, budget)?;
 //! println!("{} bytes in {:.3} s", proof.to_bytes().len(), report.seconds);
 //!
-//! let (guest, input) = (Linux::default(), Input::empty());
-//! let (policy, pool, max_cycles) = (Policy::default(), Pool::new(0)?, u64::MAX);
-//! verify::<Fr, _, _>(&proof, Verifier { program, guest, arguments, input, policy, pool, max_cycles })?;
+//! verify::<Fr, _, _>(&proof, Verifier::<_, Linux>::new(program, Input::empty()))?;
 //! # Ok(())
 //! # }
 //! ```

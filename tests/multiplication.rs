@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ark_bn254::Fr;
 use common::CODE;
 use common::encode::{addi, r, u};
-use retrace::checkpoint::{Execution, Options, Policy, execute};
+use retrace::checkpoint::{Execution, Options, execute};
 use retrace::disasm::disassemble;
 use retrace::guest::{Input, Linux};
 use retrace::isa::{Isa, Op, Rv32i, Rv32im};
@@ -83,15 +83,7 @@ fn a_division_is_proven() {
     let generator = StreamingWitnessGenerator::new(run(&program), Pool::serial());
     let oracle = WitnessOracle::new(generator).expect("there are rows");
     let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
-    let verifier = Verifier {
-        program,
-        guest: Linux::default(),
-        arguments: Options::default().arguments,
-        input: Input::empty(),
-        policy: Policy::default(),
-        pool: Pool::serial(),
-        max_cycles: 100,
-    };
+    let verifier = Verifier::<_, Linux>::new(program, Input::empty());
     verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
 }
 

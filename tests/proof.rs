@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ark_bn254::Fr;
 use ark_poly::{DenseMultilinearExtension, Polynomial};
 use proptest::prelude::*;
-use retrace::checkpoint::{Execution, Policy};
+use retrace::checkpoint::Execution;
 use retrace::guest::{Input, Linux};
 use retrace::isa::{ColumnSource, Isa, Rv32i};
 use retrace::oracle::{DenseOracle, PolynomialOracle, WitnessOracle};
@@ -30,15 +30,8 @@ fn oracle(execution: Execution<Rv32i, Linux>, threads: usize) -> WitnessOracle<R
 
 fn verifier(program: &Arc<Program<Rv32i>>, arguments: &[&str], input: &[u8]) -> Verifier<Rv32i, Linux> {
     let names = std::iter::once("guest").chain(arguments.iter().copied());
-    Verifier {
-        program: Arc::clone(program),
-        guest: Linux::default(),
-        arguments: names.map(|name| name.as_bytes().to_vec()).collect(),
-        input: Input::from(input.to_vec()),
-        policy: Policy::default(),
-        pool: Pool::serial(),
-        max_cycles: u64::MAX,
-    }
+    let arguments = names.map(|name| name.as_bytes().to_vec()).collect();
+    Verifier { arguments, ..Verifier::new(Arc::clone(program), Input::from(input.to_vec())) }
 }
 
 fn proof_of(execution: Execution<Rv32i, Linux>) -> Proof {

@@ -6,7 +6,7 @@ use ark_bn254::Fr;
 
 use super::prove::prove_statement;
 use super::*;
-use crate::checkpoint::{Options, Policy, execute};
+use crate::checkpoint::{Options, execute};
 use crate::guest::{Input, Linux};
 use crate::isa::Rv32i;
 use crate::oracle::WitnessOracle;
@@ -33,15 +33,7 @@ fn refusal(forge: impl FnOnce(&mut Statement)) -> String {
     forge(&mut statement);
     let (proof, _) =
         prove_statement::<Fr, _, _>(&oracle, statement, Budget::Unlimited).expect("it can be made");
-    let verifier = Verifier {
-        program: program(),
-        guest: Linux::default(),
-        arguments: Options::default().arguments,
-        input: Input::empty(),
-        policy: Policy::default(),
-        pool: Pool::serial(),
-        max_cycles: 1000,
-    };
+    let verifier = Verifier { max_cycles: 1000, ..Verifier::<_, Linux>::new(program(), Input::empty()) };
     match verify::<Fr, _, _>(&proof, verifier) {
         Ok(_) => "accepted".to_owned(),
         Err(error) => error.to_string(),
@@ -83,4 +75,23 @@ fn a_statement_survives_its_bytes() {
     let statement = Statement::new::<Fr, _, _>(oracle().generator().execution()).expect("it ended");
     assert_eq!(Statement::from_bytes(&statement.to_bytes()), statement);
     assert!(statement.to_bytes().windows(8).any(|window| window == 53u64.to_le_bytes()));
+}
+
+#[test]
+fn a_longer_run_than_allowed_is_not_replayed() {
+    let oracle = oracle();
+    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be made");
+    let verifier = Verifier { max_cycles: 52, ..Verifier::<_, Linux>::new(program(), Input::empty()) };
+    let refused = verify::<Fr, _, _>(&proof, verifier);
+    assert!(matches!(refused, Err(VerifyError::TooLong { stated: 53, limit: 52 })));
+}
+
+/// BabyBear's prime is smaller than the constraints' integers; Goldilocks alone is too small for challenges.
+#[test]
+fn fields_that_are_too_small_are_refused() {
+    use crate::field::tests::{BabyBear, Goldilocks};
+    let small = prove::<BabyBear, _, _>(&oracle(), Budget::Unlimited).expect_err("31 bits");
+    assert!(small.to_string().contains("31 bits"), "{small}");
+    let guessable = prove::<Goldilocks, _, _>(&oracle(), Budget::Unlimited).expect_err("64 bits");
+    assert!(guessable.to_string().contains("2^64"), "{guessable}");
 }

@@ -36,6 +36,21 @@ pub struct Verifier<I: Isa, G> {
     pub max_cycles: u64,
 }
 
+impl<I: Isa, G: Guest + Default> Verifier<I, G> {
+    /// A verifier for a run of `program` on `input` with default [`Options`], on the caller's thread, of any length.
+    pub fn new(program: impl Into<Arc<Program<I>>>, input: Input) -> Self {
+        Self {
+            program: program.into(),
+            guest: G::default(),
+            arguments: Options::default().arguments,
+            input,
+            policy: Policy::default(),
+            pool: Pool::serial(),
+            max_cycles: u64::MAX,
+        }
+    }
+}
+
 /// A proof that was accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified {

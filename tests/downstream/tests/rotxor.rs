@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ark_bn254::Fr;
 use downstream::Rotxor;
-use vm::checkpoint::{Execution, Options, Policy, execute};
+use vm::checkpoint::{Execution, Options, execute};
 use vm::disasm::disassemble;
 use vm::guest::{Input, Linux};
 use vm::isa::{Isa, Rv32i};
@@ -60,15 +60,7 @@ fn it_is_proven_and_verified() {
     let generator = StreamingWitnessGenerator::new(run(), Pool::serial());
     let oracle = WitnessOracle::new(generator).expect("there are rows");
     let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
-    let verifier = Verifier {
-        program: program(),
-        guest: Linux::default(),
-        arguments: Options::default().arguments,
-        input: Input::empty(),
-        policy: Policy::default(),
-        pool: Pool::serial(),
-        max_cycles: u64::MAX,
-    };
+    let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
     verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
 }
 
