@@ -143,13 +143,22 @@ pub(super) fn check(common: &Common, files: &[PathBuf]) -> Done {
             Ok(model) => {
                 let columns = model.columns.len();
                 let (instructions, constraints) = (model.instructions.len(), model.constraints.len());
-                reports.push(
-                    json!({ "file": file.display().to_string(), "ok": true, "instructions": instructions }),
-                );
+                let legal = model.legal_words();
+                reports.push(json!({
+                    "file": file.display().to_string(),
+                    "ok": true,
+                    "instructions": instructions,
+                    "columns": columns,
+                    "constraints": constraints,
+                    "legal_words": legal,
+                }));
                 if !common.json {
                     output::print(&format!(
-                        "{}: {instructions} instructions, {columns} columns, {constraints} constraints\n",
+                        "{}: {instructions} instructions, {columns} columns, {constraints} constraints; {} of 2^32 words \
+                         are legal ({:.2} %)\n",
                         file.display(),
+                        output::number(legal),
+                        legal as f64 / 2f64.powi(32) * 100.0,
                     ))?;
                 }
             }

@@ -38,6 +38,13 @@ pub struct Model {
     pub fingerprint: [u8; 32],
 }
 
+impl Model {
+    /// How many of the 2^32 words are instructions: exact, since no word matches two.
+    pub fn legal_words(&self) -> u64 {
+        self.instructions.iter().map(|instruction| 1u64 << instruction.mask.count_zeros()).sum()
+    }
+}
+
 /// A group of instructions whose rows obey the same constraints.
 #[derive(Clone, Debug)]
 pub struct Group {

@@ -129,6 +129,14 @@ fn fingerprint_is_of_meaning() {
     }
 }
 
+/// By the manual's formats: free bits are 15 in R and shifts, 22 in I, S, B and fence, 25 in U and J, none in ecall and
+/// ebreak.
+#[test]
+fn legal_words_are_counted() {
+    let expected = (10 + 3) * (1u64 << 15) + (12 + 3 + 6 + 1) * (1 << 22) + 3 * (1 << 25) + 2;
+    assert_eq!(model(RV32I).legal_words(), expected);
+}
+
 fn move_first_instruction_to_the_end(text: &str) -> String {
     let start = text.find("[[instruction]]").expect("there are instructions");
     let end = start + 1 + text[start + 1..].find("[[instruction]]").expect("there are several");
