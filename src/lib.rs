@@ -48,9 +48,6 @@
 //! # }
 //! ```
 
-#[cfg(not(target_pointer_width = "64"))]
-compile_error!("retrace maps the guest's whole address space, for which it needs a 64-bit host");
-
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;

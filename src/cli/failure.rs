@@ -13,7 +13,7 @@ use crate::proof::{ProveError, VerifyError};
 /// What retrace ends with when the guest faulted.
 pub(super) const FAULT: u8 = 126;
 /// What retrace ends with when it failed itself.
-const FAILURE: u8 = 125;
+pub(super) const FAILURE: u8 = 125;
 /// What retrace ends with when a proof is refused.
 const REFUSED: u8 = 1;
 

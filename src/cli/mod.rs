@@ -60,8 +60,10 @@ fn choose(isas: &[Entry], arguments: &Arguments) -> Result<Entry, Failure> {
             Failure::new("isa", format!("there is no ISA `{name}` here; there are: {}", known()))
         });
     }
-    // A file that cannot be read is reported by the command that reads it.
-    let elf = arguments.command.elf().and_then(|path| std::fs::read(path).ok());
+    // Where there is a choice the file is read for it. One that cannot be read is reported by the command that reads it;
+    // a pipe can be read only once, and that is for the command.
+    let asked = arguments.command.elf().filter(|path| isas.len() > 1 && path.is_file());
+    let elf = asked.and_then(|path| std::fs::read(path).ok());
     let built_for = elf.and_then(|elf| architecture(&elf));
     let chosen = built_for.and_then(|name| named(&name)).or_else(|| isas.first().copied());
     chosen.ok_or_else(|| Failure::new("isa", "this binary has no ISA"))

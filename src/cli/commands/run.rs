@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::checkpoint::{Execution, Options, Progress, Stopped, execute};
 use crate::cli::arguments::{Common, Run};
-use crate::cli::failure::{Done, FAULT, Failure};
+use crate::cli::failure::{Done, FAILURE, FAULT, Failure};
 use crate::cli::{files, host, output};
 use crate::guest::{Linux, Output};
 use crate::isa::Isa;
@@ -51,7 +51,7 @@ fn exit_code(stopped: &Stopped) -> ExitCode {
     match stopped {
         Stopped::Exited(code) => ExitCode::from(code.to_le_bytes()[0]),
         Stopped::Trapped(_) => ExitCode::from(FAULT),
-        Stopped::CycleLimit | Stopped::Interrupted => ExitCode::from(125),
+        Stopped::CycleLimit | Stopped::Interrupted => ExitCode::from(FAILURE),
     }
 }
 
