@@ -4,13 +4,14 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::code::Code;
 use crate::source::{Sources, Span};
 
 /// One error in a spec.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// The diagnostic's name, the same for every error of this kind.
-    pub code: &'static str,
+    /// What kind of mistake it is.
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// Where.
@@ -33,7 +34,7 @@ pub struct Label {
 }
 
 impl Diagnostic {
-    pub(crate) fn new(code: &'static str, span: &Span, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, span: &Span, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -124,7 +125,8 @@ impl Diagnostics {
                 AnnotationKind::Context.span(other.span.range.clone()).label(other.text.as_str()),
             );
         }
-        let mut group = Level::ERROR.primary_title(error.message.as_str()).id(error.code).element(main);
+        let mut group =
+            Level::ERROR.primary_title(error.message.as_str()).id(error.code.name()).element(main);
         for other in elsewhere {
             group = group.element(snippet(other.span.file).annotation(
                 AnnotationKind::Context.span(other.span.range.clone()).label(other.text.as_str()),

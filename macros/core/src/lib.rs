@@ -9,6 +9,7 @@
 //! reported, each with its place, and [`Diagnostics`] renders them all.
 
 pub mod check;
+mod code;
 mod diagnostic;
 mod fingerprint;
 pub mod generate;
@@ -18,6 +19,7 @@ pub mod model;
 mod parse;
 mod source;
 
+pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Label};
 pub use generate::{Options, generate};
 pub use library::{library, pretty};

@@ -2,6 +2,7 @@
 
 use super::expr::{Scope, Typer, parse};
 use super::{XLEN, unique};
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, OpFact, Statement, Type, walk};
 use crate::model::{Class, Column, ColumnSource, Instruction, Link, PUBLIC, Recorded};
@@ -35,7 +36,7 @@ pub(super) fn columns(
         check_column_name(&table.name, errors);
         if let Some(record) = table.record.first() {
             errors.push(
-                Diagnostic::new("column-twice", &record.span, "this column is derived, and recorded too")
+                Diagnostic::new(Code::ColumnTwice, &record.span, "this column is derived, and recorded too")
                     .hint("leave one of the two out"),
             );
         }
@@ -68,7 +69,7 @@ pub(super) fn columns(
     if !columns.iter().any(records_index) {
         errors.push(
             Diagnostic::new(
-                "missing-index",
+                Code::MissingIndex,
                 &tables.name.span,
                 "no column records which instruction a row executes",
             )
@@ -86,8 +87,12 @@ fn too_many(tables: &Tables, recorded: usize, errors: &mut Vec<Diagnostic>) {
             && let Some(table) = tables.columns.get(most)
         {
             errors.push(
-                Diagnostic::new("too-many-columns", &table.name.span, format!("{found} columns are {what}"))
-                    .hint(format!("at most {most}: a row stays small")),
+                Diagnostic::new(
+                    Code::TooManyColumns,
+                    &table.name.span,
+                    format!("{found} columns are {what}"),
+                )
+                .hint(format!("at most {most}: a row stays small")),
             );
         }
     }
@@ -98,7 +103,7 @@ pub(super) fn check_name(name: &Text, what: &str, errors: &mut Vec<Diagnostic>) 
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if !name.value.starts_with(|c: char| c.is_ascii_lowercase()) || !name.value.chars().all(letters) {
         errors.push(
-            Diagnostic::new("bad-name", &name.span, format!("`{}` is no name of a {what}", name.value))
+            Diagnostic::new(Code::BadName, &name.span, format!("`{}` is no name of a {what}", name.value))
                 .hint("lower-case letters, digits and underscores, a letter first"),
         );
     }
@@ -108,8 +113,12 @@ fn check_column_name(name: &Text, errors: &mut Vec<Diagnostic>) {
     check_name(name, "column", errors);
     if name.value == "op" || PUBLIC.contains(&name.value.as_str()) {
         errors.push(
-            Diagnostic::new("duplicate-name", &name.span, format!("`{}` has a meaning already", name.value))
-                .hint("choose another name"),
+            Diagnostic::new(
+                Code::DuplicateName,
+                &name.span,
+                format!("`{}` has a meaning already", name.value),
+            )
+            .hint("choose another name"),
         );
     }
 }
@@ -142,7 +151,7 @@ fn class(table: &ColumnTable, errors: &mut Vec<Diagnostic>) -> Class {
         return Class::Interval(min, max);
     }
     errors.push(
-        Diagnostic::new("unknown-class", &table.class.span, format!("there is no range class `{text}`"))
+        Diagnostic::new(Code::UnknownClass, &table.class.span, format!("there is no range class `{text}`"))
             .hint("bit, u1 to u32, i1 to i32, MIN..=MAX, one_hot(group)"),
     );
     Class::Unsigned(XLEN)
@@ -170,7 +179,7 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
     if table.record.is_empty() {
         errors.push(
             Diagnostic::new(
-                "column-without-value",
+                Code::ColumnWithoutValue,
                 &table.name.span,
                 format!("column `{}` is never given a value", table.name.value),
             )
@@ -202,7 +211,7 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
         if types.is_empty() {
             errors.push(
                 Diagnostic::new(
-                    "unknown-record",
+                    Code::UnknownRecord,
                     &text.span,
                     format!("no instruction has anything named `{}` to record", text.value),
                 )
@@ -217,7 +226,7 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
         if let Some(ty) = types.into_iter().find(|ty| !holds(class, *ty)) {
             errors.push(
                 Diagnostic::new(
-                    "record-class",
+                    Code::RecordClass,
                     &text.span,
                     format!(
                         "`{}` has type {ty}, which class {} does not hold",
@@ -235,7 +244,7 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
         if let [first, second, ..] = defined.as_slice() {
             errors.push(
                 Diagnostic::new(
-                    "record-twice",
+                    Code::RecordTwice,
                     &second.span,
                     format!("`{}` defines both `{}` and `{}`", instruction.name, first.value, second.value),
                 )
@@ -301,7 +310,7 @@ fn derive(
     let Some(expr) = typer.expr_of(&parsed, cell_type(class, groups), "the column") else { return nothing };
     if class == Class::OneHotGroup && expr.kind != ExprKind::Op(OpFact::Group) {
         errors.push(
-            Diagnostic::new("one-hot-value", &text.span, "a one-hot column holds the instruction's group")
+            Diagnostic::new(Code::OneHotValue, &text.span, "a one-hot column holds the instruction's group")
                 .hint("derive = \"op.group\""),
         );
     }
@@ -398,7 +407,7 @@ pub(crate) fn order(columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<usi
     if let Some(stuck) = (0..columns.len()).find(|at| !done.contains(at)) {
         errors.push(
             Diagnostic::new(
-                "column-cycle",
+                Code::ColumnCycle,
                 &columns[stuck].span,
                 format!("column `{}` is derived from itself", columns[stuck].name),
             )
@@ -414,8 +423,12 @@ pub(super) fn links(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagno
         let found = columns.iter().position(|column| column.name == text.value);
         if found.is_none() {
             errors.push(
-                Diagnostic::new("unknown-column", &text.span, format!("there is no column `{}`", text.value))
-                    .did_you_mean(&text.value, columns.iter().map(|column| column.name.as_str())),
+                Diagnostic::new(
+                    Code::UnknownColumn,
+                    &text.span,
+                    format!("there is no column `{}`", text.value),
+                )
+                .did_you_mean(&text.value, columns.iter().map(|column| column.name.as_str())),
             );
         }
         found

@@ -1,5 +1,6 @@
 //! Bits: formats without holes or collisions, immediates put together whole, encodings that do not overlap.
 
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Bits, Field, Format, Immediate, Instruction};
 use crate::parse::{Entry, FormatTable, ImmTable, Tables, Text};
@@ -22,7 +23,7 @@ fn format(Entry { key, value: table }: &Entry<FormatTable>, errors: &mut Vec<Dia
         if OPERANDS.contains(&name.value.as_str()) && bits.width() != 5 {
             errors.push(
                 Diagnostic::new(
-                    "operand-width",
+                    Code::OperandWidth,
                     &value.span,
                     format!("operand `{}` has {} bits", name.value, bits.width()),
                 )
@@ -55,7 +56,7 @@ fn collisions(name: &Text, owners: &[(Bits, String, &Text)], errors: &mut Vec<Di
             if shared != 0 {
                 errors.push(
                     Diagnostic::new(
-                        "format-overlap",
+                        Code::FormatOverlap,
                         &text.span,
                         format!("{owner} and {other} share bit {}", shared.trailing_zeros()),
                     )
@@ -68,7 +69,7 @@ fn collisions(name: &Text, owners: &[(Bits, String, &Text)], errors: &mut Vec<Di
     if missing != 0 {
         errors.push(
             Diagnostic::new(
-                "format-hole",
+                Code::FormatHole,
                 &name.span,
                 format!("format `{}` says nothing of bits {}", name.value, ranges(missing)),
             )
@@ -87,8 +88,12 @@ fn immediate<'t>(
     for text in &table.bits {
         let Some((from, to)) = text.value.split_once("->") else {
             errors.push(
-                Diagnostic::new("bad-bits", &text.span, "a piece of an immediate needs a source and a place")
-                    .hint("for example \"31:20 -> 11:0\": word bits, then immediate bits"),
+                Diagnostic::new(
+                    Code::BadBits,
+                    &text.span,
+                    "a piece of an immediate needs a source and a place",
+                )
+                .hint("for example \"31:20 -> 11:0\": word bits, then immediate bits"),
             );
             continue;
         };
@@ -99,7 +104,7 @@ fn immediate<'t>(
         if from.width() != to.width() {
             errors.push(
                 Diagnostic::new(
-                    "piece-width",
+                    Code::PieceWidth,
                     &text.span,
                     format!("{} bits do not fit into {}", from.width(), to.width()),
                 )
@@ -109,7 +114,7 @@ fn immediate<'t>(
         }
         if filled & u64::from(to.mask()) != 0 {
             errors.push(Diagnostic::new(
-                "immediate-overlap",
+                Code::ImmediateOverlap,
                 &text.span,
                 format!("immediate bit {} is filled twice", (filled & u64::from(to.mask())).trailing_zeros()),
             ));
@@ -122,14 +127,14 @@ fn immediate<'t>(
         && let Some(zeros) = bits(zero, &zero.value, 0, errors)
     {
         if filled & u64::from(zeros.mask()) != 0 {
-            errors.push(Diagnostic::new("immediate-overlap", &zero.span, "a piece fills these bits"));
+            errors.push(Diagnostic::new(Code::ImmediateOverlap, &zero.span, "a piece fills these bits"));
         }
         filled |= u64::from(zeros.mask());
     }
     let width = 64 - filled.leading_zeros();
     if width == 0 {
         errors.push(
-            Diagnostic::new("immediate-hole", &table.span, "this immediate has no bits")
+            Diagnostic::new(Code::ImmediateHole, &table.span, "this immediate has no bits")
                 .hint("add a piece, or leave `imm` out"),
         );
     }
@@ -137,7 +142,7 @@ fn immediate<'t>(
     if holes != 0 {
         errors.push(
             Diagnostic::new(
-                "immediate-hole",
+                Code::ImmediateHole,
                 &table.span,
                 format!("no piece fills immediate bits {}", ranges(holes as u32)),
             )
@@ -159,7 +164,7 @@ fn bits(text: &Text, written: &str, offset: usize, errors: &mut Vec<Diagnostic>)
         _ => {
             let span = text.at(offset..offset + written.len());
             errors.push(
-                Diagnostic::new("bad-bits", &span, format!("`{}` is no range of bits", written.trim()))
+                Diagnostic::new(Code::BadBits, &span, format!("`{}` is no range of bits", written.trim()))
                     .hint("write the highest and the lowest bit, 31 at most: \"11:7\""),
             );
             None
@@ -188,7 +193,7 @@ pub(super) fn overlaps(instructions: &[Instruction], errors: &mut Vec<Diagnostic
                 let word = a.bits | b.bits;
                 errors.push(
                     Diagnostic::new(
-                        "encoding-overlap",
+                        Code::EncodingOverlap,
                         &a.span,
                         format!("`{}` and `{}` both match the word {word:#010x}", a.name, b.name),
                     )

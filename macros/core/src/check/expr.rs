@@ -3,6 +3,7 @@
 use syn::spanned::Spanned;
 use syn::{BinOp, UnOp};
 
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{BinaryOp, Expr, ExprKind, Type, UnaryOp};
 use crate::parse::Text;
@@ -59,7 +60,7 @@ pub(super) fn parse<T: syn::parse::Parse>(
     let parsed = parsed.map_err(|error| {
         let range = error.span().byte_range();
         let place = place(text, before.len(), range);
-        Diagnostic::new("expression-syntax", &place, error.to_string())
+        Diagnostic::new(Code::ExpressionSyntax, &place, error.to_string())
             .hint("semantics and expressions are written in Rust's expression syntax")
     });
     parsed.map_err(|error| errors.push(error)).ok()
@@ -98,7 +99,7 @@ impl<S: Scope> Typer<'_, S> {
             other => {
                 let place = self.place(other);
                 self.error(
-                    Diagnostic::new("unsupported-syntax", &place, "this is no expression of the language")
+                    Diagnostic::new(Code::UnsupportedSyntax, &place, "this is no expression of the language")
                         .hint("names, literals, operators, if/else, slices x[0..8], and the functions"),
                 )
             }
@@ -120,7 +121,11 @@ impl<S: Scope> Typer<'_, S> {
             [syn::Stmt::Expr(expr, None)] => self.expr(expr, expected),
             _ => {
                 let place = self.place(block);
-                self.error(Diagnostic::new("unsupported-syntax", &place, "this block must be one expression"))
+                self.error(Diagnostic::new(
+                    Code::UnsupportedSyntax,
+                    &place,
+                    "this block must be one expression",
+                ))
             }
         }
     }
@@ -128,12 +133,16 @@ impl<S: Scope> Typer<'_, S> {
     fn literal(&mut self, literal: &syn::ExprLit, expected: Option<Type>) -> Option<Expr> {
         let place = self.place(literal);
         let syn::Lit::Int(int) = &literal.lit else {
-            return self.error(Diagnostic::new("unsupported-syntax", &place, "only integers are literals"));
+            return self.error(Diagnostic::new(
+                Code::UnsupportedSyntax,
+                &place,
+                "only integers are literals",
+            ));
         };
         let ty = if int.suffix().is_empty() { expected } else { parse_type(int.suffix()) };
         let Some(ty) = ty else {
             return self.error(
-                Diagnostic::new("untyped-literal", &place, "the width of this literal is not known")
+                Diagnostic::new(Code::UntypedLiteral, &place, "the width of this literal is not known")
                     .hint(format!("add one, as in {}u32", int.base10_digits())),
             );
         };
@@ -142,7 +151,7 @@ impl<S: Scope> Typer<'_, S> {
         match int.base10_parse::<u64>() {
             Ok(value) if bits == 64 || value >> bits == 0 => Some(Expr { kind: ExprKind::Const(value), ty }),
             _ => self.error(
-                Diagnostic::new("literal-width", &place, format!("this literal does not fit {ty}"))
+                Diagnostic::new(Code::LiteralWidth, &place, format!("this literal does not fit {ty}"))
                     .hint(format!("{ty} has {} bits", ty.width)),
             ),
         }
@@ -157,7 +166,7 @@ impl<S: Scope> Typer<'_, S> {
             None => {
                 let names = self.scope.names();
                 self.error(
-                    Diagnostic::new("unknown-name", &place, format!("`{name}` is not known here"))
+                    Diagnostic::new(Code::UnknownName, &place, format!("`{name}` is not known here"))
                         .label("unknown")
                         .did_you_mean(&name, names.iter().map(String::as_str)),
                 )
@@ -175,12 +184,12 @@ impl<S: Scope> Typer<'_, S> {
             let names = self.scope.names();
             let name = format!("{base}.{member}");
             return self.error(
-                Diagnostic::new("unknown-name", &place, format!("`{name}` is not known here"))
+                Diagnostic::new(Code::UnknownName, &place, format!("`{name}` is not known here"))
                     .label("unknown")
                     .did_you_mean(&name, names.iter().map(String::as_str)),
             );
         }
-        self.error(Diagnostic::new("unsupported-syntax", &place, "a member is a name, a dot and a name"))
+        self.error(Diagnostic::new(Code::UnsupportedSyntax, &place, "a member is a name, a dot and a name"))
     }
 
     fn unary(&mut self, unary: &syn::ExprUnary, expected: Option<Type>) -> Option<Expr> {
@@ -190,7 +199,7 @@ impl<S: Scope> Typer<'_, S> {
             _ => {
                 let place = self.place(unary);
                 return self.error(Diagnostic::new(
-                    "unsupported-syntax",
+                    Code::UnsupportedSyntax,
                     &place,
                     "the operators are ! and -",
                 ));
@@ -205,7 +214,7 @@ impl<S: Scope> Typer<'_, S> {
         let Some(op) = binary_op(&binary.op) else {
             let place = self.place(&binary.op);
             return self.error(
-                Diagnostic::new("unsupported-syntax", &place, "this operator is not part of the language")
+                Diagnostic::new(Code::UnsupportedSyntax, &place, "this operator is not part of the language")
                     .hint("+ - * / % & | ^ << >> == != < <= > >="),
             );
         };
@@ -218,7 +227,7 @@ impl<S: Scope> Typer<'_, S> {
             let place = self.place(binary);
             return self.error(
                 Diagnostic::new(
-                    "operand-types",
+                    Code::OperandTypes,
                     &place,
                     format!("the operands have different types: {} and {}", a.ty, b.ty),
                 )
@@ -250,7 +259,7 @@ impl<S: Scope> Typer<'_, S> {
             let place = self.place(&binary.right);
             return self.error(
                 Diagnostic::new(
-                    "shift-amount",
+                    Code::ShiftAmount,
                     &place,
                     format!("an amount of type {} can exceed the {} bits shifted", amount.ty, a.ty.width),
                 )
@@ -282,12 +291,11 @@ impl<S: Scope> Typer<'_, S> {
             _ => {
                 let place = self.place(&index.index);
                 self.error(
-                    Diagnostic::new("bad-slice", &place, format!("this is no slice of a {}", value.ty)).hint(
-                        format!(
+                    Diagnostic::new(Code::BadSlice, &place, format!("this is no slice of a {}", value.ty))
+                        .hint(format!(
                             "write the lowest bit and the one past the highest: x[0..{}]",
                             value.ty.width
-                        ),
-                    ),
+                        )),
                 )
             }
         }
@@ -298,7 +306,7 @@ impl<S: Scope> Typer<'_, S> {
         let condition = self.expr_of(&choice.cond, Type::unsigned(1), "a condition");
         let Some((_, otherwise)) = &choice.else_branch else {
             return self.error(Diagnostic::new(
-                "missing-else",
+                Code::MissingElse,
                 &place,
                 "an `if` that gives a value needs an `else`",
             ));
@@ -334,7 +342,7 @@ impl<S: Scope> Typer<'_, S> {
                 let ty = Type { signed, ..value.ty };
                 if value.ty == ty {
                     return self.error(Diagnostic::new(
-                        "useless-cast",
+                        Code::UselessCast,
                         &place,
                         format!("this is {name} already: {ty}"),
                     ));
@@ -345,7 +353,7 @@ impl<S: Scope> Typer<'_, S> {
                 let address = self.expr_of(address, Type::unsigned(super::XLEN), "an address")?;
                 match self.scope.load(bits, address) {
                     Ok(value) => Some(value),
-                    Err(why) => self.error(Diagnostic::new("misplaced-effect", &place, why)),
+                    Err(why) => self.error(Diagnostic::new(Code::MisplacedEffect, &place, why)),
                 }
             }
             ("call", None, arguments) if (1..=4).contains(&arguments.len()) => {
@@ -354,11 +362,11 @@ impl<S: Scope> Typer<'_, S> {
                     arguments.iter().map(|argument| self.expr_of(argument, word, "an argument")).collect();
                 match self.scope.call(arguments?) {
                     Ok(value) => Some(value),
-                    Err(why) => self.error(Diagnostic::new("misplaced-effect", &place, why)),
+                    Err(why) => self.error(Diagnostic::new(Code::MisplacedEffect, &place, why)),
                 }
             }
             _ => self.error(
-                Diagnostic::new("unknown-function", &place, format!("`{name}` is not called like this"))
+                Diagnostic::new(Code::UnknownFunction, &place, format!("`{name}` is not called like this"))
                     .hint("sext::<N>(x), zext::<N>(x), signed(x), unsigned(x), load::<8|16|32>(address), call(…)"),
             ),
         }
@@ -369,7 +377,7 @@ impl<S: Scope> Typer<'_, S> {
         if value.ty.width >= width {
             return self.error(
                 Diagnostic::new(
-                    "useless-cast",
+                    Code::UselessCast,
                     place,
                     format!("a {} cannot be extended to {width} bits", value.ty),
                 )
@@ -382,7 +390,7 @@ impl<S: Scope> Typer<'_, S> {
 }
 
 fn mismatch(place: &Span, expected: Type, found: Type, what: &str) -> Diagnostic {
-    Diagnostic::new("wrong-width", place, format!("{what} has type {expected}, but this has {found}"))
+    Diagnostic::new(Code::WrongWidth, place, format!("{what} has type {expected}, but this has {found}"))
         .label(format!("{found}"))
         .hint("zext::<N>(x), sext::<N>(x), x[lo..hi], signed(x) or unsigned(x) converts")
 }

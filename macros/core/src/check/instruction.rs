@@ -1,5 +1,6 @@
 //! Instructions: fixed bits, operands, assembly text; semantics are typed in [`super::semantics`].
 
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::ExprKind;
 use crate::model::{AsmPiece, Format, Group, Instruction, Operand};
@@ -29,7 +30,7 @@ pub(super) fn instructions(
     unique("instruction", plain.iter(), errors);
     if tables.instructions.len() >= usize::from(u8::MAX) {
         errors.push(Diagnostic::new(
-            "too-many-instructions",
+            Code::TooManyInstructions,
             &tables.name.span,
             format!("{} instructions: a spec has at most 254", tables.instructions.len()),
         ));
@@ -52,7 +53,7 @@ fn instruction(
     let Some(format) = formats.iter().find(|format| format.name == table.format.value) else {
         errors.push(
             Diagnostic::new(
-                "unknown-format",
+                Code::UnknownFormat,
                 &table.format.span,
                 format!("there is no format `{}`", table.format.value),
             )
@@ -113,7 +114,7 @@ fn printed(table: &InstructionTable, instruction: &Instruction, errors: &mut Vec
         if instruction.asm.contains(&piece) && !matches!(operand, Operand::Field(_)) {
             errors.push(
                 Diagnostic::new(
-                    "bad-asm",
+                    Code::BadAsm,
                     &table.asm.span,
                     format!("`{{{name}}}` is shown, but the semantics do not use it"),
                 )
@@ -128,7 +129,7 @@ fn check_name(name: &Text, errors: &mut Vec<Diagnostic>) {
         && name.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_');
     if !ok {
         errors.push(
-            Diagnostic::new("bad-name", &name.span, format!("`{}` is no mnemonic", name.value))
+            Diagnostic::new(Code::BadName, &name.span, format!("`{}` is no mnemonic", name.value))
                 .hint("lower-case letters, digits, dots and underscores, a letter first"),
         );
     }
@@ -141,7 +142,7 @@ fn fixed(table: &InstructionTable, format: &Format, errors: &mut Vec<Diagnostic>
         let Some(field) = format.fields.iter().find(|field| field.name == key.value) else {
             errors.push(
                 Diagnostic::new(
-                    "unknown-field",
+                    Code::UnknownField,
                     &key.span,
                     format!("format `{}` has no field `{}`", format.name, key.value),
                 )
@@ -153,7 +154,7 @@ fn fixed(table: &InstructionTable, format: &Format, errors: &mut Vec<Diagnostic>
         if value.value >> width != 0 {
             errors.push(
                 Diagnostic::new(
-                    "value-width",
+                    Code::ValueWidth,
                     &value.span,
                     format!("{:#b} does not fit the {width} bits of `{}`", value.value, key.value),
                 )
@@ -169,7 +170,7 @@ fn fixed(table: &InstructionTable, format: &Format, errors: &mut Vec<Diagnostic>
         if !named && !OPERANDS.contains(&field.name.as_str()) {
             errors.push(
                 Diagnostic::new(
-                    "unfixed-field",
+                    Code::UnfixedField,
                     &table.name.span,
                     format!("`{}` does not say what field `{}` is", table.name.value, field.name),
                 )
@@ -195,7 +196,7 @@ fn operands(
     for Entry { key, value } in &table.registers {
         let Some(port) = PORTS.iter().position(|port| *port == key.value) else {
             errors.push(
-                Diagnostic::new("unknown-port", &key.span, format!("there is no port `{}`", key.value))
+                Diagnostic::new(Code::UnknownPort, &key.span, format!("there is no port `{}`", key.value))
                     .did_you_mean(&key.value, PORTS.into_iter()),
             );
             continue;
@@ -217,7 +218,7 @@ fn group(
         if !instruction.semantics.always_traps() {
             errors.push(
                 Diagnostic::new(
-                    "missing-group",
+                    Code::MissingGroup,
                     &table.name.span,
                     format!("`{}` can execute but has no group", table.name.value),
                 )
@@ -229,7 +230,7 @@ fn group(
     let found = groups.iter().position(|group| group.name == name.value);
     if found.is_none() {
         errors.push(
-            Diagnostic::new("unknown-group", &name.span, format!("there is no group `{}`", name.value))
+            Diagnostic::new(Code::UnknownGroup, &name.span, format!("there is no group `{}`", name.value))
                 .did_you_mean(&name.value, groups.iter().map(|group| group.name.as_str())),
         );
     }
@@ -241,7 +242,7 @@ fn asm(text: &Text, format: &Format, errors: &mut Vec<Diagnostic>) -> Vec<AsmPie
     let mut at = 0;
     while let Some(open) = text.value[at..].find('{').map(|found| at + found) {
         let Some(close) = text.value[open..].find('}').map(|found| open + found) else {
-            errors.push(Diagnostic::new("bad-asm", &text.at(open..open + 1), "this brace is not closed"));
+            errors.push(Diagnostic::new(Code::BadAsm, &text.at(open..open + 1), "this brace is not closed"));
             return pieces;
         };
         if open > at {
@@ -251,7 +252,7 @@ fn asm(text: &Text, format: &Format, errors: &mut Vec<Diagnostic>) -> Vec<AsmPie
         match asm_piece(name, format) {
             Ok(piece) => pieces.push(piece),
             Err(message) => errors
-                .push(Diagnostic::new("bad-asm", &text.at(open..close + 1), message).hint(
+                .push(Diagnostic::new(Code::BadAsm, &text.at(open..close + 1), message).hint(
                     "{rd}, {rs1}, {rs2}, {imm}, {imm >> N} or {target}, as far as the format has them",
                 )),
         }

@@ -11,6 +11,7 @@ mod semantics;
 
 use std::collections::BTreeMap;
 
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::fingerprint::fingerprint;
 use crate::model::{Call, Group, Model};
@@ -80,7 +81,7 @@ pub(crate) fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Text>, erro
         if let Some(first) = seen.insert(&name.value, name) {
             errors.push(
                 Diagnostic::new(
-                    "duplicate-name",
+                    Code::DuplicateName,
                     &name.span,
                     format!("there are two {what}s named `{}`", name.value),
                 )
@@ -94,14 +95,14 @@ pub(crate) fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Text>, erro
 fn registers(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<(Vec<String>, u8, u8)> {
     let Some(table) = tables.registers.first() else {
         errors.push(
-            Diagnostic::new("missing-registers", &tables.name.span, "there is no `[registers]` table")
+            Diagnostic::new(Code::MissingRegisters, &tables.name.span, "there is no `[registers]` table")
                 .hint("add one, or extend a spec that has it: extends = [\"rv32i\"]"),
         );
         return None;
     };
     if let Some(second) = tables.registers.get(1) {
         errors.push(
-            Diagnostic::new("duplicate-name", &second.span, "there are two `[registers]` tables")
+            Diagnostic::new(Code::DuplicateName, &second.span, "there are two `[registers]` tables")
                 .other(&table.span, "the first"),
         );
     }
@@ -109,7 +110,7 @@ fn registers(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<(Vec<Strin
     if table.names.len() != 32 {
         errors.push(
             Diagnostic::new(
-                "register-count",
+                Code::RegisterCount,
                 &table.span,
                 format!("{} registers are named, but operands have 5 bits", table.names.len()),
             )
@@ -120,7 +121,7 @@ fn registers(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<(Vec<Strin
     let zero = register(&names, &table.zero, errors);
     if zero.is_some_and(|zero| zero != 0) {
         errors.push(
-            Diagnostic::new("zero-register", &table.zero.span, "the zero register must be register 0")
+            Diagnostic::new(Code::ZeroRegister, &table.zero.span, "the zero register must be register 0")
                 .hint("operands that are not used count as register 0"),
         );
     }
@@ -133,8 +134,12 @@ pub(crate) fn register(names: &[String], name: &Text, errors: &mut Vec<Diagnosti
     let found = names.iter().position(|known| *known == name.value);
     if found.is_none() {
         errors.push(
-            Diagnostic::new("unknown-register", &name.span, format!("there is no register `{}`", name.value))
-                .did_you_mean(&name.value, names.iter().map(String::as_str)),
+            Diagnostic::new(
+                Code::UnknownRegister,
+                &name.span,
+                format!("there is no register `{}`", name.value),
+            )
+            .did_you_mean(&name.value, names.iter().map(String::as_str)),
         );
     }
     found.and_then(|at| u8::try_from(at).ok())
@@ -145,14 +150,14 @@ fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) {
         Some(xlen) if xlen.value == u64::from(XLEN) => {}
         Some(xlen) => errors.push(
             Diagnostic::new(
-                "unsupported-xlen",
+                Code::UnsupportedXlen,
                 &xlen.span,
                 format!("words of {} bits are not supported", xlen.value),
             )
             .hint("the runtime's words have 32 bits: xlen = 32"),
         ),
         None => errors.push(
-            Diagnostic::new("missing-key", &tables.name.span, "`xlen` is missing").hint("add `xlen = 32`"),
+            Diagnostic::new(Code::MissingKey, &tables.name.span, "`xlen` is missing").hint("add `xlen = 32`"),
         ),
     }
 }
@@ -160,7 +165,7 @@ fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) {
 fn groups(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Group> {
     unique("group", tables.groups.iter().map(|group| &group.name), errors);
     if let Some(group) = tables.groups.get(usize::from(u8::MAX)) {
-        errors.push(Diagnostic::new("too-many-groups", &group.name.span, "a spec has at most 255 groups"));
+        errors.push(Diagnostic::new(Code::TooManyGroups, &group.name.span, "a spec has at most 255 groups"));
     }
     for group in &tables.groups {
         columns::check_name(&group.name, "group", errors);
@@ -179,12 +184,16 @@ fn policy(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, String)
     for Entry { key, value } in &tables.policy {
         match POLICY.iter().find(|(question, _)| *question == key.value) {
             None => errors.push(
-                Diagnostic::new("unknown-policy", &key.span, format!("there is no policy `{}`", key.value))
-                    .did_you_mean(&key.value, POLICY.iter().map(|(question, _)| *question)),
+                Diagnostic::new(
+                    Code::UnknownPolicy,
+                    &key.span,
+                    format!("there is no policy `{}`", key.value),
+                )
+                .did_you_mean(&key.value, POLICY.iter().map(|(question, _)| *question)),
             ),
             Some((_, answers)) if !answers.contains(&value.value.as_str()) => errors.push(
                 Diagnostic::new(
-                    "unsupported-policy",
+                    Code::UnsupportedPolicy,
                     &value.span,
                     format!("`{}` cannot be {:?}", key.value, value.value),
                 )
@@ -197,7 +206,7 @@ fn policy(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, String)
         if !tables.policy.iter().any(|entry| entry.key.value == question) {
             errors.push(
                 Diagnostic::new(
-                    "missing-policy",
+                    Code::MissingPolicy,
                     &tables.name.span,
                     format!("the policy does not say what happens for `{question}`"),
                 )
@@ -219,28 +228,28 @@ fn calls(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Call> {
         let Some(number) = number else {
             let span = table.number.as_ref().map_or(&table.name.span, |number| &number.span);
             errors.push(
-                Diagnostic::new("call-number", span, "a call needs a number of one word")
+                Diagnostic::new(Code::CallNumber, span, "a call needs a number of one word")
                     .hint("add `number = …`, below 2^32"),
             );
             continue;
         };
         if let Some(other) = calls.iter().find(|other| other.number == number) {
             errors.push(Diagnostic::new(
-                "call-number",
+                Code::CallNumber,
                 &table.name.span,
                 format!("calls `{}` and `{}` have the same number {number}", other.name, table.name.value),
             ));
         }
         if let Some(too_many) = table.arguments.get(3) {
             errors.push(
-                Diagnostic::new("too-many-ports", &too_many.span, "a call has at most three arguments")
+                Diagnostic::new(Code::TooManyPorts, &too_many.span, "a call has at most three arguments")
                     .hint("its row has four read ports, and the first reads the call's number"),
             );
         }
         let memory = table.memory.as_ref().map_or("none", |memory| memory.value.as_str());
         if let Some(text) = table.memory.as_ref().filter(|_| !["none", "read", "write"].contains(&memory)) {
             errors.push(
-                Diagnostic::new("call-memory", &text.span, format!("`memory` cannot be {memory:?}"))
+                Diagnostic::new(Code::CallMemory, &text.span, format!("`memory` cannot be {memory:?}"))
                     .hint("none, read or write: of at most one word"),
             );
         }

@@ -5,6 +5,7 @@ use syn::{BinOp, UnOp};
 
 use super::expr::parse;
 use super::unique;
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Cell, Class, Column, Constraint, Group, Linear, PUBLIC, Polynomial};
 use crate::parse::{ConstraintTable, Tables, Text};
@@ -43,7 +44,7 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
     let (guard, left, right) = (guard?, left?, right?);
     let place = table.guard.as_ref().unwrap_or(&table.left).span.clone();
     let Some(difference) = scale(right, -1).and_then(|right| add(left, right)) else {
-        errors.push(Diagnostic::new("constraint-range", &place, "a coefficient exceeds 64 bits"));
+        errors.push(Diagnostic::new(Code::ConstraintRange, &place, "a coefficient exceeds 64 bits"));
         return None;
     };
     let mut in_range = true;
@@ -53,7 +54,7 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
             in_range = false;
             errors.push(
                 Diagnostic::new(
-                    "constraint-range",
+                    Code::ConstraintRange,
                     &place,
                     format!("{what} of `{}` can be as large as {bound}", table.name.value),
                 )
@@ -69,7 +70,7 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
     if degree > MAX_DEGREE {
         errors.push(
             Diagnostic::new(
-                "constraint-degree",
+                Code::ConstraintDegree,
                 &place,
                 format!("constraint `{}` has degree {degree}", table.name.value),
             )
@@ -83,7 +84,7 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
     if at_zero != 0 {
         errors.push(
             Diagnostic::new(
-                "constraint-padding",
+                Code::ConstraintPadding,
                 &place,
                 format!("constraint `{}` is {at_zero} on a padding row", table.name.value),
             )
@@ -132,10 +133,10 @@ impl Row<'_> {
     fn expr(&self, expr: &syn::Expr) -> Result<Polynomial, Error> {
         let range = expr.span().byte_range();
         let unknown = |name: String| {
-            Err((range.clone(), "unknown-column", format!("there is no column `{name}`"), Some(name)))
+            Err((range.clone(), Code::UnknownColumn, format!("there is no column `{name}`"), Some(name)))
         };
         let overflow =
-            || (range.clone(), "constraint-range", "a coefficient exceeds 64 bits".to_owned(), None);
+            || (range.clone(), Code::ConstraintRange, "a coefficient exceeds 64 bits".to_owned(), None);
         match expr {
             syn::Expr::Paren(inner) => self.expr(&inner.expr),
             syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) => {
@@ -161,7 +162,7 @@ impl Row<'_> {
             syn::Expr::Call(call) => self.sum_of_flags(call).map_or_else(
                 || {
                     let message = "the only function is sum(COLUMN) of a one-hot column's flags".to_owned();
-                    Err((range.clone(), "unknown-function", message, None))
+                    Err((range.clone(), Code::UnknownFunction, message, None))
                 },
                 Ok,
             ),
@@ -251,11 +252,11 @@ impl Row<'_> {
 }
 
 /// Where, which diagnostic, what, and the name that was not found.
-type Error = (std::ops::Range<usize>, &'static str, String, Option<String>);
+type Error = (std::ops::Range<usize>, Code, String, Option<String>);
 
 fn unsupported(range: std::ops::Range<usize>) -> Error {
     let message = "a constraint is made of columns, integers, +, - and *".to_owned();
-    (range, "unsupported-syntax", message, None)
+    (range, Code::UnsupportedSyntax, message, None)
 }
 
 fn constant(value: i64) -> Polynomial {

@@ -4,6 +4,7 @@ use syn::Stmt;
 
 use super::XLEN;
 use super::expr::{Scope, Typer, function_name, parse};
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
 use crate::model::{Format, Operand};
@@ -128,7 +129,7 @@ impl Typer<'_, SemanticsScope> {
                     "let x = …; rd = …; store::<N>(address, value); jump(target); trap(cause); if c { jump(target) }"
                 };
                 self.error(
-                    Diagnostic::new("unsupported-syntax", &place, "this is no statement of the language")
+                    Diagnostic::new(Code::UnsupportedSyntax, &place, "this is no statement of the language")
                         .hint(hint),
                 )
             }
@@ -138,16 +139,16 @@ impl Typer<'_, SemanticsScope> {
     fn local(&mut self, local: &syn::Local) -> Option<Statement> {
         let place = self.place(local);
         let (syn::Pat::Ident(name), Some(init)) = (&local.pat, &local.init) else {
-            return self.error(Diagnostic::new("unsupported-syntax", &place, "write let name = value;"));
+            return self.error(Diagnostic::new(Code::UnsupportedSyntax, &place, "write let name = value;"));
         };
         let plain = name.by_ref.is_none() && name.mutability.is_none() && name.subpat.is_none();
         if !plain || init.diverge.is_some() {
-            return self.error(Diagnostic::new("unsupported-syntax", &place, "write let name = value;"));
+            return self.error(Diagnostic::new(Code::UnsupportedSyntax, &place, "write let name = value;"));
         }
         let name = name.ident.to_string();
         if self.scope.name(&name).is_some() || TAKEN.contains(&name.as_str()) || name.starts_with("r#") {
             return self.error(
-                Diagnostic::new("duplicate-name", &place, format!("`{name}` has a meaning already"))
+                Diagnostic::new(Code::DuplicateName, &place, format!("`{name}` has a meaning already"))
                     .hint("choose another name"),
             );
         }
@@ -165,7 +166,7 @@ impl Typer<'_, SemanticsScope> {
             let place = self.place(&assign.left);
             return self.error(
                 Diagnostic::new(
-                    "bad-assignment",
+                    Code::BadAssignment,
                     &place,
                     "only `rd` can be assigned, where the format has it",
                 )
@@ -181,7 +182,7 @@ impl Typer<'_, SemanticsScope> {
         if let Some((_, otherwise)) = &choice.else_branch {
             let place = self.place(&**otherwise);
             return self.error(
-                Diagnostic::new("unsupported-syntax", &place, "a conditional jump has no `else`")
+                Diagnostic::new(Code::UnsupportedSyntax, &place, "a conditional jump has no `else`")
                     .hint("at most one jump a cycle: choose its target with an expression"),
             );
         }
@@ -212,7 +213,7 @@ impl Typer<'_, SemanticsScope> {
                     syn::Expr::Path(path) if path.path.is_ident("undecodable") => TrapKind::Undecodable,
                     _ => {
                         return self.error(
-                            Diagnostic::new("unknown-trap", &place, "there is no such cause of a trap")
+                            Diagnostic::new(Code::UnknownTrap, &place, "there is no such cause of a trap")
                                 .hint("breakpoint, undecodable"),
                         );
                     }
@@ -225,7 +226,7 @@ impl Typer<'_, SemanticsScope> {
                 Some(Statement::Store { bits, address: address?, value: value? })
             }
             _ => self.error(
-                Diagnostic::new("unknown-function", &place, format!("`{name}` is not called like this"))
+                Diagnostic::new(Code::UnknownFunction, &place, format!("`{name}` is not called like this"))
                     .hint("store::<8|16|32>(address, value), jump(target), trap(cause)"),
             ),
         }
@@ -236,8 +237,12 @@ impl Typer<'_, SemanticsScope> {
 fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
     if semantics.always_traps() && semantics.statements.len() > 1 {
         errors.push(
-            Diagnostic::new("unreachable", &text.span, "an instruction that always traps does nothing else")
-                .hint("leave trap(…) alone, or put it under a condition"),
+            Diagnostic::new(
+                Code::Unreachable,
+                &text.span,
+                "an instruction that always traps does nothing else",
+            )
+            .hint("leave trap(…) alone, or put it under a condition"),
         );
     }
     let count = |of: fn(&Statement) -> bool| semantics.statements.iter().filter(|s| of(s)).count();
@@ -247,7 +252,8 @@ fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
     let jumps = count(|s| matches!(s, Statement::Jump { .. }));
     let mut too_many = |what: &str, hint: &str| {
         errors.push(
-            Diagnostic::new("too-many-ports", &text.span, format!("this instruction has {what}")).hint(hint),
+            Diagnostic::new(Code::TooManyPorts, &text.span, format!("this instruction has {what}"))
+                .hint(hint),
         );
     };
     if memory > 1 {

@@ -7,6 +7,7 @@ mod reader;
 use reader::Reader;
 use toml::de::DeTable;
 
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 
@@ -148,8 +149,12 @@ pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnost
         Err(error) => {
             let span = Span { file: sources.missing(file), range: 0..0 };
             errors.push(
-                Diagnostic::new("unreadable-spec", &span, format!("cannot read the spec `{file}`: {error}"))
-                    .hint("in isa!, paths are relative to the folder of the crate's Cargo.toml"),
+                Diagnostic::new(
+                    Code::UnreadableSpec,
+                    &span,
+                    format!("cannot read the spec `{file}`: {error}"),
+                )
+                .hint("in isa!, paths are relative to the folder of the crate's Cargo.toml"),
             );
             return None;
         }
@@ -170,7 +175,7 @@ fn parse_file(
     for error in syntax {
         let range = error.span().unwrap_or(0..0);
         errors.push(
-            Diagnostic::new("toml-syntax", &Span { file, range }, error.message().to_owned())
+            Diagnostic::new(Code::TomlSyntax, &Span { file, range }, error.message().to_owned())
                 .hint("this is not TOML; see https://toml.io"),
         );
     }
@@ -257,7 +262,7 @@ fn extend(
     for base in extends {
         match sources.open(&base.value) {
             Ok(id) if reading.open.contains(&id) => errors.push(
-                Diagnostic::new("extends-cycle", &base.span, "this spec extends itself")
+                Diagnostic::new(Code::ExtendsCycle, &base.span, "this spec extends itself")
                     .label("it is still being read")
                     .hint("of two specs only one can extend the other"),
             ),
@@ -265,7 +270,7 @@ fn extend(
             Ok(id) => parse_file(sources, id, tables, reading, errors),
             Err(error) => errors.push(
                 Diagnostic::new(
-                    "unreadable-spec",
+                    Code::UnreadableSpec,
                     &base.span,
                     format!("cannot read the spec `{}`: {error}", base.value),
                 )

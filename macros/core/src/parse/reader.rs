@@ -4,6 +4,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Entry, Int, Text};
+use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
@@ -48,7 +49,7 @@ impl<'a, 't> Reader<'a, 't> {
         let found = value.get_ref().type_str();
         let span = self.place(value.span());
         self.errors.push(
-            Diagnostic::new("wrong-type", &span, format!("expected {expected}, found {found}"))
+            Diagnostic::new(Code::WrongType, &span, format!("expected {expected}, found {found}"))
                 .label(format!("not {expected}")),
         );
     }
@@ -98,7 +99,7 @@ impl<'a, 't> Reader<'a, 't> {
     fn missing(&mut self, key: &str) {
         let span = self.span.clone();
         self.errors.push(
-            Diagnostic::new("missing-key", &span, format!("`{key}` is missing"))
+            Diagnostic::new(Code::MissingKey, &span, format!("`{key}` is missing"))
                 .hint(format!("add `{key} = …` to this table")),
         );
     }
@@ -236,7 +237,7 @@ impl<'a, 't> Reader<'a, 't> {
                 let span = self.place(name.span());
                 let known = self.known.clone();
                 self.errors.push(
-                    Diagnostic::new("unknown-key", &span, format!("there is no key `{found}` here"))
+                    Diagnostic::new(Code::UnknownKey, &span, format!("there is no key `{found}` here"))
                         .label("unknown")
                         .did_you_mean(found, known.into_iter()),
                 );
