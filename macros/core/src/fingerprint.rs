@@ -25,13 +25,13 @@ fn describe(model: &Model, out: &mut String) -> std::fmt::Result {
     for i in &model.instructions {
         writeln!(out, "instruction {:?} {:?} {:08x} {:08x}", i.name, i.group, i.mask, i.bits)?;
         writeln!(out, "  {:?} {:?} {:?} {:?}", i.rd, i.reads, i.format.imm, i.asm)?;
-        writeln!(out, "  {:?}", i.semantics)?;
+        writeln!(out, "  {}", i.semantics)?;
     }
     for column in &model.columns {
         writeln!(out, "column {:?} {:?}", column.name, column.class)?;
         match &column.source {
             ColumnSource::Recorded(sources) => writeln!(out, "  {sources:?}")?,
-            ColumnSource::Derived(expr) => writeln!(out, "  {expr:?}")?,
+            ColumnSource::Derived(expr) => writeln!(out, "  {expr}")?,
         }
     }
     for constraint in &model.constraints {

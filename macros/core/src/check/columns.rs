@@ -303,7 +303,7 @@ fn derive(
     groups: usize,
     errors: &mut Vec<Diagnostic>,
 ) -> Expr {
-    let nothing = Expr { kind: ExprKind::Const(0), ty: Type::unsigned(1) };
+    let nothing = Expr::new(ExprKind::Const(0), Type::unsigned(1));
     let Some(parsed) = parse::<syn::Expr>(text, "", "", errors) else { return nothing };
     let mut scope = ColumnScope { classes, group_names, groups };
     let mut typer = Typer { text, offset: 0, scope: &mut scope, errors };
@@ -326,7 +326,7 @@ struct ColumnScope<'a> {
 impl Scope for ColumnScope<'_> {
     fn name(&self, name: &str) -> Option<Expr> {
         let at = self.classes.iter().position(|(column, _)| column == name)?;
-        Some(Expr { kind: ExprKind::Column(at), ty: cell_type(self.classes[at].1, self.groups) })
+        Some(Expr::new(ExprKind::Column(at), cell_type(self.classes[at].1, self.groups)))
     }
 
     fn member(&self, base: &str, member: &str) -> Option<Expr> {
@@ -344,13 +344,13 @@ impl Scope for ColumnScope<'_> {
                 "rs2" => (OpFact::Rs2, register),
                 _ => return None,
             };
-            return Some(Expr { kind: ExprKind::Op(fact), ty });
+            return Some(Expr::new(ExprKind::Op(fact), ty));
         }
         let at = self.classes.iter().position(|(column, _)| column == base)?;
         let group = self.group_names.iter().position(|group| group == member)?;
         let value = u32::try_from(group).ok()? + 1;
         (self.classes[at].1 == Class::OneHotGroup)
-            .then_some(Expr { kind: ExprKind::Flag(at, value), ty: Type::unsigned(1) })
+            .then_some(Expr::new(ExprKind::Flag(at, value), Type::unsigned(1)))
     }
 
     fn names(&self) -> Vec<String> {

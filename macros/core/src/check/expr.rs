@@ -84,6 +84,12 @@ impl<S: Scope> Typer<'_, S> {
 
     /// Types an expression; `expected` gives a literal its type.
     pub(super) fn expr(&mut self, expr: &syn::Expr, expected: Option<Type>) -> Option<Expr> {
+        let range = expr.span().byte_range();
+        let place = range.start.saturating_sub(self.offset)..range.end.saturating_sub(self.offset);
+        self.operation(expr, expected).map(|typed| typed.at(place))
+    }
+
+    fn operation(&mut self, expr: &syn::Expr, expected: Option<Type>) -> Option<Expr> {
         match expr {
             syn::Expr::Lit(literal) => self.literal(literal, expected),
             syn::Expr::Paren(inner) => self.expr(&inner.expr, expected),
@@ -149,7 +155,7 @@ impl<S: Scope> Typer<'_, S> {
         // A signed literal is written without its sign, and must leave room for it.
         let bits = ty.width - u32::from(ty.signed);
         match int.base10_parse::<u64>() {
-            Ok(value) if bits == 64 || value >> bits == 0 => Some(Expr { kind: ExprKind::Const(value), ty }),
+            Ok(value) if bits == 64 || value >> bits == 0 => Some(Expr::new(ExprKind::Const(value), ty)),
             _ => self.error(
                 Diagnostic::new(Code::LiteralWidth, &place, format!("this literal does not fit {ty}"))
                     .hint(format!("{ty} has {} bits", ty.width)),
@@ -207,7 +213,7 @@ impl<S: Scope> Typer<'_, S> {
         };
         let a = self.expr(&unary.expr, expected)?;
         let ty = a.ty;
-        Some(Expr { kind: ExprKind::Unary(op, Box::new(a)), ty })
+        Some(Expr::new(ExprKind::Unary(op, Box::new(a)), ty))
     }
 
     fn binary(&mut self, binary: &syn::ExprBinary, expected: Option<Type>) -> Option<Expr> {
@@ -236,7 +242,7 @@ impl<S: Scope> Typer<'_, S> {
             );
         }
         let ty = if op.is_comparison() { Type::unsigned(1) } else { a.ty };
-        Some(Expr { kind: ExprKind::Binary(op, Box::new(a), Box::new(b)), ty })
+        Some(Expr::new(ExprKind::Binary(op, Box::new(a), Box::new(b)), ty))
     }
 
     /// Types two operands that should be alike; a literal takes its type from the other one.
@@ -267,7 +273,7 @@ impl<S: Scope> Typer<'_, S> {
             );
         }
         let ty = a.ty;
-        Some(Expr { kind: ExprKind::Binary(op, Box::new(a), Box::new(amount)), ty })
+        Some(Expr::new(ExprKind::Binary(op, Box::new(a), Box::new(amount)), ty))
     }
 
     fn slice(&mut self, index: &syn::ExprIndex) -> Option<Expr> {
@@ -286,7 +292,7 @@ impl<S: Scope> Typer<'_, S> {
         };
         match range {
             Some((lo, hi)) if lo < hi && hi <= value.ty.width => {
-                Some(Expr { kind: ExprKind::Slice(Box::new(value), lo), ty: Type::unsigned(hi - lo) })
+                Some(Expr::new(ExprKind::Slice(Box::new(value), lo), Type::unsigned(hi - lo)))
             }
             _ => {
                 let place = self.place(&index.index);
@@ -324,7 +330,7 @@ impl<S: Scope> Typer<'_, S> {
             return self.error(mismatch(&place, a.ty, b.ty, "the other branch"));
         }
         let ty = a.ty;
-        Some(Expr { kind: ExprKind::If(Box::new(condition?), Box::new(a), Box::new(b)), ty })
+        Some(Expr::new(ExprKind::If(Box::new(condition?), Box::new(a), Box::new(b)), ty))
     }
 
     fn function(&mut self, call: &syn::ExprCall, expected: Option<Type>) -> Option<Expr> {
@@ -347,7 +353,7 @@ impl<S: Scope> Typer<'_, S> {
                         format!("this is {name} already: {ty}"),
                     ));
                 }
-                Some(Expr { kind: ExprKind::Reinterpret(Box::new(value)), ty })
+                Some(Expr::new(ExprKind::Reinterpret(Box::new(value)), ty))
             }
             ("load", Some(bits @ (8 | 16 | 32)), [address]) => {
                 let address = self.expr_of(address, Type::unsigned(super::XLEN), "an address")?;
@@ -385,7 +391,7 @@ impl<S: Scope> Typer<'_, S> {
             );
         }
         let ty = Type { signed: value.ty.signed, width };
-        Some(Expr { kind: ExprKind::Extend(Box::new(value), signed), ty })
+        Some(Expr::new(ExprKind::Extend(Box::new(value), signed), ty))
     }
 }
 

@@ -63,14 +63,14 @@ impl Scope for SemanticsScope {
     fn name(&self, name: &str) -> Option<Expr> {
         let word = Type::unsigned(XLEN);
         if let Some((_, ty)) = self.locals.iter().find(|(local, _)| local == name) {
-            return Some(Expr { kind: ExprKind::Local(name.to_owned()), ty: *ty });
+            return Some(Expr::new(ExprKind::Local(name.to_owned()), *ty));
         }
         let kind = match name {
             "pc" => ExprKind::Pc,
             "imm" if self.has_imm => ExprKind::Imm,
             _ => ExprKind::Read(self.port(name)?),
         };
-        Some(Expr { kind, ty: word })
+        Some(Expr::new(kind, word))
     }
 
     fn member(&self, _base: &str, _member: &str) -> Option<Expr> {
@@ -99,7 +99,7 @@ impl Scope for SemanticsScope {
             return Err("a load cannot depend on a condition: every row has the same columns");
         }
         self.effects.push(Statement::Load { bits, address });
-        Ok(Expr { kind: ExprKind::Loaded, ty: Type::unsigned(bits) })
+        Ok(Expr::new(ExprKind::Loaded, Type::unsigned(bits)))
     }
 
     fn call(&mut self, arguments: Vec<Expr>) -> Result<Expr, &'static str> {
@@ -107,7 +107,7 @@ impl Scope for SemanticsScope {
             return Err("a call cannot depend on a condition: every row has the same columns");
         }
         self.effects.push(Statement::Call { arguments });
-        Ok(Expr { kind: ExprKind::Replied, ty: Type::unsigned(XLEN) })
+        Ok(Expr::new(ExprKind::Replied, Type::unsigned(XLEN)))
     }
 }
 

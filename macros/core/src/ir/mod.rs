@@ -2,7 +2,12 @@
 //!
 //! In: a checked Rust expression. Out: what every back end walks. No node serves a single instruction.
 
+mod display;
+mod eval;
+
 use std::fmt;
+
+pub use eval::{Environment, eval, signed};
 
 /// A bit vector's type. Values are held as unsigned bits; the sign tells comparisons and shifts what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +31,43 @@ impl fmt::Display for Type {
     }
 }
 
-/// An expression and its type.
+/// An expression, its type, and where it is written. Its `Display` is one text for one meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expr {
     /// The operation.
     pub kind: ExprKind,
     /// Its result's type.
     pub ty: Type,
+    /// Where in the text of the semantics or of the column.
+    pub place: Place,
 }
+
+impl Expr {
+    /// An expression that is written nowhere yet.
+    pub fn new(kind: ExprKind, ty: Type) -> Self {
+        Self { kind, ty, place: Place::default() }
+    }
+
+    /// The expression at a place, if it has none.
+    pub(crate) fn at(mut self, range: std::ops::Range<usize>) -> Self {
+        if self.place.0.is_empty() {
+            self.place = Place(range);
+        }
+        self
+    }
+}
+
+/// Bytes of the text in which an expression is written. No part of its meaning: all places are equal.
+#[derive(Clone, Debug, Default)]
+pub struct Place(pub std::ops::Range<usize>);
+
+impl PartialEq for Place {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Place {}
 
 /// The operations.
 #[derive(Clone, Debug, PartialEq, Eq)]

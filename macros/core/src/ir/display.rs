@@ -1,0 +1,118 @@
+//! One text for one meaning: what the fingerprint hashes. Places do not show; the width of every leaf does, or is known
+//! from its declaration, so that no two expressions of different meaning have one text.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{BinaryOp, Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, UnaryOp};
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ExprKind::Const(value) => write!(f, "{value}{}", self.ty),
+            ExprKind::Read(port) => write!(f, "rs{}", port + 1),
+            ExprKind::Pc => f.write_str("pc"),
+            ExprKind::Imm => f.write_str("imm"),
+            ExprKind::Local(name) => f.write_str(name),
+            ExprKind::Loaded => f.write_str("loaded"),
+            ExprKind::Replied => f.write_str("replied"),
+            ExprKind::Op(fact) => write!(f, "op.{}", fact.name()),
+            ExprKind::Column(at) => write!(f, "#{at}"),
+            ExprKind::Flag(at, value) => write!(f, "#{at}.{value}"),
+            ExprKind::Unary(op, a) => write!(f, "{}({a})", op.symbol()),
+            ExprKind::Binary(op, a, b) => write!(f, "({a} {} {b})", op.symbol()),
+            ExprKind::Slice(a, lo) => write!(f, "{a}[{lo}..{}]", lo + self.ty.width),
+            ExprKind::Extend(a, true) => write!(f, "sext::<{}>({a})", self.ty.width),
+            ExprKind::Extend(a, false) => write!(f, "zext::<{}>({a})", self.ty.width),
+            ExprKind::Reinterpret(a) if self.ty.signed => write!(f, "signed({a})"),
+            ExprKind::Reinterpret(a) => write!(f, "unsigned({a})"),
+            ExprKind::If(c, a, b) => write!(f, "if {c} {{ {a} }} else {{ {b} }}"),
+        }
+    }
+}
+
+impl Display for Statement {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Let(name, value) => write!(f, "let {name} = {value}"),
+            Self::Load { bits, address } => write!(f, "loaded = load::<{bits}>({address})"),
+            Self::Call { arguments } => {
+                f.write_str("replied = call(")?;
+                arguments.iter().try_for_each(|argument| write!(f, "{argument}, "))?;
+                f.write_str(")")
+            }
+            Self::Write(value) => write!(f, "rd = {value}"),
+            Self::Store { bits, address, value } => write!(f, "store::<{bits}>({address}, {value})"),
+            Self::Jump { condition: Some(condition), target } => {
+                write!(f, "if {condition} {{ jump({target}) }}")
+            }
+            Self::Jump { condition: None, target } => write!(f, "jump({target})"),
+            Self::Trap { condition: Some(condition), cause } => {
+                write!(f, "if {condition} {{ trap({cause}) }}")
+            }
+            Self::Trap { condition: None, cause } => write!(f, "trap({cause})"),
+        }
+    }
+}
+
+impl Display for Semantics {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.statements.iter().try_for_each(|statement| write!(f, "{statement}; "))
+    }
+}
+
+impl Display for TrapKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Breakpoint => "breakpoint",
+            Self::Undecodable => "undecodable",
+        })
+    }
+}
+
+impl OpFact {
+    /// The name after `op.`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pc => "pc",
+            Self::Word => "word",
+            Self::Kind => "kind",
+            Self::Group => "group",
+            Self::Rd => "rd",
+            Self::Rs1 => "rs1",
+            Self::Rs2 => "rs2",
+            Self::Imm => "imm",
+        }
+    }
+}
+
+impl UnaryOp {
+    const fn symbol(self) -> &'static str {
+        match self {
+            Self::Not => "!",
+            Self::Neg => "-",
+        }
+    }
+}
+
+impl BinaryOp {
+    const fn symbol(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Rem => "%",
+            Self::And => "&",
+            Self::Or => "|",
+            Self::Xor => "^",
+            Self::Shl => "<<",
+            Self::Shr => ">>",
+            Self::Eq => "==",
+            Self::Ne => "!=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+        }
+    }
+}
