@@ -1,6 +1,6 @@
 //! What a spec says, as data: for the command line, for errors, for provers, and for people.
 
-use super::{Column, ColumnId, Constraint, Link, Word};
+use super::{Column, ColumnId, Constraint, Link, Lookup, Word};
 
 /// A hash of a spec's meaning: encodings, semantics, columns, constraints, links, calls, policy. Comments, order and
 /// formatting do not change it. Checkpoints, exports and proofs carry it.
@@ -42,6 +42,8 @@ pub struct Spec {
     pub constraints: &'static [Constraint],
     /// The links between a row and the next.
     pub links: &'static [Link],
+    /// The look-ups that are to come: what the constraints leave open.
+    pub lookups: &'static [Lookup],
     /// The calls that the guest interface may answer.
     pub calls: &'static [Call],
     /// The declared policy: what is asked, and the answer.

@@ -303,6 +303,7 @@ static SPEC: Spec = Spec {
     stored: 12,
     constraints: NO_CONSTRAINTS,
     links: NO_LINKS,
+    lookups: &[],
     calls: &[
         declared("exit", 93),
         declared("exit_group", 94),

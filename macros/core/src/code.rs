@@ -41,12 +41,15 @@ codes! {
     BadSlice = "bad-slice", "A slice does not lie within the value.";
     CallMemory = "call-memory", "A call does with memory what no row can hold.";
     CallNumber = "call-number", "A call has no number, or another call's.";
+    CellRange = "cell-range", "A row of an instruction has a cell outside its column's range class.";
     ColumnCycle = "column-cycle", "A column is derived from itself.";
     ColumnTwice = "column-twice", "A column is both recorded and derived.";
     ColumnWithoutValue = "column-without-value", "A column is neither recorded nor derived.";
     ConstraintDegree = "constraint-degree", "A constraint's total degree is above three.";
     ConstraintPadding = "constraint-padding", "A constraint is not zero on a padding row, whose cells are all zero.";
     ConstraintRange = "constraint-range", "A constraint could wrap around modulo the field's prime.";
+    ConstraintVacuous = "constraint-vacuous", "A constraint holds of every row, whatever its cells: it says nothing.";
+    ConstraintViolated = "constraint-violated", "A row of an instruction breaks a constraint.";
     DuplicateName = "duplicate-name", "Two things have one name.";
     EncodingOverlap = "encoding-overlap", "A word matches two instructions.";
     ExpressionSyntax = "expression-syntax", "An expression does not parse as Rust.";
@@ -55,7 +58,10 @@ codes! {
     FormatOverlap = "format-overlap", "A format says of a bit twice what it is.";
     ImmediateHole = "immediate-hole", "No piece fills some bits of an immediate.";
     ImmediateOverlap = "immediate-overlap", "Two pieces fill one bit of an immediate.";
+    InstructionLength = "instruction-length", "An encoding's low bits are those of instructions that are not 32 bits long.";
+    LinkViolated = "link-violated", "A row of an instruction and the next break a link.";
     LiteralWidth = "literal-width", "A literal does not fit its type.";
+    LookupFunction = "lookup-function", "A look-up's inputs do not determine its output.";
     MisplacedEffect = "misplaced-effect", "A load or a call stands where it would not happen in every row.";
     MissingElse = "missing-else", "An `if` that gives a value has no `else`.";
     MissingGroup = "missing-group", "An instruction that can execute has no group.";
@@ -63,6 +69,7 @@ codes! {
     MissingKey = "missing-key", "A table lacks a key.";
     MissingPolicy = "missing-policy", "A question of the policy has no answer.";
     MissingRegisters = "missing-registers", "There is no table of registers.";
+    NeverMatches = "never-matches", "Another instruction matches every word that an instruction does.";
     OneHotValue = "one-hot-value", "A one-hot column holds something other than the instruction's group.";
     OperandTypes = "operand-types", "The operands of an operator have different types.";
     OperandWidth = "operand-width", "A register field has not five bits.";
@@ -76,6 +83,7 @@ codes! {
     TooManyGroups = "too-many-groups", "There are more than 255 groups.";
     TooManyInstructions = "too-many-instructions", "There are more than 254 instructions.";
     TooManyPorts = "too-many-ports", "A row would need more than one memory access, write of `rd`, jump or call.";
+    UncoveredNode = "uncovered-node", "Neither a constraint nor a look-up determines a value that an instruction computes.";
     UnfixedField = "unfixed-field", "An instruction does not say what a field of its format is.";
     UnknownClass = "unknown-class", "There is no such range class.";
     UnknownColumn = "unknown-column", "There is no such column.";

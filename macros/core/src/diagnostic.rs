@@ -67,7 +67,7 @@ impl Diagnostic {
             .iter()
             .map(|name| (strsim::damerau_levenshtein(found, name), *name))
             .min()
-            .filter(|(distance, name)| *distance <= 1 + name.len() / 4);
+            .filter(|(distance, name)| *distance <= 1 + name.len() / 4 && *distance < name.len());
         match near {
             Some((_, name)) => self.hint(format!("did you mean `{name}`?")),
             None if names.is_empty() => self,

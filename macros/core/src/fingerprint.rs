@@ -40,9 +40,77 @@ fn describe(model: &Model, out: &mut String) -> std::fmt::Result {
     for link in &model.links {
         writeln!(out, "link {:?} {} {}", link.name, link.from, link.to)?;
     }
+    for lookup in &model.lookups {
+        let crate::model::Lookup { name, groups, inputs, output, .. } = lookup;
+        writeln!(out, "lookup {name:?} {groups:?} {inputs:?} {output}")?;
+    }
     for call in &model.calls {
         let flags = (&call.memory, call.input, call.exits);
         writeln!(out, "call {:?} {} {:?} {flags:?}", call.name, call.number, call.arguments)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::ir::{Expr, ExprKind, Type};
+    use crate::model::{Class, Recorded};
+    use crate::{Sources, compile};
+
+    static MODEL: LazyLock<Model> = LazyLock::new(|| {
+        let mut sources = Sources::default();
+        sources.add_builtin("rv32i", include_str!("../../../isa/rv32i.toml"));
+        #[allow(clippy::panic)]
+        compile(&mut sources, "rv32i").unwrap_or_else(|errors| panic!("{errors}"))
+    });
+
+    /// What a change of the model does to the fingerprint.
+    fn changes(change: impl FnOnce(&mut Model)) -> bool {
+        let mut changed = MODEL.clone();
+        change(&mut changed);
+        fingerprint(&changed) != MODEL.fingerprint
+    }
+
+    #[test]
+    fn every_part_of_the_meaning_counts() {
+        let zero = || Expr::new(ExprKind::Const(0), Type::unsigned(32));
+        assert!(changes(|m| m.name.push('x')), "name");
+        assert!(changes(|m| m.registers.swap(1, 2)), "registers");
+        assert!(changes(|m| m.stack_pointer = 3), "stack pointer");
+        assert!(changes(|m| m.policy[0].1 = "trap".to_owned()), "policy");
+        assert!(changes(|m| m.instructions[0].name.push('x')), "mnemonic");
+        assert!(changes(|m| m.instructions[0].bits ^= 1 << 12), "fixed bits");
+        assert!(changes(|m| m.instructions[0].mask ^= 1 << 12), "mask");
+        assert!(changes(|m| m.instructions[0].group = Some(9)), "group");
+        assert!(changes(|m| m.instructions[0].rd = m.instructions[0].reads[0]), "rd");
+        assert!(changes(|m| m.instructions[0].reads.swap(0, 1)), "ports");
+        assert!(changes(|m| m.instructions[1].format.imm = None), "immediate");
+        assert!(changes(|m| drop(m.instructions[0].semantics.statements.pop())), "semantics");
+        assert!(changes(|m| m.columns[0].name.push('x')), "column");
+        assert!(changes(|m| m.columns[0].class = Class::Unsigned(31)), "class");
+        assert!(changes(|m| m.columns[0].source = ColumnSource::Recorded(vec![Recorded::NextPc])), "record");
+        assert!(changes(|m| m.columns[20].source = ColumnSource::Derived(zero())), "derive");
+        assert!(changes(|m| m.columns.swap(2, 3)), "order of columns: it is the row's");
+        assert!(changes(|m| m.constraints[0].polynomial[0].reverse()), "constraint");
+        assert!(changes(|m| drop(m.constraints.pop())), "constraints");
+        assert!(changes(|m| m.links[0].from = 5), "link");
+        assert!(changes(|m| m.lookups[0].inputs.truncate(1)), "look-up");
+        assert!(changes(|m| m.calls[0].number += 1), "call");
+        assert!(changes(|m| m.calls[0].input ^= true), "call's input");
+    }
+
+    #[test]
+    fn what_is_said_about_it_does_not() {
+        assert!(!changes(|m| m.doc.push('x')), "documentation");
+        assert!(!changes(|m| m.instructions[0].doc.push('x')), "an instruction's documentation");
+        assert!(!changes(|m| m.instructions[0].source.push('x')), "its place");
+        assert!(!changes(|m| m.instructions[0].semantics_text.push(' ')), "the text of the semantics");
+        assert!(!changes(|m| m.columns[0].doc.push('x')), "a column's documentation");
+        assert!(!changes(|m| m.constraints[0].text.push(' ')), "the text of a constraint");
+        assert!(!changes(|m| m.opcode_names.clear()), "names of opcodes");
+        assert!(!changes(|m| m.coverage.clear()), "what covers what");
+    }
 }

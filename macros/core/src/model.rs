@@ -1,6 +1,7 @@
 //! A checked spec: what the tables said, with every name resolved and every expression typed.
 
 use crate::ir::{Expr, Semantics};
+use crate::parse::Text;
 use crate::source::Span;
 
 /// A checked spec, with what it extends merged in. Instructions, groups, constraints, links and calls are in the order
@@ -32,6 +33,12 @@ pub struct Model {
     pub constraints: Vec<Constraint>,
     /// The links between a row and the next.
     pub links: Vec<Link>,
+    /// What look-ups are to show.
+    pub lookups: Vec<Lookup>,
+    /// What shows each computed value of each instruction to be right; filled in last.
+    pub coverage: Vec<Covered>,
+    /// The names of the opcode map, by opcode.
+    pub opcode_names: Vec<(String, u32)>,
     /// The calls of the guest interface.
     pub calls: Vec<Call>,
     /// The hash of the meaning.
@@ -41,7 +48,51 @@ pub struct Model {
 impl Model {
     /// How many of the 2^32 words are instructions: exact, since no word matches two.
     pub fn legal_words(&self) -> u64 {
-        self.instructions.iter().map(|instruction| 1u64 << instruction.mask.count_zeros()).sum()
+        self.opcodes().iter().map(|opcode| opcode.legal).sum()
+    }
+
+    /// The opcode map: each of the 128 major opcodes, with how many of its 2^25 words are instructions. Exact.
+    pub fn opcodes(&self) -> Vec<Opcode> {
+        (0..1u32 << OPCODE_BITS)
+            .map(|opcode| {
+                let low = (1 << OPCODE_BITS) - 1;
+                let instructions = self.instructions.iter();
+                let matching = instructions.filter(|i| (i.bits ^ opcode) & i.mask & low == 0);
+                let legal = matching.map(|i| 1u64 << (i.mask | low).count_zeros()).sum();
+                let name = self.opcode_names.iter().find(|(_, named)| *named == opcode);
+                Opcode { opcode, name: name.map(|(name, _)| name.clone()), legal }
+            })
+            .collect()
+    }
+}
+
+/// The width of a major opcode: the low bits of a word.
+pub(crate) const OPCODE_BITS: u32 = 7;
+
+/// One of the 128 major opcodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opcode {
+    /// Bits 6:0 of the word.
+    pub opcode: u32,
+    /// Its name in the manual's opcode map, if the spec has one.
+    pub name: Option<String>,
+    /// How many of its words are instructions.
+    pub legal: u64,
+}
+
+impl Opcode {
+    /// How many words have this opcode.
+    pub const WORDS: u64 = 1 << (32 - OPCODE_BITS);
+
+    /// What the words that are no instructions are for: `custom` where the name says so; `compressed` or `longer` where
+    /// the low bits are those of other lengths; else `reserved`.
+    pub fn rest(&self) -> &'static str {
+        match &self.name {
+            _ if self.opcode & 0b11 != 0b11 => "compressed",
+            Some(name) if name.starts_with("custom") => "custom",
+            _ if self.opcode & 0b11111 == 0b11111 => "longer",
+            _ => "reserved",
+        }
     }
 }
 
@@ -133,6 +184,8 @@ pub struct Instruction {
     pub semantics_text: String,
     /// The semantics.
     pub semantics: Semantics,
+    /// The text of the semantics, with its place.
+    pub(crate) written: Text,
     /// The table.
     pub span: Span,
     /// File and line of the table.
@@ -197,6 +250,19 @@ pub enum Class {
     Interval(i64, i64),
     /// 0 or the place of a group from 1.
     OneHotGroup,
+}
+
+impl Class {
+    /// The least and the greatest integer of the class; `groups` is how many groups there are.
+    pub(crate) fn bounds(self, groups: usize) -> (i64, i64) {
+        match self {
+            Self::Bit => (0, 1),
+            Self::Unsigned(bits) => (0, (1 << bits) - 1),
+            Self::Signed(bits) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+            Self::Interval(min, max) => (min, max),
+            Self::OneHotGroup => (0, i64::try_from(groups).unwrap_or(i64::MAX)),
+        }
+    }
 }
 
 /// Where a column's values come from.
@@ -272,6 +338,8 @@ pub struct Constraint {
     pub polynomial: Polynomial,
     /// Its degree.
     pub degree: u32,
+    /// The table.
+    pub span: Span,
 }
 
 /// A link between a row and the next.
@@ -285,6 +353,48 @@ pub struct Link {
     pub from: usize,
     /// The column of row j + 1.
     pub to: usize,
+    /// The table.
+    pub span: Span,
+}
+
+/// A look-up that is to come: in rows of these groups, `output` is the instruction's own function of `inputs`. It is
+/// declared, so that it is known what the constraints leave open; nothing proves it yet.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The name.
+    pub name: String,
+    /// One line of documentation.
+    pub doc: String,
+    /// The groups, by place, ascending.
+    pub groups: Vec<usize>,
+    /// The columns that it reads.
+    pub inputs: Vec<usize>,
+    /// The column that it determines.
+    pub output: usize,
+    /// The table.
+    pub span: Span,
+}
+
+/// One operation of an instruction, and what shows its result to be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// The instruction.
+    pub instruction: String,
+    /// The operation as written.
+    pub operation: String,
+    /// The column that holds its result, or what it contributes to.
+    pub column: String,
+    /// The constraints and look-ups that leave that column no other value, by name.
+    pub by: Vec<Cover>,
+}
+
+/// What leaves a column only its honest value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cover {
+    /// A row constraint.
+    Constraint(String),
+    /// A look-up that is to come.
+    Lookup(String),
 }
 
 /// A call of the guest interface.

@@ -112,15 +112,16 @@ fn fingerprint_is_of_meaning() {
         assert_eq!(model(&text).fingerprint, fingerprint);
     }
     let other = [
-        RV32I.replace("\"rd = rs1 - rs2\"", "\"rd = rs2 - rs1\""),
+        RV32I.replace("\"rd = rs1 ^ rs2\"", "\"rd = rs1 ^ (rs2 + 1)\""),
         RV32I.replace("funct12 = 1,", "funct12 = 2,"),
-        RV32I.replace("right = \"pc + 4\"", "right = \"pc + 8\""),
+        RV32I.replace("right = \"last\"", "right = \"last * active\""),
         RV32I
             .replace("class  = \"u7\"", "class  = \"u8\"")
             .replace("op.word[0..7]", "op.word[0..8]")
             .replace("op.word[25..32]", "op.word[24..32]"),
         RV32I.replace("number    = 214", "number    = 215"),
-        RV32I.replace("to   = \"pc\"", "to   = \"imm\""),
+        RV32I.replace("inputs = [\"alu_a\", \"alu_b\"]", "inputs = [\"alu_a\", \"alu_b\", \"pc\"]"),
+        RV32I.replace("name = \"pc\"\nfrom", "name = \"flow\"\nfrom"),
         RV32I.replace("asm       = \"fence\"", "asm       = \"fence.all\""),
     ];
     for text in other {

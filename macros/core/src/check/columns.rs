@@ -21,7 +21,8 @@ pub(super) fn columns(
     unique("column", tables.columns.iter().map(|table| &table.name), errors);
     let (recorded, derived): (Vec<_>, Vec<_>) =
         tables.columns.iter().partition(|table| table.derive.is_none());
-    too_many(tables, recorded.len(), errors);
+    too_many("stored", &tables.columns.iter().collect::<Vec<_>>(), MAX_STORED, errors);
+    too_many("recorded", &recorded, MAX_RECORDED, errors);
     let mut columns: Vec<Column> = recorded
         .iter()
         .map(|table| Column {
@@ -79,22 +80,13 @@ pub(super) fn columns(
     columns
 }
 
-fn too_many(tables: &Tables, recorded: usize, errors: &mut Vec<Diagnostic>) {
-    for (what, found, most) in
-        [("stored", tables.columns.len(), MAX_STORED), ("recorded", recorded, MAX_RECORDED)]
-    {
-        if found > most
-            && let Some(table) = tables.columns.get(most)
-        {
-            errors.push(
-                Diagnostic::new(
-                    Code::TooManyColumns,
-                    &table.name.span,
-                    format!("{found} columns are {what}"),
-                )
+fn too_many(what: &str, tables: &[&ColumnTable], most: usize, errors: &mut Vec<Diagnostic>) {
+    if let Some(table) = tables.get(most) {
+        let message = format!("{} columns are {what}", tables.len());
+        errors.push(
+            Diagnostic::new(Code::TooManyColumns, &table.name.span, message)
                 .hint(format!("at most {most}: a row stays small")),
-            );
-        }
+        );
     }
 }
 
@@ -238,21 +230,27 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
         }
         sources.push(port.unwrap_or_else(|| Recorded::Local(text.value.clone())));
     }
-    for instruction in instructions {
-        let defined: Vec<&Text> =
-            table.record.iter().filter(|text| defines(instruction, &text.value)).collect();
-        if let [first, second, ..] = defined.as_slice() {
-            errors.push(
-                Diagnostic::new(
-                    Code::RecordTwice,
-                    &second.span,
-                    format!("`{}` defines both `{}` and `{}`", instruction.name, first.value, second.value),
-                )
-                .other(&first.span, "the other")
-                .other(&instruction.span, "the instruction")
-                .hint("a cell holds one of them: rename one, or give it a column of its own"),
-            );
-        }
+    let twice = instructions.iter().filter_map(|instruction| {
+        let mut defined = table.record.iter().filter(|text| defines(instruction, &text.value));
+        Some((instruction, defined.next()?, defined.next()?))
+    });
+    let twice: Vec<(&Instruction, &Text, &Text)> = twice.collect();
+    if let Some((instruction, first, second)) = twice.first() {
+        let more = match twice.len() {
+            1 => String::new(),
+            count => format!(", and {} more instructions do", count - 1),
+        };
+        errors.push(
+            Diagnostic::new(
+                Code::RecordTwice,
+                &second.span,
+                format!("`{}` defines both `{}` and `{}`{more}", instruction.name, first.value, second.value),
+            )
+            .label("a second value")
+            .other(&first.span, "the first")
+            .other(&instruction.span, "the instruction")
+            .hint("a cell holds one of them: rename one, or give it a column of its own"),
+        );
     }
     sources
 }
@@ -417,28 +415,33 @@ pub(crate) fn order(columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<usi
     done.split_off(recorded)
 }
 
+/// The stored column of that name.
+pub(super) fn find(name: &Text, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+    let found = columns.iter().position(|column| column.name == name.value);
+    if found.is_none() {
+        errors.push(
+            Diagnostic::new(Code::UnknownColumn, &name.span, format!("there is no column `{}`", name.value))
+                .did_you_mean(&name.value, columns.iter().map(|column| column.name.as_str())),
+        );
+    }
+    found
+}
+
 pub(super) fn links(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<Link> {
     unique("link", tables.links.iter().map(|table| &table.name), errors);
-    let mut find = |text: &Text| {
-        let found = columns.iter().position(|column| column.name == text.value);
-        if found.is_none() {
-            errors.push(
-                Diagnostic::new(
-                    Code::UnknownColumn,
-                    &text.span,
-                    format!("there is no column `{}`", text.value),
-                )
-                .did_you_mean(&text.value, columns.iter().map(|column| column.name.as_str())),
-            );
-        }
-        found
-    };
+    let mut find = |text: &Text| find(text, columns, errors);
     let mut links: Vec<Link> = tables
         .links
         .iter()
         .filter_map(|table| {
             let (from, to) = (find(&table.from), find(&table.to));
-            Some(Link { name: table.name.value.clone(), doc: table.doc.value.clone(), from: from?, to: to? })
+            Some(Link {
+                name: table.name.value.clone(),
+                doc: table.doc.value.clone(),
+                from: from?,
+                to: to?,
+                span: table.name.span.clone(),
+            })
         })
         .collect();
     links.sort_by(|a, b| a.name.cmp(&b.name));

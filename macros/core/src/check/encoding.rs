@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Bits, Field, Format, Immediate, Instruction};
+use crate::model::{Bits, Field, Format, Immediate, Instruction, OPCODE_BITS};
 use crate::parse::{Entry, FormatTable, ImmTable, Tables, Text};
 
 use super::unique;
@@ -16,6 +16,7 @@ pub(super) fn formats(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Form
 }
 
 fn format(Entry { key, value: table }: &Entry<FormatTable>, errors: &mut Vec<Diagnostic>) -> Format {
+    let before = errors.len();
     let mut owners: Vec<(Bits, String, &Text)> = Vec::new();
     let mut fields = Vec::new();
     for Entry { key: name, value } in &table.fields {
@@ -42,7 +43,10 @@ fn format(Entry { key, value: table }: &Entry<FormatTable>, errors: &mut Vec<Dia
             ignored.push(bits);
         }
     }
-    collisions(key, &owners, errors);
+    // Bits that could not be read are no hole.
+    if errors.len() == before {
+        collisions(key, &owners, errors);
+    }
     Format { name: key.value.clone(), fields, imm, ignored }
 }
 
@@ -61,7 +65,8 @@ fn collisions(name: &Text, owners: &[(Bits, String, &Text)], errors: &mut Vec<Di
                         format!("{owner} and {other} share bit {}", shared.trailing_zeros()),
                     )
                     .label(owner.clone())
-                    .other(&other_text.span, other.clone()),
+                    .other(&other_text.span, other.clone())
+                    .hint("each bit of a word belongs to one field, piece or `ignored`"),
                 );
             }
         }
@@ -83,6 +88,7 @@ fn immediate<'t>(
     owners: &mut Vec<(Bits, String, &'t Text)>,
     errors: &mut Vec<Diagnostic>,
 ) -> Immediate {
+    let before = errors.len();
     let mut pieces = Vec::new();
     let mut filled = 0u64;
     for text in &table.bits {
@@ -113,11 +119,16 @@ fn immediate<'t>(
             continue;
         }
         if filled & u64::from(to.mask()) != 0 {
-            errors.push(Diagnostic::new(
-                Code::ImmediateOverlap,
-                &text.span,
-                format!("immediate bit {} is filled twice", (filled & u64::from(to.mask())).trailing_zeros()),
-            ));
+            let bit = (filled & u64::from(to.mask())).trailing_zeros();
+            errors.push(
+                Diagnostic::new(
+                    Code::ImmediateOverlap,
+                    &text.span,
+                    format!("immediate bit {bit} is filled twice"),
+                )
+                .label("fills it again")
+                .hint("each bit after -> belongs to one piece"),
+            );
         }
         filled |= u64::from(to.mask());
         owners.push((from, "the immediate".to_owned(), text));
@@ -127,11 +138,19 @@ fn immediate<'t>(
         && let Some(zeros) = bits(zero, &zero.value, 0, errors)
     {
         if filled & u64::from(zeros.mask()) != 0 {
-            errors.push(Diagnostic::new(Code::ImmediateOverlap, &zero.span, "a piece fills these bits"));
+            errors.push(
+                Diagnostic::new(Code::ImmediateOverlap, &zero.span, "a piece fills these bits")
+                    .hint("`zero` names the bits that no piece fills"),
+            );
         }
         filled |= u64::from(zeros.mask());
     }
     let width = 64 - filled.leading_zeros();
+    pieces.sort_unstable();
+    // Pieces that could not be read leave no hole.
+    if errors.len() > before {
+        return Immediate { signed: table.signed, width, pieces };
+    }
     if width == 0 {
         errors.push(
             Diagnostic::new(Code::ImmediateHole, &table.span, "this immediate has no bits")
@@ -149,7 +168,6 @@ fn immediate<'t>(
             .hint("add a piece, or name them in `zero`"),
         );
     }
-    pieces.sort_unstable();
     Immediate { signed: table.signed, width, pieces }
 }
 
@@ -188,9 +206,16 @@ fn ranges(mask: u32) -> String {
 /// Two encodings overlap if a word can match both.
 pub(super) fn overlaps(instructions: &[Instruction], errors: &mut Vec<Diagnostic>) {
     for (at, a) in instructions.iter().enumerate() {
+        length(a, errors);
         for b in &instructions[..at] {
             if (a.bits ^ b.bits) & a.mask & b.mask == 0 {
                 let word = a.bits | b.bits;
+                // The one with more bits fixed can never be told from the other.
+                let (narrow, wide) = if a.mask & b.mask == b.mask { (a, b) } else { (b, a) };
+                if narrow.mask & wide.mask == wide.mask {
+                    errors.push(never_matches(narrow, wide, word));
+                    continue;
+                }
                 errors.push(
                     Diagnostic::new(
                         Code::EncodingOverlap,
@@ -204,4 +229,54 @@ pub(super) fn overlaps(instructions: &[Instruction], errors: &mut Vec<Diagnostic
             }
         }
     }
+}
+
+fn never_matches(narrow: &Instruction, wide: &Instruction, word: u32) -> Diagnostic {
+    let message = format!(
+        "`{}` can never match: `{}` matches every word that it does, as {word:#010x}",
+        narrow.name, wide.name
+    );
+    Diagnostic::new(Code::NeverMatches, &narrow.span, message)
+        .label(format!("`{}`", narrow.name))
+        .other(&wide.span, format!("`{}`", wide.name))
+        .hint(format!("fix other bits in one of them, or more bits in `{}`", wide.name))
+}
+
+/// The manual tells an instruction's length by its low bits: 11 in bits 1:0 and not 111 in bits 4:2 is a word.
+fn length(instruction: &Instruction, errors: &mut Vec<Diagnostic>) {
+    let fixed = instruction.bits & instruction.mask;
+    let is_word = instruction.mask & 0b11 == 0b11 && fixed & 0b11 == 0b11;
+    let is_longer = instruction.mask & 0b11111 == 0b11111 && fixed & 0b11111 == 0b11111;
+    if !is_word || is_longer {
+        errors.push(
+            Diagnostic::new(
+                Code::InstructionLength,
+                &instruction.span,
+                format!("the encoding of `{}` is not that of a 32-bit instruction", instruction.name),
+            )
+            .hint("its bits 1:0 must be 11, and its bits 4:2 not 111: else it is shorter or longer by the manual's rule"),
+        );
+    }
+}
+
+/// The names of the opcode map: each of seven bits, none twice.
+pub(super) fn opcodes(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, u32)> {
+    unique("opcode", tables.opcodes.iter().map(|entry| &entry.key), errors);
+    let mut opcodes: Vec<(String, u32)> = Vec::new();
+    for Entry { key, value } in &tables.opcodes {
+        if value.value >> OPCODE_BITS != 0 {
+            errors.push(
+                Diagnostic::new(
+                    Code::ValueWidth,
+                    &value.span,
+                    format!("{:#b} does not fit the {OPCODE_BITS} bits of an opcode", value.value),
+                )
+                .hint("an opcode is bits 6:0 of the word"),
+            );
+            continue;
+        }
+        opcodes.push((key.value.clone(), value.value as u32));
+    }
+    opcodes.sort_by_key(|(_, opcode)| *opcode);
+    opcodes
 }

@@ -195,7 +195,10 @@ impl<S: Scope> Typer<'_, S> {
                     .did_you_mean(&name, names.iter().map(String::as_str)),
             );
         }
-        self.error(Diagnostic::new(Code::UnsupportedSyntax, &place, "a member is a name, a dot and a name"))
+        self.error(
+            Diagnostic::new(Code::UnsupportedSyntax, &place, "a member is a name, a dot and a name")
+                .hint("as in op.rd or is.add"),
+        )
     }
 
     fn unary(&mut self, unary: &syn::ExprUnary, expected: Option<Type>) -> Option<Expr> {
@@ -204,11 +207,14 @@ impl<S: Scope> Typer<'_, S> {
             UnOp::Neg(_) => UnaryOp::Neg,
             _ => {
                 let place = self.place(unary);
-                return self.error(Diagnostic::new(
-                    Code::UnsupportedSyntax,
-                    &place,
-                    "the operators are ! and -",
-                ));
+                return self.error(
+                    Diagnostic::new(
+                        Code::UnsupportedSyntax,
+                        &place,
+                        "this operator is not part of the language",
+                    )
+                    .hint("the operators on one value are ! and -"),
+                );
             }
         };
         let a = self.expr(&unary.expr, expected)?;
@@ -221,7 +227,7 @@ impl<S: Scope> Typer<'_, S> {
             let place = self.place(&binary.op);
             return self.error(
                 Diagnostic::new(Code::UnsupportedSyntax, &place, "this operator is not part of the language")
-                    .hint("+ - * / % & | ^ << >> == != < <= > >="),
+                    .hint("+ - * / % & | ^ << >> == != < <= > >=; conditions are single bits, joined by & and |"),
             );
         };
         if matches!(op, BinaryOp::Shl | BinaryOp::Shr) {
@@ -311,11 +317,10 @@ impl<S: Scope> Typer<'_, S> {
         let place = self.place(choice);
         let condition = self.expr_of(&choice.cond, Type::unsigned(1), "a condition");
         let Some((_, otherwise)) = &choice.else_branch else {
-            return self.error(Diagnostic::new(
-                Code::MissingElse,
-                &place,
-                "an `if` that gives a value needs an `else`",
-            ));
+            return self.error(
+                Diagnostic::new(Code::MissingElse, &place, "an `if` that gives a value needs an `else`")
+                    .hint("every row has the same columns: say what the value is otherwise"),
+            );
         };
         let then = syn::Expr::Block(syn::ExprBlock {
             attrs: Vec::new(),
@@ -347,11 +352,10 @@ impl<S: Scope> Typer<'_, S> {
                 let value = self.expr(value, inner)?;
                 let ty = Type { signed, ..value.ty };
                 if value.ty == ty {
-                    return self.error(Diagnostic::new(
-                        Code::UselessCast,
-                        &place,
-                        format!("this is {name} already: {ty}"),
-                    ));
+                    return self.error(
+                        Diagnostic::new(Code::UselessCast, &place, format!("this is {name} already: {ty}"))
+                            .hint("leave the conversion out"),
+                    );
                 }
                 Some(Expr::new(ExprKind::Reinterpret(Box::new(value)), ty))
             }
@@ -359,7 +363,7 @@ impl<S: Scope> Typer<'_, S> {
                 let address = self.expr_of(address, Type::unsigned(super::XLEN), "an address")?;
                 match self.scope.load(bits, address) {
                     Ok(value) => Some(value),
-                    Err(why) => self.error(Diagnostic::new(Code::MisplacedEffect, &place, why)),
+                    Err(why) => self.error(misplaced(&place, why)),
                 }
             }
             ("call", None, arguments) if (1..=4).contains(&arguments.len()) => {
@@ -368,11 +372,11 @@ impl<S: Scope> Typer<'_, S> {
                     arguments.iter().map(|argument| self.expr_of(argument, word, "an argument")).collect();
                 match self.scope.call(arguments?) {
                     Ok(value) => Some(value),
-                    Err(why) => self.error(Diagnostic::new(Code::MisplacedEffect, &place, why)),
+                    Err(why) => self.error(misplaced(&place, why)),
                 }
             }
             _ => self.error(
-                Diagnostic::new(Code::UnknownFunction, &place, format!("`{name}` is not called like this"))
+                unknown_function(&place, &name, &["sext", "zext", "signed", "unsigned", "load", "call"])
                     .hint("sext::<N>(x), zext::<N>(x), signed(x), unsigned(x), load::<8|16|32>(address), call(…)"),
             ),
         }
@@ -393,6 +397,21 @@ impl<S: Scope> Typer<'_, S> {
         let ty = Type { signed: value.ty.signed, width };
         Some(Expr::new(ExprKind::Extend(Box::new(value), signed), ty))
     }
+}
+
+/// A function that there is not, or one that is called otherwise.
+pub(super) fn unknown_function(place: &Span, name: &str, known: &[&str]) -> Diagnostic {
+    let message = match known.contains(&name) {
+        true => format!("`{name}` is not called like this"),
+        false => format!("there is no function `{name}` here"),
+    };
+    Diagnostic::new(Code::UnknownFunction, place, message)
+}
+
+fn misplaced(place: &Span, why: &str) -> Diagnostic {
+    Diagnostic::new(Code::MisplacedEffect, place, why).hint(
+        "let the effect stand by itself, as in let x = load::<32>(address), and choose among values after it",
+    )
 }
 
 fn mismatch(place: &Span, expected: Type, found: Type, what: &str) -> Diagnostic {

@@ -29,11 +29,14 @@ pub(super) fn instructions(
         .collect();
     unique("instruction", plain.iter(), errors);
     if tables.instructions.len() >= usize::from(u8::MAX) {
-        errors.push(Diagnostic::new(
-            Code::TooManyInstructions,
-            &tables.name.span,
-            format!("{} instructions: a spec has at most 254", tables.instructions.len()),
-        ));
+        errors.push(
+            Diagnostic::new(
+                Code::TooManyInstructions,
+                &tables.name.span,
+                format!("{} instructions: a spec has at most 254", tables.instructions.len()),
+            )
+            .hint("a predecoded instruction has one byte for which it is"),
+        );
     }
     tables
         .instructions
@@ -80,6 +83,7 @@ fn instruction(
         asm: asm(&table.asm, format, errors),
         semantics_text: table.semantics.value.clone(),
         semantics,
+        written: table.semantics.clone(),
         span: table.name.span.clone(),
         source: format!(
             "{}:{}",
@@ -227,14 +231,7 @@ fn group(
         }
         return None;
     };
-    let found = groups.iter().position(|group| group.name == name.value);
-    if found.is_none() {
-        errors.push(
-            Diagnostic::new(Code::UnknownGroup, &name.span, format!("there is no group `{}`", name.value))
-                .did_you_mean(&name.value, groups.iter().map(|group| group.name.as_str())),
-        );
-    }
-    found
+    super::find_group(name, groups, errors)
 }
 
 fn asm(text: &Text, format: &Format, errors: &mut Vec<Diagnostic>) -> Vec<AsmPiece> {
@@ -242,7 +239,10 @@ fn asm(text: &Text, format: &Format, errors: &mut Vec<Diagnostic>) -> Vec<AsmPie
     let mut at = 0;
     while let Some(open) = text.value[at..].find('{').map(|found| at + found) {
         let Some(close) = text.value[open..].find('}').map(|found| open + found) else {
-            errors.push(Diagnostic::new(Code::BadAsm, &text.at(open..open + 1), "this brace is not closed"));
+            errors.push(
+                Diagnostic::new(Code::BadAsm, &text.at(open..open + 1), "this brace is not closed")
+                    .hint("an operand stands in braces: {rd}"),
+            );
             return pieces;
         };
         if open > at {

@@ -3,10 +3,15 @@
 //! Every check goes on after an error, so that one run reports them all.
 
 mod columns;
+mod coverage;
+mod determined;
 mod encoding;
 mod expr;
+mod honest;
 mod instruction;
+mod lookups;
 mod polynomial;
+mod rows;
 mod semantics;
 
 use std::collections::BTreeMap;
@@ -15,7 +20,7 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::fingerprint::fingerprint;
 use crate::model::{Call, Group, Model};
-use crate::parse::{Entry, Tables, Text};
+use crate::parse::{CallTable, Entry, Tables, Text};
 use crate::source::Sources;
 
 /// The policy's questions, each with the answers that the runtime has.
@@ -54,6 +59,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     let columns = columns::columns(tables, &instructions, groups.len(), errors);
     let constraints = polynomial::constraints(tables, &columns, &groups, errors);
     let links = columns::links(tables, &columns, errors);
+    let lookups = lookups::lookups(tables, &columns, &groups, errors);
     let mut model = Model {
         name: tables.name.value.clone(),
         doc: tables.doc.value.clone(),
@@ -67,11 +73,42 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         columns,
         constraints,
         links,
+        lookups,
+        coverage: Vec::new(),
+        opcode_names: encoding::opcodes(tables, errors),
         calls: calls(tables, errors),
         fingerprint: [0; 32],
     };
     model.fingerprint = fingerprint(&model);
+    // Rows are run only of a model that is sound: an expression in error has no value.
+    if errors.is_empty() {
+        run(&mut model, errors);
+    }
     Some(model)
+}
+
+/// Runs every instruction on edge operands, and holds the rows against all that is said of rows.
+fn run(model: &mut Model, errors: &mut Vec<Diagnostic>) {
+    let order = derivation_order(&model.columns);
+    let rows: Vec<Vec<rows::Row>> =
+        (0..model.instructions.len()).map(|kind| rows::rows(model, kind, &order)).collect();
+    honest::check(model, &rows, &order, errors);
+    lookups::check(model, &rows, errors);
+    if errors.is_empty() {
+        model.coverage = coverage::coverage(model, &rows, errors);
+    }
+}
+
+/// The place of the group of that name.
+fn find_group(name: &Text, groups: &[Group], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+    let found = groups.iter().position(|group| group.name == name.value);
+    if found.is_none() {
+        errors.push(
+            Diagnostic::new(Code::UnknownGroup, &name.span, format!("there is no group `{}`", name.value))
+                .did_you_mean(&name.value, groups.iter().map(|group| group.name.as_str())),
+        );
+    }
+    found
 }
 
 /// Reports each name that occurs twice, with both places.
@@ -86,7 +123,8 @@ pub(crate) fn unique<'a>(what: &str, names: impl Iterator<Item = &'a Text>, erro
                     format!("there are two {what}s named `{}`", name.value),
                 )
                 .label("the second")
-                .other(&first.span, "the first"),
+                .other(&first.span, "the first")
+                .hint("rename one: of two tables neither replaces the other, in one file or over several"),
             );
         }
     }
@@ -103,7 +141,8 @@ fn registers(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<(Vec<Strin
     if let Some(second) = tables.registers.get(1) {
         errors.push(
             Diagnostic::new(Code::DuplicateName, &second.span, "there are two `[registers]` tables")
-                .other(&table.span, "the first"),
+                .other(&table.span, "the first")
+                .hint("a spec takes them from the one that it extends"),
         );
     }
     unique("register", table.names.iter(), errors);
@@ -165,7 +204,10 @@ fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) {
 fn groups(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Group> {
     unique("group", tables.groups.iter().map(|group| &group.name), errors);
     if let Some(group) = tables.groups.get(usize::from(u8::MAX)) {
-        errors.push(Diagnostic::new(Code::TooManyGroups, &group.name.span, "a spec has at most 255 groups"));
+        errors.push(
+            Diagnostic::new(Code::TooManyGroups, &group.name.span, "a spec has at most 255 groups")
+                .hint("instructions whose rows obey the same constraints are of one group"),
+        );
     }
     for group in &tables.groups {
         columns::check_name(&group.name, "group", errors);
@@ -223,7 +265,7 @@ fn policy(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, String)
 fn calls(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Call> {
     unique("call", tables.calls.iter().map(|call| &call.name), errors);
     let mut calls: Vec<Call> = Vec::new();
-    for table in &tables.calls {
+    for (at, table) in tables.calls.iter().enumerate() {
         let number = table.number.as_ref().and_then(|number| u32::try_from(number.value).ok());
         let Some(number) = number else {
             let span = table.number.as_ref().map_or(&table.name.span, |number| &number.span);
@@ -233,12 +275,21 @@ fn calls(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Call> {
             );
             continue;
         };
-        if let Some(other) = calls.iter().find(|other| other.number == number) {
-            errors.push(Diagnostic::new(
-                Code::CallNumber,
-                &table.name.span,
-                format!("calls `{}` and `{}` have the same number {number}", other.name, table.name.value),
-            ));
+        let same = |other: &&CallTable| other.number.as_ref().is_some_and(|o| o.value == u64::from(number));
+        if let (Some(other), Some(place)) = (tables.calls[..at].iter().find(same), &table.number) {
+            errors.push(
+                Diagnostic::new(
+                    Code::CallNumber,
+                    &place.span,
+                    format!(
+                        "calls `{}` and `{}` have the same number {number}",
+                        other.name.value, table.name.value
+                    ),
+                )
+                .label(format!("`{}`", table.name.value))
+                .other(&other.name.span, format!("`{}`", other.name.value))
+                .hint("a guest asks for a call by its number"),
+            );
         }
         if let Some(too_many) = table.arguments.get(3) {
             errors.push(

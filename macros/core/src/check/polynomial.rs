@@ -44,18 +44,23 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
     let (guard, left, right) = (guard?, left?, right?);
     let place = table.guard.as_ref().unwrap_or(&table.left).span.clone();
     let Some(difference) = scale(right, -1).and_then(|right| add(left, right)) else {
-        errors.push(Diagnostic::new(Code::ConstraintRange, &place, "a coefficient exceeds 64 bits"));
+        errors.push(
+            Diagnostic::new(Code::ConstraintRange, &place, "a coefficient exceeds 64 bits")
+                .hint("coefficients are 64-bit integers"),
+        );
         return None;
     };
     let mut in_range = true;
-    for (what, polynomial) in [("the guard", &guard), ("left - right", &difference)] {
+    for (what, polynomial, place) in
+        [("the guard", &guard, &place), ("left - right", &difference, &table.left.span)]
+    {
         let bound = row.bound(polynomial);
         if bound >= MAX_VALUE {
             in_range = false;
             errors.push(
                 Diagnostic::new(
                     Code::ConstraintRange,
-                    &place,
+                    place,
                     format!("{what} of `{}` can be as large as {bound}", table.name.value),
                 )
                 .hint("it must stay below 2^60 for all values in the columns' range classes: else it could wrap around modulo p"),
@@ -66,6 +71,18 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
         return None;
     }
     let polynomial = multiply(&guard, &difference);
+    let is_zero = |linear: &Linear| linear.constant == 0 && linear.terms.is_empty();
+    if polynomial.iter().all(|product| product.iter().any(is_zero)) {
+        errors.push(
+            Diagnostic::new(
+                Code::ConstraintVacuous,
+                &place,
+                format!("constraint `{}` says nothing: it is zero whatever the cells are", table.name.value),
+            )
+            .hint("its guard is 0, or its sides are the same"),
+        );
+        return None;
+    }
     let degree = degree(&polynomial);
     if degree > MAX_DEGREE {
         errors.push(
@@ -101,6 +118,7 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
         text,
         degree: u32::try_from(degree).unwrap_or(u32::MAX),
         polynomial,
+        span: table.name.span.clone(),
     })
 }
 
@@ -110,11 +128,13 @@ impl Row<'_> {
         match self.expr(&parsed) {
             Ok(polynomial) => Some(polynomial),
             Err((range, code, message, name)) => {
-                let mut error = Diagnostic::new(code, &text.at(range), message);
-                if let Some(name) = name {
-                    let names = self.names();
-                    error = error.did_you_mean(&name, names.iter().map(String::as_str));
-                }
+                let error = Diagnostic::new(code, &text.at(range), message);
+                let names = self.names();
+                let error = match (name, code) {
+                    (Some(name), _) => error.did_you_mean(&name, names.iter().map(String::as_str)),
+                    (None, Code::ConstraintRange) => error.hint("coefficients are 64-bit integers"),
+                    (None, _) => error.hint("write alu_a + alu_b - 0x1_0000_0000 * carry, is.add, sum(is)"),
+                };
                 errors.push(error);
                 None
             }
@@ -240,13 +260,7 @@ impl Row<'_> {
     fn cell_bounds(&self, cell: Cell) -> (i64, i64) {
         match cell {
             Cell::Flag(..) | Cell::Public(_) => (0, 1),
-            Cell::Stored(at) => match self.columns[at].class {
-                Class::Bit => (0, 1),
-                Class::Unsigned(bits) => (0, (1 << bits) - 1),
-                Class::Signed(bits) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
-                Class::Interval(min, max) => (min, max),
-                Class::OneHotGroup => (0, i64::try_from(self.groups.len()).unwrap_or(i64::MAX)),
-            },
+            Cell::Stored(at) => self.columns[at].class.bounds(self.groups.len()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use syn::Stmt;
 
 use super::XLEN;
-use super::expr::{Scope, Typer, function_name, parse};
+use super::expr::{Scope, Typer, function_name, parse, unknown_function};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
@@ -139,11 +139,18 @@ impl Typer<'_, SemanticsScope> {
     fn local(&mut self, local: &syn::Local) -> Option<Statement> {
         let place = self.place(local);
         let (syn::Pat::Ident(name), Some(init)) = (&local.pat, &local.init) else {
-            return self.error(Diagnostic::new(Code::UnsupportedSyntax, &place, "write let name = value;"));
+            return self.error(
+                Diagnostic::new(Code::UnsupportedSyntax, &place, "this is no name for a value")
+                    .hint("write let name = value;"),
+            );
         };
         let plain = name.by_ref.is_none() && name.mutability.is_none() && name.subpat.is_none();
         if !plain || init.diverge.is_some() {
-            return self.error(Diagnostic::new(Code::UnsupportedSyntax, &place, "write let name = value;"));
+            self.scope.mistaken.push(name.ident.to_string());
+            return self.error(
+                Diagnostic::new(Code::UnsupportedSyntax, &place, "this is no name for a value")
+                    .hint("write let name = value;"),
+            );
         }
         let name = name.ident.to_string();
         if self.scope.name(&name).is_some() || TAKEN.contains(&name.as_str()) || name.starts_with("r#") {
@@ -226,7 +233,7 @@ impl Typer<'_, SemanticsScope> {
                 Some(Statement::Store { bits, address: address?, value: value? })
             }
             _ => self.error(
-                Diagnostic::new(Code::UnknownFunction, &place, format!("`{name}` is not called like this"))
+                unknown_function(&place, &name, &["store", "jump", "trap"])
                     .hint("store::<8|16|32>(address, value), jump(target), trap(cause)"),
             ),
         }

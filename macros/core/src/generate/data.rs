@@ -5,7 +5,7 @@ use quote::quote;
 
 use super::{constant, number};
 use crate::model::{
-    AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Model, PUBLIC,
+    AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Lookup, Model, PUBLIC,
 };
 
 /// The static `SPEC`.
@@ -25,6 +25,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
         let (from, to) = (cell_id(model, Cell::Stored(link.from)), cell_id(model, Cell::Stored(link.to)));
         quote!(Link { name: #name, doc: #doc, from: #from, to: #to })
     });
+    let lookups = model.lookups.iter().map(|l| lookup(model, l));
     let calls = model.calls.iter().map(call);
     let policy = model.policy.iter().map(|(question, answer)| quote!((#question, #answer)));
     let columns_of = |cells: Vec<(Ident, usize)>| {
@@ -67,6 +68,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
             stored: #stored,
             constraints: &[#(#constraints),*],
             links: &[#(#links),*],
+            lookups: &[#(#lookups),*],
             calls: &[#(#calls),*],
             policy: &[#(#policy),*],
         };
@@ -237,6 +239,16 @@ fn linear(model: &Model, linear: &Linear) -> TokenStream {
         quote!((#id, #coefficient))
     });
     quote!(Linear { constant: #constant, terms: &[#(#terms),*] })
+}
+
+fn lookup(model: &Model, lookup: &Lookup) -> TokenStream {
+    let Lookup { name, doc, .. } = lookup;
+    let groups = lookup.groups.iter().map(|group| &model.groups[*group].name);
+    let inputs = lookup.inputs.iter().map(|input| cell_id(model, Cell::Stored(*input)));
+    let output = cell_id(model, Cell::Stored(lookup.output));
+    quote! {
+        Lookup { name: #name, doc: #doc, groups: &[#(#groups),*], inputs: &[#(#inputs),*], output: #output }
+    }
 }
 
 fn call(call: &Call) -> TokenStream {

@@ -51,7 +51,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             use ::core::result::Result::{self, Err, Ok};
             use #library::isa::{
                 AsmPiece, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Fingerprint, Flow,
-                Instruction, Isa, Linear, Link, Op, Ports, Product, PublicColumn, RangeClass, Recorder, Registers,
+                Instruction, Isa, Linear, Link, Lookup, Op, Ports, Product, PublicColumn, RangeClass, Recorder, Registers,
                 Spec, Trap, TrapCause, Word,
             };
 

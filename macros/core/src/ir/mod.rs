@@ -241,22 +241,26 @@ pub enum TrapKind {
     Undecodable,
 }
 
+impl Expr {
+    /// The operands.
+    pub fn operands(&self) -> impl Iterator<Item = &Self> {
+        let operands: [Option<&Self>; 3] = match &self.kind {
+            ExprKind::Unary(_, a)
+            | ExprKind::Slice(a, _)
+            | ExprKind::Extend(a, _)
+            | ExprKind::Reinterpret(a) => [Some(a), None, None],
+            ExprKind::Binary(_, a, b) => [Some(a), Some(b), None],
+            ExprKind::If(c, a, b) => [Some(c), Some(a), Some(b)],
+            _ => [None; 3],
+        };
+        operands.into_iter().flatten()
+    }
+}
+
 /// Walks an expression and all its operands, operands first.
 pub fn walk<'a>(expr: &'a Expr, visit: &mut impl FnMut(&'a Expr)) {
-    match &expr.kind {
-        ExprKind::Unary(_, a) | ExprKind::Slice(a, _) | ExprKind::Extend(a, _) | ExprKind::Reinterpret(a) => {
-            walk(a, visit)
-        }
-        ExprKind::Binary(_, a, b) => {
-            walk(a, visit);
-            walk(b, visit);
-        }
-        ExprKind::If(c, a, b) => {
-            walk(c, visit);
-            walk(a, visit);
-            walk(b, visit);
-        }
-        _ => {}
+    for operand in expr.operands() {
+        walk(operand, visit);
     }
     visit(expr);
 }

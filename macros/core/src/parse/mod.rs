@@ -60,6 +60,8 @@ pub(crate) struct Tables {
     pub(crate) columns: Vec<ColumnTable>,
     pub(crate) constraints: Vec<ConstraintTable>,
     pub(crate) links: Vec<LinkTable>,
+    pub(crate) lookups: Vec<LookupTable>,
+    pub(crate) opcodes: Vec<Entry<Int>>,
     pub(crate) calls: Vec<CallTable>,
 }
 
@@ -131,6 +133,15 @@ pub(crate) struct LinkTable {
 }
 
 #[derive(Clone, Debug, Default)]
+pub(crate) struct LookupTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) groups: Vec<Text>,
+    pub(crate) inputs: Vec<Text>,
+    pub(crate) output: Text,
+}
+
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CallTable {
     pub(crate) name: Text,
     pub(crate) doc: Text,
@@ -141,11 +152,13 @@ pub(crate) struct CallTable {
     pub(crate) exits: bool,
 }
 
-/// Reads a spec and what it extends; none if the spec itself cannot be read.
+/// Reads a spec and what it extends; none if one of the files cannot be read, or is not TOML: what it lacks then would
+/// be reported of every table that needs it.
 pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnostic>) -> Option<Tables> {
     let mut tables = Tables::default();
+    let mut reading = Reading::default();
     match sources.open(file) {
-        Ok(id) => parse_file(sources, id, &mut tables, &mut Reading::default(), errors),
+        Ok(id) => parse_file(sources, id, &mut tables, &mut reading, errors),
         Err(error) => {
             let span = Span { file: sources.missing(file), range: 0..0 };
             errors.push(
@@ -159,7 +172,7 @@ pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnost
             return None;
         }
     }
-    Some(tables)
+    (!reading.incomplete).then_some(tables)
 }
 
 fn parse_file(
@@ -172,12 +185,14 @@ fn parse_file(
     reading.open.push(file);
     let text = sources.file(file).text.clone();
     let (document, syntax) = DeTable::parse_recoverable(&text);
-    for error in syntax {
-        let range = error.span().unwrap_or(0..0);
-        errors.push(
-            Diagnostic::new(Code::TomlSyntax, &Span { file, range }, error.message().to_owned())
-                .hint("this is not TOML; see https://toml.io"),
-        );
+    if !syntax.is_empty() {
+        reading.incomplete = true;
+        errors.extend(syntax.iter().map(|error| {
+            let span = Span { file, range: error.span().unwrap_or(0..0) };
+            Diagnostic::new(Code::TomlSyntax, &span, error.message())
+                .hint("this is not TOML; see https://toml.io")
+        }));
+        return;
     }
     let mut root = Reader::new(file, &text, &document, errors);
     let isa = root.table("isa", true, |isa| {
@@ -235,6 +250,14 @@ fn parse_file(
         from: table.required("from"),
         to: table.required("to"),
     });
+    own.lookups = root.list("lookup", |table| LookupTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        groups: table.texts("groups"),
+        inputs: table.texts("inputs"),
+        output: table.required("output"),
+    });
+    own.opcodes = root.table("opcodes", false, |table| table.entries_of_int()).unwrap_or_default();
     own.calls = root.list("call", |table| CallTable {
         name: table.required("name"),
         doc: table.required("doc"),
@@ -268,14 +291,14 @@ fn extend(
             ),
             Ok(id) if reading.done.contains(&id) => {}
             Ok(id) => parse_file(sources, id, tables, reading, errors),
-            Err(error) => errors.push(
-                Diagnostic::new(
-                    Code::UnreadableSpec,
-                    &base.span,
-                    format!("cannot read the spec `{}`: {error}", base.value),
-                )
-                .did_you_mean(&base.value, sources.builtin_names()),
-            ),
+            Err(error) => {
+                reading.incomplete = true;
+                let message = format!("cannot read the spec `{}`: {error}", base.value);
+                errors.push(
+                    Diagnostic::new(Code::UnreadableSpec, &base.span, message)
+                        .did_you_mean(&base.value, sources.builtin_names()),
+                );
+            }
         }
     }
 }
@@ -285,6 +308,8 @@ fn extend(
 struct Reading {
     open: Vec<usize>,
     done: Vec<usize>,
+    /// Whether some file could not be read.
+    incomplete: bool,
 }
 
 fn merge(tables: &mut Tables, own: Tables) {
@@ -299,5 +324,7 @@ fn merge(tables: &mut Tables, own: Tables) {
     tables.columns.extend(own.columns);
     tables.constraints.extend(own.constraints);
     tables.links.extend(own.links);
+    tables.lookups.extend(own.lookups);
+    tables.opcodes.extend(own.opcodes);
     tables.calls.extend(own.calls);
 }

@@ -50,7 +50,8 @@ impl<'a, 't> Reader<'a, 't> {
         let span = self.place(value.span());
         self.errors.push(
             Diagnostic::new(Code::WrongType, &span, format!("expected {expected}, found {found}"))
-                .label(format!("not {expected}")),
+                .label(format!("not {expected}"))
+                .hint(format!("write {expected} here")),
         );
     }
 

@@ -1,0 +1,229 @@
+//! What shows each computed value to be right: for every operation of every instruction the constraints and look-ups that
+//! leave its result only the honest value. A value that nothing covers could be anything in a proof: that is an error.
+
+use super::determined::determined;
+use super::rows::{Row, is_leaf, nodes};
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::ir::{BinaryOp, Expr, ExprKind, Statement};
+use crate::model::{ColumnSource, Cover, Covered, Instruction, Model, Recorded};
+
+/// How many rows of an instruction are solved: they differ in operands, not in structure.
+const SOLVED: usize = 24;
+
+/// The operations of all instructions, each with what covers it.
+pub(super) fn coverage(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagnostic>) -> Vec<Covered> {
+    let mut covered = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
+    for (kind, rows) in rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+        let step = rows.len().div_ceil(SOLVED);
+        let sample: Vec<&Row> = rows.iter().step_by(step).collect();
+        let columns = determined(model, kind, &sample);
+        let instruction = &model.instructions[kind];
+        let mut walk =
+            Walk { model, instruction, rows, nodes: nodes(instruction), columns, covered: &mut covered };
+        if let Some(found) = walk.instruction() {
+            match open
+                .iter_mut()
+                .find(|known| known.columns == found.columns && known.group == instruction.group)
+            {
+                Some(known) => known.others.push(&instruction.name),
+                None => open.push(found),
+            }
+        }
+    }
+    errors.extend(open.into_iter().map(|open| open.diagnostic(model)));
+    covered
+}
+
+/// A value that nothing covers.
+struct Open<'a> {
+    instruction: &'a Instruction,
+    group: Option<usize>,
+    operation: &'a Expr,
+    /// The columns that hold it, or depend on it; none if no column does.
+    columns: Vec<usize>,
+    /// Other instructions of the group of which the same holds.
+    others: Vec<&'a str>,
+}
+
+impl Open<'_> {
+    fn diagnostic(self, model: &Model) -> Diagnostic {
+        let Open { instruction, operation, .. } = self;
+        let text = text(instruction, operation);
+        let span = instruction.written.at(operation.place.0.clone());
+        let group = instruction.group.map_or("", |group| model.groups[group].name.as_str());
+        let names: Vec<String> =
+            self.columns.iter().map(|at| format!("`{}`", model.columns[*at].name)).collect();
+        let hint = match names.as_slice() {
+            [] => "record it in a column, with a constraint or a [[lookup]] that determines the column"
+                .to_owned(),
+            names => format!(
+                "add a constraint, or a [[lookup]] with groups = [\"{group}\"], that determines {}; or choose another group",
+                names.join(", "),
+            ),
+        };
+        let more = match self.others.len() {
+            0 => String::new(),
+            count => format!(" (nor in {count} more of its group: {})", self.others.join(", ")),
+        };
+        Diagnostic::new(
+            Code::UncoveredNode,
+            &span,
+            format!("nothing shows `{text}` of `{}` to be right{more}", instruction.name),
+        )
+        .label("a prover could put another value here")
+        .hint(hint)
+    }
+}
+
+/// The operations of one instruction.
+struct Walk<'a, 'o> {
+    model: &'a Model,
+    instruction: &'a Instruction,
+    rows: &'a [Row],
+    nodes: Vec<&'a Expr>,
+    /// What determines each column.
+    columns: Vec<Option<Vec<Cover>>>,
+    covered: &'o mut Vec<Covered>,
+}
+
+impl<'a> Walk<'a, '_> {
+    /// Notes every operation; gives the first value that nothing covers.
+    fn instruction(&mut self) -> Option<Open<'a>> {
+        let mut first = None;
+        for statement in &self.instruction.semantics.statements {
+            for (root, held) in self.effects(statement) {
+                let open: Vec<usize> =
+                    held.iter().copied().filter(|at| self.columns[*at].is_none()).collect();
+                let inherited = match held.is_empty() || !open.is_empty() {
+                    true => None,
+                    false => held.first().and_then(|at| self.cover(*at)),
+                };
+                let uncovered = self.note(root, &inherited);
+                let uncovered = match open.is_empty() {
+                    true => uncovered,
+                    false => uncovered.or(Some(root)),
+                };
+                first = first.or(uncovered.map(|operation| Open {
+                    instruction: self.instruction,
+                    group: self.instruction.group,
+                    operation,
+                    columns: open,
+                    others: Vec::new(),
+                }));
+            }
+        }
+        first
+    }
+
+    /// The values of a statement, each with the recorded columns that it ends up in.
+    fn effects(&self, statement: &'a Statement) -> Vec<(&'a Expr, Vec<usize>)> {
+        match statement {
+            // A name that no column records is covered where it is used.
+            Statement::Let(name, value) => {
+                let columns = self.recorded(&Recorded::Local(name.clone()));
+                if columns.is_empty() { Vec::new() } else { vec![(value, columns)] }
+            }
+            Statement::Write(value) => vec![(value, self.recorded(&Recorded::RdValue))],
+            Statement::Load { address, .. } => vec![(address, self.recorded(&Recorded::MemAddress))],
+            Statement::Store { address, value, .. } => {
+                vec![
+                    (address, self.recorded(&Recorded::MemAddress)),
+                    (value, self.recorded(&Recorded::MemAfter)),
+                ]
+            }
+            Statement::Jump { condition, target } => {
+                let values = condition.iter().chain([target]);
+                values.map(|value| (value, self.recorded(&Recorded::NextPc))).collect()
+            }
+            Statement::Trap { .. } | Statement::Call { .. } => {
+                statement.expressions().into_iter().map(|value| (value, Vec::new())).collect()
+            }
+        }
+    }
+
+    fn recorded(&self, source: &Recorded) -> Vec<usize> {
+        let columns = self.model.columns.iter().enumerate();
+        columns
+            .filter(|(_, column)| match &column.source {
+                ColumnSource::Recorded(sources) => sources.contains(source),
+                ColumnSource::Derived(_) => false,
+            })
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// What determines a column, with its name.
+    fn cover(&self, at: usize) -> Option<(String, Vec<Cover>)> {
+        self.columns[at].clone().map(|by| (self.model.columns[at].name.clone(), by))
+    }
+
+    /// Notes the operations of an expression, names resolved; gives the first that nothing covers.
+    fn note(&mut self, node: &'a Expr, inherited: &Option<(String, Vec<Cover>)>) -> Option<&'a Expr> {
+        if let ExprKind::Local(name) = &node.kind {
+            let value = self.instruction.semantics.statements.iter().find_map(|s| match s {
+                Statement::Let(local, value) if local == name => Some(value),
+                _ => None,
+            });
+            return value.and_then(|value| self.note(value, inherited));
+        }
+        if is_leaf(node) {
+            return None;
+        }
+        let own = self.holder(node).and_then(|at| self.cover(at)).filter(|(_, by)| !by.is_empty());
+        let by = own.or_else(|| inherited.clone());
+        let mut uncovered = None;
+        if is_non_linear(node) {
+            match &by {
+                Some((column, by)) => {
+                    let covered = Covered {
+                        instruction: self.instruction.name.clone(),
+                        operation: text(self.instruction, node),
+                        column: column.clone(),
+                        by: by.clone(),
+                    };
+                    // A name's value is met again where it is used.
+                    if !self.covered.contains(&covered) {
+                        self.covered.push(covered);
+                    }
+                }
+                None => uncovered = Some(node),
+            }
+        }
+        for operand in node.operands() {
+            let found = self.note(operand, &by);
+            uncovered = uncovered.or(found);
+        }
+        uncovered
+    }
+
+    /// A determined column that has the node's value in every row, if the value differs between rows.
+    fn holder(&self, node: &Expr) -> Option<usize> {
+        let place = self.nodes.iter().position(|known| std::ptr::eq(*known, node))?;
+        let value = |row: &Row| row.values[place] as i64;
+        let first = self.rows.first().map(value)?;
+        if self.rows.iter().all(|row| value(row) == first) {
+            return None;
+        }
+        (0..self.columns.len()).find(|at| {
+            self.columns[*at].is_some() && self.rows.iter().all(|row| row.cells[*at] == value(row))
+        })
+    }
+}
+
+/// The operation as the spec writes it.
+fn text(instruction: &Instruction, node: &Expr) -> String {
+    let written = instruction.written.value.get(node.place.0.clone()).unwrap_or_default();
+    written.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a node's result is no linear function of its operands as integers, but for a carry.
+fn is_non_linear(node: &Expr) -> bool {
+    match &node.kind {
+        ExprKind::Binary(op, ..) => !matches!(op, BinaryOp::Add | BinaryOp::Sub),
+        ExprKind::Slice(..) | ExprKind::Extend(_, true) | ExprKind::If(..) => true,
+        ExprKind::Loaded => node.ty.width < super::XLEN,
+        _ => false,
+    }
+}

@@ -1,0 +1,482 @@
+//! Honest rows: each instruction run on edge operands by the IR's own meaning, before there is generated code.
+//!
+//! In: a model whose expressions are typed. Out: for each instruction a few hundred rows with every stored column's cell,
+//! which the checks hold against range classes, constraints, links and look-ups. The operands are chosen without
+//! randomness, so that a spec gives the same errors each time.
+
+use std::fmt;
+
+use super::XLEN;
+use crate::ir::{Environment, Expr, ExprKind, OpFact, Statement, eval, signed, walk};
+use crate::model::{Class, ColumnSource, Immediate, Instruction, Model, Operand, Recorded};
+
+/// Values of registers and of memory words.
+const EDGES: [u32; 16] = [
+    0,
+    1,
+    2,
+    3,
+    31,
+    32,
+    0x80,
+    0xffff,
+    0x1008,
+    0x2000_1004,
+    0x7fff_ffff,
+    0x8000_0000,
+    0x8000_0001,
+    0xffff_f000,
+    0xffff_fffe,
+    u32::MAX,
+];
+
+/// Addresses of the instruction: the first that may hold code, the last, and around the sign.
+const PCS: [u32; 5] = [0x1_0000, 0x1000, 0x7fff_fffc, 0x8000_0000, 0xffff_fff8];
+
+/// rd, rs1, rs2: all different, the zero register in each place, and each two the same.
+const REGISTERS: [[u8; 3]; 9] = [
+    [10, 11, 12],
+    [0, 11, 12],
+    [11, 11, 12],
+    [12, 11, 12],
+    [11, 11, 11],
+    [10, 11, 11],
+    [10, 0, 12],
+    [10, 11, 0],
+    [31, 30, 29],
+];
+
+/// Accesses below this address trap.
+const PAGE: u32 = 0x1000;
+
+/// What an instruction finds.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) word: u32,
+    pub(crate) pc: u32,
+    /// The immediate; none if the format has none.
+    imm: Option<u32>,
+    /// rd, rs1, rs2; 0 if the instruction has none.
+    registers: [u8; 3],
+    writes: bool,
+    /// The read ports' values; none where the port is not read.
+    reads: [Option<u32>; 4],
+    rd_before: u32,
+    /// The word of memory at the address.
+    memory: u32,
+    reply: Reply,
+    index: u32,
+    /// Whether the row is the first.
+    pub(crate) first: bool,
+}
+
+/// What the guest interface answers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reply {
+    result: u32,
+    address: u32,
+    before: u32,
+    after: u32,
+    input: u32,
+    exit: bool,
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) case: Case,
+    /// The stored columns' cells, as their classes' integers.
+    pub(crate) cells: Vec<i64>,
+    /// The values of [`nodes`].
+    pub(crate) values: Vec<u64>,
+    /// Where execution goes; none if the guest ends.
+    pub(crate) next: Option<u32>,
+}
+
+/// Every expression of an instruction, each before its operands.
+pub(crate) fn nodes(instruction: &Instruction) -> Vec<&Expr> {
+    let mut nodes = Vec::new();
+    for root in instruction.semantics.expressions() {
+        let from = nodes.len();
+        walk(root, &mut |node| nodes.push(node));
+        nodes[from..].reverse();
+    }
+    nodes
+}
+
+/// The rows of one instruction; none if it always traps. `order` is the columns' order of derivation.
+pub(crate) fn rows(model: &Model, kind: usize, order: &[usize]) -> Vec<Row> {
+    let instruction = &model.instructions[kind];
+    if instruction.semantics.always_traps() {
+        return Vec::new();
+    }
+    let nodes = nodes(instruction);
+    cases(instruction).into_iter().filter_map(|case| row(model, kind, order, &nodes, case)).collect()
+}
+
+/// An honest row at another address, for the links: what a row leads to may be any instruction there.
+pub(crate) fn moved(model: &Model, kind: usize, order: &[usize], row: &Row, pc: u32) -> Vec<i64> {
+    let case = Case { pc, first: false, ..row.case.clone() };
+    self::row(model, kind, order, &[], case).map_or_else(|| row.cells.clone(), |row| row.cells)
+}
+
+/// Two of the operands in every combination, the others mixed in.
+fn cases(instruction: &Instruction) -> Vec<Case> {
+    let imms = instruction.format.imm.as_ref().map_or(vec![0], immediates);
+    let reads = instruction.reads.map(|read| read != Operand::None);
+    let dimensions = [
+        if reads[0] { EDGES.len() } else { 1 },
+        if reads[1] { EDGES.len() } else { 1 },
+        imms.len(),
+        PCS.len(),
+    ];
+    let mut product: Vec<usize> = (0..4).filter(|at| dimensions[*at] > 1).collect();
+    product.truncate(2);
+    let count = product.iter().map(|at| dimensions[*at]).product::<usize>().max(64);
+    (0..count)
+        .map(|at| {
+            let mut pick = [0; 4];
+            for (salt, (pick, length)) in (0..).zip(pick.iter_mut().zip(dimensions)) {
+                *pick = mix(at, salt) % length;
+            }
+            let mut rest = at;
+            for dimension in &product {
+                pick[*dimension] = rest % dimensions[*dimension];
+                rest /= dimensions[*dimension];
+            }
+            let edge = |salt| EDGES[mix(at, salt) % EDGES.len()];
+            let values = [EDGES[pick[0]], EDGES[pick[1]], edge(10), edge(11)];
+            case(instruction, at, values, imms[pick[2]], PCS[pick[3]])
+        })
+        .collect()
+}
+
+fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u32) -> Case {
+    let pattern = REGISTERS[mix(at, 20) % REGISTERS.len()];
+    let number = |operand: Operand, field: u8| match operand {
+        Operand::None => 0,
+        Operand::Fixed(number) => number,
+        Operand::Field(_) => field,
+    };
+    let fields = [pattern[1], pattern[2], 13, 14];
+    let mut known = vec![(0, 0)];
+    let mut word = instruction.bits;
+    let mut reads = [None; 4];
+    for (port, operand) in instruction.reads.into_iter().enumerate() {
+        let register = number(operand, fields[port]);
+        word |= place(operand, register);
+        if operand != Operand::None {
+            let same = known.iter().find(|(other, _)| *other == register).map(|(_, value)| *value);
+            reads[port] = Some(same.unwrap_or(values[port]));
+            known.push((register, same.unwrap_or(values[port])));
+        }
+    }
+    let rd = number(instruction.rd, pattern[0]);
+    word |= place(instruction.rd, rd);
+    let same = known.iter().find(|(other, _)| *other == rd).map(|(_, value)| *value);
+    let edge = |salt| EDGES[mix(at, salt) % EDGES.len()];
+    if let Some(format) = &instruction.format.imm {
+        word |= scatter(format, imm);
+    }
+    Case {
+        word,
+        pc,
+        imm: instruction.format.imm.is_some().then_some(imm),
+        writes: instruction.rd != Operand::None,
+        registers: [rd, number(instruction.reads[0], fields[0]), number(instruction.reads[1], fields[1])],
+        reads,
+        rd_before: same.unwrap_or_else(|| edge(30)),
+        memory: edge(31).rotate_left(mix(at, 32) as u32 % 32) ^ 0x8040_2010,
+        reply: reply(mix(at, 33) % 5, edge(34), edge(35), edge(36)),
+        index: 1 + mix(at, 37) as u32 % 0xffff,
+        first: mix(at, 38).is_multiple_of(4),
+    }
+}
+
+fn place(operand: Operand, register: u8) -> u32 {
+    match operand {
+        Operand::Field(bits) => (u32::from(register) << bits.lo) & bits.mask(),
+        _ => 0,
+    }
+}
+
+/// Nothing moved, a word read, a word written, input taken, the end.
+fn reply(variant: usize, result: u32, before: u32, after: u32) -> Reply {
+    let nothing = Reply { result, ..Reply::default() };
+    let address = 0x2000_0000 | (before & 0xfff0);
+    match variant {
+        0 => nothing,
+        1 => Reply { address, before, after: before, ..nothing },
+        2 => Reply { address, before, after, ..nothing },
+        3 => Reply { address, before, after, input: after, ..nothing },
+        _ => Reply { exit: true, ..nothing },
+    }
+}
+
+/// The edges of what an immediate can be, extended to a word.
+fn immediates(format: &Immediate) -> Vec<u32> {
+    let unit = 1 << format.pieces.iter().map(|(_, to)| *to).min().unwrap_or_default();
+    let top = 1u32 << (format.width - 1);
+    [
+        0,
+        unit,
+        4,
+        8,
+        top,
+        top.wrapping_sub(unit),
+        (top - 1) & !3,
+        0u32.wrapping_sub(unit),
+        0u32.wrapping_sub(4),
+        0x5555_5555,
+    ]
+    .map(|value| extend(format, gather(format, scatter(format, value))))
+    .to_vec()
+}
+
+/// The immediate's bits in a word.
+fn scatter(format: &Immediate, value: u32) -> u32 {
+    let pieces = format.pieces.iter();
+    pieces.map(|(from, to)| ((value >> to) << from.lo) & from.mask()).fold(0, |word, piece| word | piece)
+}
+
+/// The immediate that a word has.
+fn gather(format: &Immediate, word: u32) -> u32 {
+    let pieces = format.pieces.iter();
+    pieces.map(|(from, to)| ((word & from.mask()) >> from.lo) << to).fold(0, |value, piece| value | piece)
+}
+
+fn extend(format: &Immediate, value: u32) -> u32 {
+    let ty = crate::ir::Type { signed: format.signed, width: format.width };
+    signed(value.into(), ty) as u32
+}
+
+/// A number that looks random, the same for the same arguments (splitmix64).
+fn mix(at: usize, salt: u64) -> usize {
+    let mut z = (at as u64)
+        .wrapping_add(salt.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 30)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 16) as usize
+}
+
+/// What the semantics' expressions see.
+struct Execution<'a> {
+    case: &'a Case,
+    locals: Vec<(&'a str, u64)>,
+    loaded: u32,
+}
+
+impl Environment for Execution<'_> {
+    fn read(&self, port: usize) -> u64 {
+        self.case.reads[port].unwrap_or_default().into()
+    }
+
+    fn pc(&self) -> u64 {
+        self.case.pc.into()
+    }
+
+    fn imm(&self) -> u64 {
+        self.case.imm.unwrap_or_default().into()
+    }
+
+    fn local(&self, name: &str) -> u64 {
+        self.locals.iter().find(|(local, _)| *local == name).map_or(0, |(_, value)| *value)
+    }
+
+    fn loaded(&self) -> u64 {
+        self.loaded.into()
+    }
+
+    fn replied(&self) -> u64 {
+        self.case.reply.result.into()
+    }
+
+    fn fact(&self, _: OpFact) -> u64 {
+        0
+    }
+
+    fn cell(&self, _: usize) -> u64 {
+        0
+    }
+}
+
+/// The row of one case; none if it traps. In the order in which `step` does it: values, the jump's check, the store, rd.
+fn row(model: &Model, kind: usize, order: &[usize], nodes: &[&Expr], case: Case) -> Option<Row> {
+    let instruction = &model.instructions[kind];
+    let mut run = Execution { case: &case, locals: Vec::new(), loaded: 0 };
+    let mut recorded: Vec<(Recorded, u32)> = vec![(Recorded::Index, case.index)];
+    for (port, value) in case.reads.iter().enumerate() {
+        recorded.extend(value.map(|value| (Recorded::Read(port), value)));
+    }
+    let mut next = Some(case.pc.wrapping_add(4));
+    let access = |address: u32, before: u32, after: u32| {
+        [(Recorded::MemAddress, address), (Recorded::MemBefore, before), (Recorded::MemAfter, after)]
+    };
+    for statement in &instruction.semantics.statements {
+        match statement {
+            Statement::Let(name, value) => {
+                let bits = eval(value, &run);
+                recorded.push((Recorded::Local(name.clone()), signed(bits, value.ty) as u32));
+                run.locals.push((name, bits));
+            }
+            Statement::Load { bits, address } => {
+                let address = eval(address, &run) as u32;
+                let shift = checked_shift(address, *bits)?;
+                run.loaded = (case.memory >> shift) & (u32::MAX >> (XLEN - bits));
+                recorded.extend(access(address, case.memory, case.memory));
+            }
+            Statement::Call { .. } => {
+                let Reply { address, before, after, input, exit, .. } = case.reply;
+                recorded.extend(access(address, before, after));
+                recorded.push((Recorded::Input, input));
+                if exit {
+                    next = None;
+                }
+            }
+            Statement::Trap { condition, .. } => {
+                if condition.as_ref().is_none_or(|condition| eval(condition, &run) != 0) {
+                    return None;
+                }
+            }
+            Statement::Jump { condition, target } => {
+                if condition.as_ref().is_none_or(|condition| eval(condition, &run) != 0) {
+                    let target = eval(target, &run) as u32;
+                    if !target.is_multiple_of(4) {
+                        return None;
+                    }
+                    next = Some(target);
+                }
+            }
+            Statement::Store { bits, address, value } => {
+                let address = eval(address, &run) as u32;
+                let shift = checked_shift(address, *bits)?;
+                let mask = (u32::MAX >> (XLEN - bits)) << shift;
+                let after = (case.memory & !mask) | (((eval(value, &run) as u32) << shift) & mask);
+                recorded.extend(access(address, case.memory, after));
+            }
+            Statement::Write(value) => {
+                recorded.push((Recorded::RdBefore, case.rd_before));
+                recorded.push((Recorded::RdValue, eval(value, &run) as u32));
+            }
+        }
+    }
+    recorded.push((Recorded::NextPc, next.unwrap_or_default()));
+    let values = nodes.iter().map(|node| eval(node, &run)).collect();
+    let words = cells(model, kind, order, &case, &recorded);
+    let cells = words.iter().zip(&model.columns).map(|(word, column)| integer(column.class, *word)).collect();
+    Some(Row { case, cells, values, next })
+}
+
+/// How far the bytes are from the word's low end; none if the access traps.
+fn checked_shift(address: u32, bits: u32) -> Option<u32> {
+    (address.is_multiple_of(bits / 8) && address >= PAGE).then_some(address % (XLEN / 8) * 8)
+}
+
+/// The integer that a cell stands for.
+fn integer(class: Class, word: u32) -> i64 {
+    match class {
+        Class::Signed(_) => word.cast_signed().into(),
+        Class::Interval(min, _) if min < 0 => word.cast_signed().into(),
+        _ => word.into(),
+    }
+}
+
+/// The stored columns' cells: recorded values, zero where there are none, and what derives from them.
+fn cells(model: &Model, kind: usize, order: &[usize], case: &Case, recorded: &[(Recorded, u32)]) -> Vec<u32> {
+    let mut row = Cells { model, kind, case, cells: vec![0; model.columns.len()] };
+    for (at, column) in model.columns.iter().enumerate() {
+        if let ColumnSource::Recorded(sources) = &column.source {
+            let value = recorded.iter().find(|(source, _)| sources.contains(source));
+            row.cells[at] = value.map_or(0, |(_, value)| *value);
+        }
+    }
+    for at in order {
+        if let ColumnSource::Derived(expr) = &model.columns[*at].source {
+            row.cells[*at] = signed(eval(expr, &row), expr.ty) as u32;
+        }
+    }
+    row.cells
+}
+
+/// What a column's expression sees.
+struct Cells<'a> {
+    model: &'a Model,
+    kind: usize,
+    case: &'a Case,
+    cells: Vec<u32>,
+}
+
+impl Environment for Cells<'_> {
+    fn read(&self, _: usize) -> u64 {
+        0
+    }
+
+    fn pc(&self) -> u64 {
+        0
+    }
+
+    fn imm(&self) -> u64 {
+        0
+    }
+
+    fn local(&self, _: &str) -> u64 {
+        0
+    }
+
+    fn loaded(&self) -> u64 {
+        0
+    }
+
+    fn replied(&self) -> u64 {
+        0
+    }
+
+    fn fact(&self, fact: OpFact) -> u64 {
+        let [rd, rs1, rs2] = self.case.registers;
+        match fact {
+            OpFact::Pc => self.case.pc.into(),
+            OpFact::Word => self.case.word.into(),
+            OpFact::Imm => self.case.imm.unwrap_or_default().into(),
+            OpFact::Kind => self.kind as u64 + 1,
+            OpFact::Group => self.model.instructions[self.kind].group.map_or(0, |group| group as u64 + 1),
+            OpFact::Rd => rd.into(),
+            OpFact::Rs1 => rs1.into(),
+            OpFact::Rs2 => rs2.into(),
+        }
+    }
+
+    fn cell(&self, column: usize) -> u64 {
+        self.cells[column].into()
+    }
+}
+
+/// The operands, for errors: `rs1 = 0x80000000, rs2 = 0x1, rd = x10, pc = 0x10000`.
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (port, value) in self.reads.iter().enumerate() {
+            if let Some(value) = value {
+                write!(f, "rs{} = {value:#x}, ", port + 1)?;
+            }
+        }
+        if let Some(imm) = self.imm {
+            write!(f, "imm = {}, ", imm.cast_signed())?;
+        }
+        if self.writes {
+            write!(f, "rd = x{}, ", self.registers[0])?;
+        }
+        write!(f, "pc = {:#x}", self.pc)
+    }
+}
+
+/// Whether an expression is a leaf: its value is found, not computed.
+pub(crate) fn is_leaf(e: &Expr) -> bool {
+    matches!(
+        e.kind,
+        ExprKind::Const(_)
+            | ExprKind::Read(_)
+            | ExprKind::Pc
+            | ExprKind::Imm
+            | ExprKind::Local(_)
+            | ExprKind::Replied
+    )
+}

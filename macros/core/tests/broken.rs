@@ -1,0 +1,78 @@
+//! The corpus of broken specs: `tests/broken/CODE.toml`, or `CODE.WHAT.toml` where one diagnostic has several faces. Each file
+//! has one mistake and gives one error, whose rendering is a snapshot. `base` holds what some of them extend.
+//!
+//! The same files go through `isa!` in the library's `tests/broken_specs.rs`.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+
+use retrace_codegen::{Code, Sources, compile};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken")
+}
+
+/// The names of the corpus's files, without `.toml`.
+fn stems() -> Vec<String> {
+    let entries = std::fs::read_dir(folder()).expect("the corpus is there");
+    let mut stems: Vec<String> = entries
+        .filter_map(|entry| {
+            entry.expect("it can be read").file_name().to_str()?.strip_suffix(".toml").map(str::to_owned)
+        })
+        .collect();
+    stems.sort();
+    stems
+}
+
+/// Without the lines of RV32I that belong to an error, so that an edit elsewhere in that spec changes no snapshot.
+fn without_lines(rendered: &str) -> String {
+    let mut elsewhere = false;
+    let line = |line: &str| {
+        if let Some((arrow, _)) = line.split_once("isa/rv32i.toml:") {
+            elsewhere = true;
+            return arrow.to_owned() + "isa/rv32i.toml:LINE";
+        }
+        let digits = line.trim_start().chars().take_while(char::is_ascii_digit).count();
+        match elsewhere && digits > 0 {
+            true => line.replacen(&line.trim_start()[..digits], "LINE", 1),
+            false => line.to_owned(),
+        }
+    };
+    rendered.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_broken_spec_gives_its_one_error() {
+    let mut wrong = Vec::new();
+    for stem in stems() {
+        let mut sources = Sources::new(folder());
+        sources.add_builtin("rv32i", include_str!("../../../isa/rv32i.toml"));
+        let Err(errors) = compile(&mut sources, &format!("{stem}.toml")) else {
+            wrong.push(format!("{stem}: no error"));
+            continue;
+        };
+        let rendered = errors.to_string();
+        let code = stem.split('.').next().unwrap_or_default();
+        match errors.errors() {
+            [error] if error.code.name() == code => {
+                if error.hint.is_none() {
+                    wrong.push(format!("{stem}: no hint\n{rendered}"));
+                }
+                insta::assert_snapshot!(stem.replace('.', "_"), without_lines(&rendered));
+            }
+            _ => wrong.push(format!("{stem}:\n{rendered}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_diagnostic_has_a_broken_spec() {
+    let stems = stems();
+    let has = |code: &&Code| {
+        stems.iter().any(|stem| stem.split('.').next().is_some_and(|name| name == code.name()))
+    };
+    let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !has(code)).collect();
+    assert!(missing.is_empty(), "no spec in {} gives {missing:?}", folder().display());
+}
