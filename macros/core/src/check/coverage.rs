@@ -5,7 +5,7 @@ use super::determined::determined;
 use super::rows::{Row, is_leaf, nodes};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::ir::{BinaryOp, Expr, ExprKind, Statement};
+use crate::ir::{BinaryOp, Expr, ExprKind, Statement, UnaryOp};
 use crate::model::{ColumnSource, Cover, Covered, Instruction, Model, Recorded};
 
 /// How many rows of an instruction are solved: they differ in operands, not in structure.
@@ -222,7 +222,10 @@ fn text(instruction: &Instruction, node: &Expr) -> String {
 fn is_non_linear(node: &Expr) -> bool {
     match &node.kind {
         ExprKind::Binary(op, ..) => !matches!(op, BinaryOp::Add | BinaryOp::Sub),
-        ExprKind::Slice(..) | ExprKind::Extend(_, true) | ExprKind::If(..) => true,
+        ExprKind::Unary(UnaryOp::CountOnes, _)
+        | ExprKind::Slice(..)
+        | ExprKind::Extend(_, true)
+        | ExprKind::If(..) => true,
         ExprKind::Loaded => node.ty.width < super::XLEN,
         _ => false,
     }

@@ -359,6 +359,11 @@ impl<S: Scope> Typer<'_, S> {
                 }
                 Some(Expr::new(ExprKind::Reinterpret(Box::new(value)), ty))
             }
+            ("count_ones", None, [value]) => {
+                let value = self.expr(value, None)?;
+                let ty = value.ty.count();
+                Some(Expr::new(ExprKind::Unary(UnaryOp::CountOnes, Box::new(value)), ty))
+            }
             ("load", Some(bits @ (8 | 16 | 32)), [address]) => {
                 let address = self.expr_of(address, Type::unsigned(super::XLEN), "an address")?;
                 match self.scope.load(bits, address) {
@@ -376,8 +381,15 @@ impl<S: Scope> Typer<'_, S> {
                 }
             }
             _ => self.error(
-                unknown_function(&place, &name, &["sext", "zext", "signed", "unsigned", "load", "call"])
-                    .hint("sext::<N>(x), zext::<N>(x), signed(x), unsigned(x), load::<8|16|32>(address), call(…)"),
+                unknown_function(
+                    &place,
+                    &name,
+                    &["sext", "zext", "signed", "unsigned", "count_ones", "load", "call"],
+                )
+                .hint(
+                    "sext::<N>(x), zext::<N>(x), signed(x), unsigned(x), count_ones(x), load::<8|16|32>(address), \
+                     call(…)",
+                ),
             ),
         }
     }

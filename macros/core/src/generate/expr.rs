@@ -139,7 +139,7 @@ fn operand(e: &Expr, names: &impl Names) -> TokenStream {
             let group = names.group(*value);
             quote!((#cell == #group))
         }
-        ExprKind::Unary(op, a) => unary(*op, &operand(a, names), e.ty),
+        ExprKind::Unary(op, a) => unary(*op, &operand(a, names), a.ty),
         ExprKind::Binary(op, a, b) => binary(*op, a, b, names),
         ExprKind::Slice(a, lo) => {
             let value = operand(a, names);
@@ -176,11 +176,15 @@ fn operand(e: &Expr, names: &impl Names) -> TokenStream {
     }
 }
 
+/// An operation on a value of this type.
 fn unary(op: UnaryOp, a: &TokenStream, ty: Type) -> TokenStream {
     match op {
         UnaryOp::Not => masked(quote!((!#a)), ty),
         UnaryOp::Neg if ty.width == 1 => quote!(#a),
         UnaryOp::Neg => masked(quote!(#a.wrapping_neg()), ty),
+        UnaryOp::CountOnes if ty.width == 1 => quote!(#a),
+        // A u32 whatever it counts, and what holds a count: seven bits at most.
+        UnaryOp::CountOnes => quote!(#a.count_ones()),
     }
 }
 

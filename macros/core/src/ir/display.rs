@@ -90,6 +90,7 @@ impl UnaryOp {
         match self {
             Self::Not => "!",
             Self::Neg => "-",
+            Self::CountOnes => "count_ones",
         }
     }
 }

@@ -63,6 +63,7 @@ fn unary(op: UnaryOp, a: u64) -> u64 {
     match op {
         UnaryOp::Not => !a,
         UnaryOp::Neg => a.wrapping_neg(),
+        UnaryOp::CountOnes => a.count_ones().into(),
     }
 }
 

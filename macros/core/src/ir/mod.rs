@@ -23,6 +23,11 @@ impl Type {
     pub const fn unsigned(width: u32) -> Self {
         Self { signed: false, width }
     }
+
+    /// The narrowest type that holds a number of bits of this one: 0 to its width.
+    pub const fn count(self) -> Self {
+        Self::unsigned(u32::BITS - self.width.leading_zeros())
+    }
 }
 
 impl fmt::Display for Type {
@@ -134,6 +139,8 @@ pub enum UnaryOp {
     Not,
     /// Two's complement.
     Neg,
+    /// How many bits are one. The only one whose result has another type: [`Type::count`] of the operand's.
+    CountOnes,
 }
 
 /// Operations on two values. Arithmetic is modulo 2^width; a shift's amount is narrow enough never to reach the width.
