@@ -5,10 +5,10 @@
 use std::{env, error::Error, fs, path::Path, process};
 
 /// The specs that others can extend by name.
-const SPECS: [&str; 3] = ["rv32i", "rv32m", "rv32im"];
+const SPECS: [&str; 5] = ["rv32i", "rv32m", "rv32im", "zbb", "rv32im_zbb"];
 
 /// Those that become types of the library.
-const TYPES: [&str; 2] = ["rv32i", "rv32im"];
+const TYPES: [&str; 3] = ["rv32i", "rv32im", "rv32im_zbb"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut specs = Vec::new();

@@ -1,8 +1,8 @@
 //! The command line of retrace's own instruction sets.
 
 use retrace::cli::{Entry, main_of};
-use retrace::isa::{Rv32i, Rv32im};
+use retrace::isa::{Rv32i, Rv32im, Rv32imZbb};
 
 fn main() -> std::process::ExitCode {
-    main_of(&[Entry::of::<Rv32i>(), Entry::of::<Rv32im>()])
+    main_of(&[Entry::of::<Rv32i>(), Entry::of::<Rv32im>(), Entry::of::<Rv32imZbb>()])
 }

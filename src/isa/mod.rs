@@ -14,7 +14,7 @@ mod spec;
 pub use column::{Column, ColumnId, ColumnSource, PublicColumn, RangeClass};
 pub use columns::{Columns, MAX_RECORDED, MAX_ROWS, RowRecorder, STRIDE};
 pub use constraint::{Constraint, Linear, Link, Lookup, Product};
-pub use in_tree::{IN_TREE, Rv32i, Rv32im};
+pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb};
 pub use op::{Flow, Op, Trap, TrapCause};
 pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
 pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Registers, Spec};
