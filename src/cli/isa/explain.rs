@@ -1,18 +1,16 @@
-//! `retrace isa`: explains the instruction set of this binary, and checks spec files.
+//! `retrace isa explain`: what an instruction does, and what of it a prover sees.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use retrace_codegen::Sources;
 use serde_json::{Value, json};
 
-use super::arguments::Common;
-use super::failure::{Done, Failure};
-use super::output;
+use crate::cli::arguments::Common;
+use crate::cli::failure::{Done, Failure};
+use crate::cli::output;
 use crate::disasm::disassemble;
-use crate::isa::{ColumnId, ColumnSource, Constraint, IN_TREE, Instruction, Isa, Linear, PublicColumn, Spec};
+use crate::isa::{ColumnId, ColumnSource, Constraint, Instruction, Isa, Linear, PublicColumn, Spec};
 
-pub(super) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done {
+pub(in crate::cli) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done {
     let spec = I::SPEC;
     let mut found: Vec<(&Instruction, Option<String>)> = Vec::new();
     for name in what {
@@ -133,56 +131,4 @@ fn concerns(spec: &Spec, constraint: &Constraint, group: &str) -> bool {
         terms.sum::<Option<i64>>().is_some_and(|sum| factor.constant + sum == 0)
     };
     constraint.products.iter().any(|product| !product.factors.iter().any(is_zero))
-}
-
-pub(super) fn check(common: &Common, files: &[PathBuf]) -> Done {
-    let mut reports = Vec::new();
-    let mut failed = false;
-    for file in files {
-        match check_file(file) {
-            Ok(model) => {
-                let columns = model.columns.len();
-                let (instructions, constraints) = (model.instructions.len(), model.constraints.len());
-                let legal = model.legal_words();
-                reports.push(json!({
-                    "file": file.display().to_string(),
-                    "ok": true,
-                    "instructions": instructions,
-                    "columns": columns,
-                    "constraints": constraints,
-                    "legal_words": legal,
-                }));
-                if !common.json {
-                    output::print(&format!(
-                        "{}: {instructions} instructions, {columns} columns, {constraints} constraints; {} of 2^32 words \
-                         are legal ({:.2} %)\n",
-                        file.display(),
-                        output::number(legal),
-                        legal as f64 / 2f64.powi(32) * 100.0,
-                    ))?;
-                }
-            }
-            Err(errors) => {
-                failed = true;
-                let messages: Vec<&str> =
-                    errors.errors().iter().map(|error| error.message.as_str()).collect();
-                reports.push(json!({ "file": file.display().to_string(), "ok": false, "errors": messages }));
-                if !common.json {
-                    output::note(&errors.to_string());
-                }
-            }
-        }
-    }
-    if common.json {
-        output::object(&json!({ "ok": !failed, "files": reports }))?;
-    }
-    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
-}
-
-fn check_file(file: &Path) -> Result<retrace_codegen::Model, retrace_codegen::Diagnostics> {
-    let mut sources = Sources::default();
-    for (name, text) in IN_TREE {
-        sources.add_builtin(name, text);
-    }
-    retrace_codegen::compile(&mut sources, &file.display().to_string())
 }
