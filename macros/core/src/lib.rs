@@ -18,6 +18,7 @@ mod library;
 pub mod model;
 mod parse;
 mod source;
+pub mod text;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Label};

@@ -1,6 +1,6 @@
 //! A checked spec: what the tables said, with every name resolved and every expression typed.
 
-use crate::ir::{Expr, Semantics};
+use crate::ir::{Expr, ExprKind, Semantics, Statement, Type};
 use crate::parse::Text;
 use crate::source::Span;
 
@@ -13,6 +13,8 @@ pub struct Model {
     pub name: String,
     /// One line of documentation.
     pub doc: String,
+    /// What it extends, as it names them.
+    pub extends: Vec<String>,
     /// The word width in bits.
     pub xlen: u32,
     /// The registers' names.
@@ -192,6 +194,31 @@ pub struct Instruction {
     pub source: String,
 }
 
+impl Instruction {
+    /// The names that the semantics give to values.
+    pub fn locals(&self) -> impl Iterator<Item = (&str, Type)> {
+        self.semantics.statements.iter().filter_map(|statement| match statement {
+            Statement::Let(name, value) => Some((name.as_str(), value.ty)),
+            _ => None,
+        })
+    }
+
+    /// Whether its rows have this to record; elsewhere the cell is 0.
+    pub fn defines(&self, value: &Recorded) -> bool {
+        let has = |of: fn(&Statement) -> bool| self.semantics.statements.iter().any(of);
+        match value {
+            Recorded::Index | Recorded::NextPc => true,
+            Recorded::Read(port) => self.semantics.uses(&ExprKind::Read(*port)),
+            Recorded::RdBefore | Recorded::RdValue => self.semantics.writes(),
+            Recorded::MemAddress | Recorded::MemBefore | Recorded::MemAfter => has(|statement| {
+                matches!(statement, Statement::Load { .. } | Statement::Store { .. } | Statement::Call { .. })
+            }),
+            Recorded::Input => has(|statement| matches!(statement, Statement::Call { .. })),
+            Recorded::Local(name) => self.locals().any(|(local, _)| local == name),
+        }
+    }
+}
+
 /// Where a register number comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operand {
@@ -297,6 +324,38 @@ pub enum Recorded {
     Input,
     /// A `let` of the semantics.
     Local(String),
+}
+
+impl Recorded {
+    /// What every spec can record, by the name that `record` knows it by.
+    pub const PORTS: [(&str, Self); 12] = [
+        ("index", Self::Index),
+        ("next_pc", Self::NextPc),
+        ("rs1", Self::Read(0)),
+        ("rs2", Self::Read(1)),
+        ("rs3", Self::Read(2)),
+        ("rs4", Self::Read(3)),
+        ("rd.before", Self::RdBefore),
+        ("rd.value", Self::RdValue),
+        ("mem.address", Self::MemAddress),
+        ("mem.before", Self::MemBefore),
+        ("mem.after", Self::MemAfter),
+        ("input", Self::Input),
+    ];
+
+    /// The value of that name; a name that no port has is a `let`'s.
+    pub fn of(name: &str) -> Self {
+        let port = Self::PORTS.into_iter().find(|(port, _)| *port == name);
+        port.map_or_else(|| Self::Local(name.to_owned()), |(_, port)| port)
+    }
+
+    /// The name that `record` knows it by.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Local(name) => name,
+            port => Self::PORTS.iter().find(|(_, known)| known == port).map_or("", |(name, _)| name),
+        }
+    }
 }
 
 /// A column of the row as a constraint sees it.

@@ -4,7 +4,7 @@ use super::expr::{Scope, Typer, parse};
 use super::{XLEN, unique};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Expr, ExprKind, OpFact, Statement, Type, walk};
+use crate::ir::{Expr, ExprKind, OpFact, Type, walk};
 use crate::model::{Class, Column, ColumnSource, Instruction, Link, PUBLIC, Recorded};
 use crate::parse::{ColumnTable, Tables, Text};
 
@@ -178,27 +178,15 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
             .hint("add `record = [\"…\"]` or `derive = \"…\"`"),
         );
     }
-    let ports = [
-        ("index", Recorded::Index),
-        ("next_pc", Recorded::NextPc),
-        ("rs1", Recorded::Read(0)),
-        ("rs2", Recorded::Read(1)),
-        ("rs3", Recorded::Read(2)),
-        ("rs4", Recorded::Read(3)),
-        ("rd.before", Recorded::RdBefore),
-        ("rd.value", Recorded::RdValue),
-        ("mem.address", Recorded::MemAddress),
-        ("mem.before", Recorded::MemBefore),
-        ("mem.after", Recorded::MemAfter),
-        ("input", Recorded::Input),
-    ];
-    let locals: Vec<(&str, Type)> = instructions.iter().flat_map(locals).collect();
+    let locals: Vec<(&str, Type)> = instructions.iter().flat_map(Instruction::locals).collect();
     let mut sources = Vec::new();
     for text in &table.record {
-        let port = ports.iter().find(|(name, _)| *name == text.value).map(|(_, port)| port.clone());
-        let types: Vec<Type> = match &port {
-            Some(_) => vec![Type::unsigned(XLEN)],
-            None => locals.iter().filter(|(name, _)| *name == text.value).map(|(_, ty)| *ty).collect(),
+        let value = Recorded::of(&text.value);
+        let types: Vec<Type> = match &value {
+            Recorded::Local(name) => {
+                locals.iter().filter(|(local, _)| local == name).map(|(_, ty)| *ty).collect()
+            }
+            _ => vec![Type::unsigned(XLEN)],
         };
         if types.is_empty() {
             errors.push(
@@ -209,7 +197,7 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
                 )
                 .did_you_mean(
                     &text.value,
-                    ports.iter().map(|(name, _)| *name).chain(locals.iter().map(|(name, _)| *name)),
+                    Recorded::PORTS.iter().map(|(name, _)| *name).chain(locals.iter().map(|(name, _)| *name)),
                 ),
             );
             continue;
@@ -228,10 +216,10 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
                 .hint(format!("widen the class to {ty}, or record a slice of the value")),
             );
         }
-        sources.push(port.unwrap_or_else(|| Recorded::Local(text.value.clone())));
+        sources.push(value);
     }
     let twice = instructions.iter().filter_map(|instruction| {
-        let mut defined = table.record.iter().filter(|text| defines(instruction, &text.value));
+        let mut defined = table.record.iter().filter(|text| instruction.defines(&Recorded::of(&text.value)));
         Some((instruction, defined.next()?, defined.next()?))
     });
     let twice: Vec<(&Instruction, &Text, &Text)> = twice.collect();
@@ -255,14 +243,6 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
     sources
 }
 
-/// The names that an instruction's semantics give to values.
-fn locals(instruction: &Instruction) -> impl Iterator<Item = (&str, Type)> {
-    instruction.semantics.statements.iter().filter_map(|statement| match statement {
-        Statement::Let(name, value) => Some((name.as_str(), value.ty)),
-        _ => None,
-    })
-}
-
 /// Whether every value of the type is in the class.
 fn holds(class: Class, ty: Type) -> bool {
     match class {
@@ -270,26 +250,6 @@ fn holds(class: Class, ty: Type) -> bool {
         Class::Unsigned(bits) => !ty.signed && ty.width <= bits,
         Class::Signed(bits) => ty.width + u32::from(!ty.signed) <= bits,
         Class::Interval(..) | Class::OneHotGroup => false,
-    }
-}
-
-/// Whether an instruction has something of that name to record, of what not every instruction has.
-fn defines(instruction: &Instruction, name: &str) -> bool {
-    let semantics = &instruction.semantics;
-    let has = |of: fn(&Statement) -> bool| semantics.statements.iter().any(of);
-    let read = |port| semantics.uses(&ExprKind::Read(port));
-    match name {
-        "index" | "next_pc" => true,
-        "rs1" => read(0),
-        "rs2" => read(1),
-        "rs3" => read(2),
-        "rs4" => read(3),
-        "rd.before" | "rd.value" => semantics.writes(),
-        "mem.address" | "mem.before" | "mem.after" => has(|statement| {
-            matches!(statement, Statement::Load { .. } | Statement::Store { .. } | Statement::Call { .. })
-        }),
-        "input" => has(|statement| matches!(statement, Statement::Call { .. })),
-        _ => locals(instruction).any(|(local, _)| local == name),
     }
 }
 

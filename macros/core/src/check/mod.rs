@@ -63,6 +63,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     let mut model = Model {
         name: tables.name.value.clone(),
         doc: tables.doc.value.clone(),
+        extends: tables.extends.iter().map(|base| base.value.clone()).collect(),
         xlen: XLEN,
         registers,
         zero,

@@ -86,7 +86,7 @@ impl OpFact {
 }
 
 impl UnaryOp {
-    const fn symbol(self) -> &'static str {
+    pub(crate) const fn symbol(self) -> &'static str {
         match self {
             Self::Not => "!",
             Self::Neg => "-",
@@ -96,7 +96,7 @@ impl UnaryOp {
 }
 
 impl BinaryOp {
-    const fn symbol(self) -> &'static str {
+    pub(crate) const fn symbol(self) -> &'static str {
         match self {
             Self::Add => "+",
             Self::Sub => "-",

@@ -51,6 +51,7 @@ pub(crate) struct Entry<T> {
 pub(crate) struct Tables {
     pub(crate) name: Text,
     pub(crate) doc: Text,
+    pub(crate) extends: Vec<Text>,
     pub(crate) xlen: Option<Int>,
     pub(crate) registers: Vec<RegistersTable>,
     pub(crate) policy: Vec<Entry<Text>>,
@@ -161,14 +162,17 @@ pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnost
         Ok(id) => parse_file(sources, id, &mut tables, &mut reading, errors),
         Err(error) => {
             let span = Span { file: sources.missing(file), range: 0..0 };
-            errors.push(
-                Diagnostic::new(
-                    Code::UnreadableSpec,
-                    &span,
-                    format!("cannot read the spec `{file}`: {error}"),
-                )
-                .hint("in isa!, paths are relative to the folder of the crate's Cargo.toml"),
+            let error = Diagnostic::new(
+                Code::UnreadableSpec,
+                &span,
+                format!("cannot read the spec `{file}`: {error}"),
             );
+            // What looks like a name was perhaps meant as one.
+            errors.push(if file.contains(['.', '/', '\\']) {
+                error.hint("in isa!, paths are relative to the folder of the crate's Cargo.toml")
+            } else {
+                error.did_you_mean(file, sources.builtin_names())
+            });
             return None;
         }
     }
@@ -270,6 +274,7 @@ fn parse_file(
     root.finish();
     extend(sources, &extends, tables, reading, errors);
     merge(tables, own);
+    tables.extends = extends;
     reading.open.pop();
     reading.done.push(file);
 }

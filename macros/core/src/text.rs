@@ -1,0 +1,162 @@
+//! IR expressions as the spec writes them.
+//!
+//! In: an expression of a checked [`Model`]. Out: text that types as the same expression again, with no more
+//! parentheses and literal suffixes than that takes. Pages show what the checker understood, not what was typed.
+
+use std::fmt::Write;
+
+use crate::ir::{BinaryOp, Expr, ExprKind, Type, UnaryOp};
+use crate::model::Model;
+
+/// The text of an expression whose type its place tells.
+pub fn expression(model: &Model, expr: &Expr) -> String {
+    let mut out = String::new();
+    Printer { model, out: &mut out }.expr(expr, true, 0);
+    out
+}
+
+/// How tightly an operator binds, as in Rust; operands that never need parentheses are 9.
+const TIGHTEST: u8 = 9;
+const UNARY: u8 = 8;
+
+fn precedence(op: BinaryOp) -> u8 {
+    match op {
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => 7,
+        BinaryOp::Add | BinaryOp::Sub => 6,
+        BinaryOp::Shl | BinaryOp::Shr => 5,
+        BinaryOp::And => 4,
+        BinaryOp::Xor => 3,
+        BinaryOp::Or => 2,
+        BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => 1,
+    }
+}
+
+/// Whether an expression is made of literals alone, and so takes its type from its place.
+fn is_untyped(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Const(_) => true,
+        ExprKind::Unary(UnaryOp::Not | UnaryOp::Neg, a) => is_untyped(a),
+        ExprKind::Binary(_, a, b) => is_untyped(a) && is_untyped(b),
+        _ => false,
+    }
+}
+
+struct Printer<'a> {
+    model: &'a Model,
+    out: &'a mut String,
+}
+
+impl Printer<'_> {
+    fn put(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+
+    /// `known`: whether the place tells the type, so that literals need no suffix; `least`: what binds less tightly
+    /// stands in parentheses.
+    fn expr(&mut self, expr: &Expr, known: bool, least: u8) {
+        let binds = match &expr.kind {
+            ExprKind::Binary(op, ..) => precedence(*op),
+            ExprKind::Unary(UnaryOp::Not | UnaryOp::Neg, _) => UNARY,
+            ExprKind::If(..) => 0,
+            _ => TIGHTEST,
+        };
+        if binds < least {
+            self.put("(");
+            self.kind(expr, known);
+            self.put(")");
+        } else {
+            self.kind(expr, known);
+        }
+    }
+
+    fn kind(&mut self, expr: &Expr, known: bool) {
+        match &expr.kind {
+            ExprKind::Const(value) => self.literal(*value, (!known).then_some(expr.ty)),
+            ExprKind::Read(port) => {
+                self.put("rs");
+                self.put(&(port + 1).to_string());
+            }
+            ExprKind::Pc => self.put("pc"),
+            ExprKind::Imm => self.put("imm"),
+            ExprKind::Local(name) => self.put(name),
+            ExprKind::Loaded => self.put("loaded"),
+            ExprKind::Replied => self.put("reply"),
+            ExprKind::Op(op) => {
+                self.put("op.");
+                self.put(op.name());
+            }
+            ExprKind::Column(at) => self.put(&self.model.columns[*at].name),
+            ExprKind::Flag(at, value) => {
+                let group = &self.model.groups[*value as usize - 1];
+                self.put(&format!("{}.{}", self.model.columns[*at].name, group.name));
+            }
+            ExprKind::Unary(UnaryOp::CountOnes, a) => {
+                self.put("count_ones(");
+                self.expr(a, false, 0);
+                self.put(")");
+            }
+            ExprKind::Unary(op, a) => {
+                self.put(op.symbol());
+                self.expr(a, known, UNARY);
+            }
+            ExprKind::Binary(op, a, b) => self.binary(*op, a, b, known),
+            ExprKind::Slice(a, lo) => {
+                self.expr(a, false, TIGHTEST);
+                self.put(&format!("[{lo}..{}]", lo + expr.ty.width));
+            }
+            ExprKind::Extend(a, by_sign) => {
+                let name = if *by_sign { "sext" } else { "zext" };
+                self.put(&format!("{name}::<{}>(", expr.ty.width));
+                self.expr(a, false, 0);
+                self.put(")");
+            }
+            ExprKind::Reinterpret(a) => {
+                self.put(if expr.ty.signed { "signed(" } else { "unsigned(" });
+                self.expr(a, known, 0);
+                self.put(")");
+            }
+            ExprKind::If(condition, a, b) => self.choice(condition, a, b, known),
+        }
+    }
+
+    fn binary(&mut self, op: BinaryOp, a: &Expr, b: &Expr, known: bool) {
+        let binds = precedence(op);
+        let is_shift = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
+        // One operand's type tells the other's; a shift's amount has a type of its own.
+        let from_place = known && !op.is_comparison();
+        let (known_a, known_b) = if is_shift {
+            let widest = a.ty.width.next_power_of_two().trailing_zeros().max(1);
+            (known, b.ty == Type::unsigned(widest))
+        } else {
+            (from_place || !is_untyped(b), from_place || !is_untyped(a))
+        };
+        self.expr(a, known_a, if op.is_comparison() { binds + 1 } else { binds });
+        self.put(&format!(" {} ", op.symbol()));
+        self.expr(b, known_b, binds + 1);
+    }
+
+    fn choice(&mut self, condition: &Expr, a: &Expr, b: &Expr, known: bool) {
+        self.put("if ");
+        self.expr(condition, true, 0);
+        self.put(" { ");
+        self.expr(a, known || !is_untyped(b), 0);
+        self.put(" } else ");
+        if let ExprKind::If(condition, c, d) = &b.kind {
+            self.choice(condition, c, d, known || !is_untyped(a));
+        } else {
+            self.put("{ ");
+            self.expr(b, known || !is_untyped(a), 0);
+            self.put(" }");
+        }
+    }
+
+    /// Masks and the like are read in hexadecimal, counts in decimal.
+    fn literal(&mut self, value: u64, ty: Option<Type>) {
+        // Writing to a string cannot fail.
+        let _ = if value > 0xffff { write!(self.out, "{value:#x}") } else { write!(self.out, "{value}") };
+        if let Some(ty) = ty {
+            // A hexadecimal literal takes no suffix that looks like a digit, and these do not.
+            let _ = write!(self.out, "{ty}");
+        }
+    }
+}
