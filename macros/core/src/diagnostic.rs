@@ -95,6 +95,12 @@ impl Diagnostics {
         &self.errors
     }
 
+    /// The file, line and column of an error, both from 1, the column in characters.
+    pub fn place(&self, error: &Diagnostic) -> (&str, usize, usize) {
+        let (line, column) = self.sources.line_column(&error.span);
+        (&self.sources.file(error.span.file).name, line, column)
+    }
+
     /// The errors with terminal colours.
     pub fn styled(&self) -> String {
         self.render(&Renderer::styled())

@@ -1,9 +1,12 @@
-//! `retrace isa check`: all that is wrong with specs.
+//! `retrace isa check`: all that is wrong with specs; of a sound one the opcode map, and what covers each operation.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::json;
+use retrace_codegen::model::{Cover, Covered, Opcode};
+use retrace_codegen::{Diagnostic, Diagnostics, Model};
+use serde_json::{Value, json};
 
 use super::compile;
 use crate::cli::arguments::Common;
@@ -14,42 +17,127 @@ pub(in crate::cli) fn check(common: &Common, files: &[PathBuf]) -> Done {
     let mut reports = Vec::new();
     let mut failed = false;
     for file in files {
-        match compile(&file.display().to_string()) {
-            Ok(model) => {
-                let columns = model.columns.len();
-                let (instructions, constraints) = (model.instructions.len(), model.constraints.len());
-                let legal = model.legal_words();
-                reports.push(json!({
-                    "file": file.display().to_string(),
-                    "ok": true,
-                    "instructions": instructions,
-                    "columns": columns,
-                    "constraints": constraints,
-                    "legal_words": legal,
-                }));
-                if !common.json {
-                    output::print(&format!(
-                        "{}: {instructions} instructions, {columns} columns, {constraints} constraints; {} of 2^32 words \
-                         are legal ({:.2} %)\n",
-                        file.display(),
-                        output::number(legal),
-                        legal as f64 / 2f64.powi(32) * 100.0,
-                    ))?;
-                }
-            }
-            Err(errors) => {
-                failed = true;
-                let messages: Vec<&str> =
-                    errors.errors().iter().map(|error| error.message.as_str()).collect();
-                reports.push(json!({ "file": file.display().to_string(), "ok": false, "errors": messages }));
-                if !common.json {
-                    output::note(&errors.to_string());
-                }
-            }
+        let name = file.display().to_string();
+        let checked = compile(&name);
+        failed |= checked.is_err();
+        if common.json {
+            reports.push(match &checked {
+                Ok(model) => sound(&name, model),
+                Err(errors) => broken(&name, errors),
+            });
+            continue;
+        }
+        match &checked {
+            Ok(model) => output::print(&page(&name, model))?,
+            Err(errors) if std::io::stderr().is_terminal() => output::note(&errors.styled()),
+            Err(errors) => output::note(&errors.to_string()),
         }
     }
     if common.json {
         output::object(&json!({ "ok": !failed, "files": reports }))?;
     }
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+fn page(name: &str, model: &Model) -> String {
+    let legal = model.legal_words();
+    let mut text = format!(
+        "{name}: {} instructions, {} columns, {} constraints, {} look-ups; {} of 2^32 words are legal ({:.2} %)\n",
+        model.instructions.len(),
+        model.columns.len(),
+        model.constraints.len(),
+        model.lookups.len(),
+        output::number(legal),
+        legal as f64 / 2f64.powi(32) * 100.0,
+    );
+    text += "\nopcode   name              legal        others\n";
+    let opcodes = model.opcodes();
+    let (words, other): (Vec<&Opcode>, Vec<&Opcode>) =
+        opcodes.iter().partition(|opcode| opcode.legal > 0 || opcode.name.is_some());
+    for opcode in words {
+        text += &format!(
+            "{:07b}  {:<9} {:>13} {:>13} {}\n",
+            opcode.opcode,
+            opcode.name.as_deref().unwrap_or("-"),
+            output::number(opcode.legal),
+            output::number(Opcode::WORDS - opcode.legal),
+            opcode.rest(),
+        );
+    }
+    for rest in ["reserved", "longer", "compressed"] {
+        let count = other.iter().filter(|opcode| opcode.rest() == rest).count() as u64;
+        text +=
+            &format!("{:<32} {:>13} {rest}\n", "all other opcodes", output::number(count * Opcode::WORDS));
+    }
+    text += "\ninstruction  operation, the column that shows it, and what determines that\n";
+    for covered in &model.coverage {
+        let Covered { instruction, operation, column, by } = covered;
+        text += &format!("{instruction:<12} {operation}\n{:<12}   {column}: {}\n", "", covers(by));
+    }
+    text
+}
+
+/// Look-ups first: they are still to come.
+fn covers(by: &[Cover]) -> String {
+    let lookups = by.iter().filter_map(|cover| match cover {
+        Cover::Lookup(name) => Some(format!("look-up {name} (to come)")),
+        Cover::Constraint(_) => None,
+    });
+    let constraints: Vec<&str> = by
+        .iter()
+        .filter_map(|cover| match cover {
+            Cover::Constraint(name) => Some(name.as_str()),
+            Cover::Lookup(_) => None,
+        })
+        .collect();
+    let mut parts: Vec<String> = lookups.collect();
+    if !constraints.is_empty() {
+        parts.push(format!("constraints {}", constraints.join(", ")));
+    }
+    parts.join("; ")
+}
+
+fn sound(name: &str, model: &Model) -> Value {
+    let opcodes = model.opcodes();
+    let opcodes = opcodes.iter().map(|opcode| {
+        json!({ "opcode": opcode.opcode, "name": opcode.name, "legal": opcode.legal, "others": opcode.rest() })
+    });
+    let operations = model.coverage.iter().map(|covered| {
+        let by = covered.by.iter().map(|cover| match cover {
+            Cover::Constraint(name) => json!({ "constraint": name }),
+            Cover::Lookup(name) => json!({ "lookup": name }),
+        });
+        json!({
+            "instruction": covered.instruction,
+            "operation": covered.operation,
+            "column": covered.column,
+            "covered_by": by.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "file": name,
+        "ok": true,
+        "instructions": model.instructions.len(),
+        "columns": model.columns.len(),
+        "constraints": model.constraints.len(),
+        "lookups": model.lookups.len(),
+        "legal_words": model.legal_words(),
+        "opcodes": opcodes.collect::<Vec<_>>(),
+        "operations": operations.collect::<Vec<_>>(),
+    })
+}
+
+fn broken(name: &str, errors: &Diagnostics) -> Value {
+    let describe = |error: &Diagnostic| {
+        let (file, line, column) = errors.place(error);
+        json!({
+            "code": error.code.name(),
+            "message": error.message,
+            "file": file,
+            "line": line,
+            "column": column,
+            "hint": error.hint,
+        })
+    };
+    json!({ "file": name, "ok": false, "errors": errors.errors().iter().map(describe).collect::<Vec<_>>() })
 }

@@ -154,6 +154,7 @@ impl Typer<'_, SemanticsScope> {
         }
         let name = name.ident.to_string();
         if self.scope.name(&name).is_some() || TAKEN.contains(&name.as_str()) || name.starts_with("r#") {
+            self.scope.mistaken.push(name.clone());
             return self.error(
                 Diagnostic::new(Code::DuplicateName, &place, format!("`{name}` has a meaning already"))
                     .hint("choose another name"),
