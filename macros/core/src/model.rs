@@ -39,6 +39,8 @@ pub struct Model {
     pub lookups: Vec<Lookup>,
     /// What shows each computed value of each instruction to be right; filled in last.
     pub coverage: Vec<Covered>,
+    /// The columns that constraints and look-ups leave open in some rows.
+    pub open: Vec<OpenColumn>,
     /// The names of the opcode map, by opcode.
     pub opcode_names: Vec<(String, u32)>,
     /// The calls of the guest interface.
@@ -445,6 +447,16 @@ pub struct Covered {
     pub column: String,
     /// The constraints and look-ups that leave that column no other value, by name.
     pub by: Vec<Cover>,
+}
+
+/// A column that can have other values than the honest one in rows of some groups, within its range class, as far as row
+/// constraints and look-ups go. Harmless where nothing reads it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenColumn {
+    /// The column.
+    pub column: String,
+    /// The groups.
+    pub groups: Vec<String>,
 }
 
 /// What leaves a column only its honest value.

@@ -74,6 +74,12 @@ fn page(name: &str, model: &Model) -> String {
         let Covered { instruction, operation, column, by } = covered;
         text += &format!("{instruction:<12} {operation}\n{:<12}   {column}: {}\n", "", covers(by));
     }
+    if !model.open.is_empty() {
+        text += "\ncolumn       left open in rows of these groups\n";
+    }
+    for open in &model.open {
+        text += &format!("{:<12} {}\n", open.column, open.groups.join(", "));
+    }
     text
 }
 
@@ -114,6 +120,7 @@ fn sound(name: &str, model: &Model) -> Value {
             "covered_by": by.collect::<Vec<_>>(),
         })
     });
+    let open = model.open.iter().map(|open| json!({ "column": open.column, "groups": open.groups }));
     json!({
         "file": name,
         "ok": true,
@@ -124,6 +131,7 @@ fn sound(name: &str, model: &Model) -> Value {
         "legal_words": model.legal_words(),
         "opcodes": opcodes.collect::<Vec<_>>(),
         "operations": operations.collect::<Vec<_>>(),
+        "open_columns": open.collect::<Vec<_>>(),
     })
 }
 

@@ -1,25 +1,34 @@
 //! What shows each computed value to be right: for every operation of every instruction the constraints and look-ups that
 //! leave its result only the honest value. A value that nothing covers could be anything in a proof: that is an error.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::determined::determined;
 use super::rows::{Row, is_leaf, nodes};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{BinaryOp, Expr, ExprKind, Statement, UnaryOp};
-use crate::model::{ColumnSource, Cover, Covered, Instruction, Model, Recorded};
+use crate::model::{ColumnSource, Cover, Covered, Instruction, Model, OpenColumn, Recorded};
 
 /// How many rows of an instruction are solved: they differ in operands, not in structure.
 const SOLVED: usize = 24;
 
-/// The operations of all instructions, each with what covers it.
-pub(super) fn coverage(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagnostic>) -> Vec<Covered> {
+/// The operations of all instructions, each with what covers it, and the columns that some rows leave open.
+pub(super) fn coverage(
+    model: &Model,
+    rows: &[Vec<Row>],
+    errors: &mut Vec<Diagnostic>,
+) -> (Vec<Covered>, Vec<OpenColumn>) {
     let mut covered = Vec::new();
+    let mut free: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut open: Vec<Open<'_>> = Vec::new();
     for (kind, rows) in rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
         let step = rows.len().div_ceil(SOLVED);
         let sample: Vec<&Row> = rows.iter().step_by(step).collect();
         let columns = determined(model, kind, &sample);
         let instruction = &model.instructions[kind];
+        let undetermined = columns.iter().enumerate().filter(|(_, by)| by.is_none()).map(|(at, _)| at);
+        free.extend(undetermined.flat_map(|at| instruction.group.map(|group| (at, group))));
         let mut walk =
             Walk { model, instruction, rows, nodes: nodes(instruction), columns, covered: &mut covered };
         if let Some(found) = walk.instruction() {
@@ -33,14 +42,21 @@ pub(super) fn coverage(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagno
         }
     }
     errors.extend(open.into_iter().map(|open| open.diagnostic(model)));
-    covered
+    let mut columns: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (column, group) in free {
+        columns.entry(column).or_default().push(model.groups[group].name.clone());
+    }
+    let name = |at: usize| model.columns[at].name.clone();
+    let open = columns.into_iter().map(|(at, groups)| OpenColumn { column: name(at), groups });
+    (covered, open.collect())
 }
 
 /// A value that nothing covers.
 struct Open<'a> {
     instruction: &'a Instruction,
     group: Option<usize>,
-    operation: &'a Expr,
+    /// None if it is not computed: where execution goes if nothing jumps.
+    operation: Option<&'a Expr>,
     /// The columns that hold it, or depend on it; none if no column does.
     columns: Vec<usize>,
     /// Other instructions of the group of which the same holds.
@@ -50,8 +66,13 @@ struct Open<'a> {
 impl Open<'_> {
     fn diagnostic(self, model: &Model) -> Diagnostic {
         let Open { instruction, operation, .. } = self;
-        let text = text(instruction, operation);
-        let span = instruction.written.at(operation.place.0.clone());
+        let (span, what) = match operation {
+            Some(operation) => (
+                instruction.written.at(operation.place.0.clone()),
+                format!("`{}`", text(instruction, operation)),
+            ),
+            None => (instruction.span.clone(), "the next pc".to_owned()),
+        };
         let group = instruction.group.map_or("", |group| model.groups[group].name.as_str());
         let names: Vec<String> =
             self.columns.iter().map(|at| format!("`{}`", model.columns[*at].name)).collect();
@@ -70,7 +91,7 @@ impl Open<'_> {
         Diagnostic::new(
             Code::UncoveredNode,
             &span,
-            format!("nothing shows `{text}` of `{}` to be right{more}", instruction.name),
+            format!("nothing shows {what} of `{}` to be right{more}", instruction.name),
         )
         .label("a prover could put another value here")
         .hint(hint)
@@ -108,13 +129,22 @@ impl<'a> Walk<'a, '_> {
                 first = first.or(uncovered.map(|operation| Open {
                     instruction: self.instruction,
                     group: self.instruction.group,
-                    operation,
+                    operation: Some(operation),
                     columns: open,
                     others: Vec::new(),
                 }));
             }
         }
-        first
+        // Where nothing jumps, the next pc is no value of a statement.
+        let next = self.recorded(&Recorded::NextPc).into_iter().filter(|at| self.columns[*at].is_none());
+        let next: Vec<usize> = next.collect();
+        first.or((!next.is_empty()).then_some(Open {
+            instruction: self.instruction,
+            group: self.instruction.group,
+            operation: None,
+            columns: next,
+            others: Vec::new(),
+        }))
     }
 
     /// The values of a statement, each with the recorded columns that it ends up in.
@@ -126,7 +156,12 @@ impl<'a> Walk<'a, '_> {
                 if columns.is_empty() { Vec::new() } else { vec![(value, columns)] }
             }
             Statement::Write(value) => vec![(value, self.recorded(&Recorded::RdValue))],
-            Statement::Load { address, .. } => vec![(address, self.recorded(&Recorded::MemAddress))],
+            // A load must leave memory as it is, too.
+            Statement::Load { address, .. } => {
+                let columns =
+                    [Recorded::MemAddress, Recorded::MemAfter].iter().flat_map(|of| self.recorded(of));
+                vec![(address, columns.collect())]
+            }
             Statement::Store { address, value, .. } => {
                 vec![
                     (address, self.recorded(&Recorded::MemAddress)),

@@ -158,7 +158,7 @@ impl<S: Scope> Typer<'_, S> {
             Ok(value) if bits == 64 || value >> bits == 0 => Some(Expr::new(ExprKind::Const(value), ty)),
             _ => self.error(
                 Diagnostic::new(Code::LiteralWidth, &place, format!("this literal does not fit {ty}"))
-                    .hint(format!("{ty} goes up to {:#x}", u64::MAX >> (64 - bits))),
+                    .hint(format!("{ty} goes up to {:#x}", (1u128 << bits) - 1)),
             ),
         }
     }

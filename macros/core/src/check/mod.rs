@@ -76,6 +76,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         links,
         lookups,
         coverage: Vec::new(),
+        open: Vec::new(),
         opcode_names: encoding::opcodes(tables, errors),
         calls: calls(tables, errors),
         fingerprint: [0; 32],
@@ -96,7 +97,7 @@ fn run(model: &mut Model, errors: &mut Vec<Diagnostic>) {
     honest::check(model, &rows, &order, errors);
     lookups::check(model, &rows, errors);
     if errors.is_empty() {
-        model.coverage = coverage::coverage(model, &rows, errors);
+        (model.coverage, model.open) = coverage::coverage(model, &rows, errors);
     }
 }
 
