@@ -8,6 +8,7 @@ mod columns;
 mod constraint;
 mod in_tree;
 mod op;
+mod operand;
 mod ports;
 mod spec;
 
@@ -16,8 +17,9 @@ pub use columns::{Columns, MAX_RECORDED, MAX_ROWS, RowRecorder, STRIDE};
 pub use constraint::{Constraint, Linear, Link, Lookup, Product};
 pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb};
 pub use op::{Flow, Op, Trap, TrapCause};
+pub use operand::{Effects, Field, Happens, Immediate, MemoryAccess, Operand, OperandKind};
 pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
-pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Registers, Spec};
+pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Pseudo, Registers, Spec};
 
 /// A machine word. Every spec states its `xlen`; generated code asserts that it is this type's width, so that the
 /// runtime can take every width from here.

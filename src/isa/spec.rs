@@ -1,6 +1,6 @@
 //! What a spec says, as data: for the command line, for errors, for provers, and for people.
 
-use super::{Column, ColumnId, Constraint, Link, Lookup, Word};
+use super::{Column, ColumnId, Constraint, Effects, Link, Lookup, Operand, Word};
 
 /// A hash of a spec's meaning: encodings, semantics, columns, constraints, links, calls, policy. Comments, order and
 /// formatting do not change it. Checkpoints, exports and proofs carry it.
@@ -48,6 +48,8 @@ pub struct Spec {
     pub calls: &'static [Call],
     /// The declared policy: what is asked, and the answer.
     pub policy: &'static [(&'static str, &'static str)],
+    /// The pseudo-instructions, by mnemonic and text.
+    pub pseudos: &'static [Pseudo],
 }
 
 impl Spec {
@@ -71,6 +73,8 @@ impl Spec {
 pub struct Registers {
     /// Their names in assembly, in order.
     pub names: &'static [&'static str],
+    /// Other names, each with the register's number.
+    pub aliases: &'static [(&'static str, u8)],
     /// The register that is always zero.
     pub zero: u8,
     /// The register that holds the stack pointer when a program starts.
@@ -94,6 +98,10 @@ pub struct Instruction {
     pub bits: u32,
     /// The fields, with the highest and lowest bit of each, from the highest down.
     pub fields: &'static [(&'static str, u8, u8)],
+    /// The operands: registers, the destination first; the immediate; sets of letters.
+    pub operands: &'static [Operand],
+    /// What it does other than read and write registers.
+    pub effects: Effects,
     /// The assembly text.
     pub asm: &'static [AsmPiece],
     /// The semantics as written.
@@ -119,6 +127,39 @@ pub enum AsmPiece {
     UpperImm(u8),
     /// pc + immediate, in hexadecimal.
     Target,
+    /// The operand of that name as a set of letters; `0` if the set is empty.
+    Letters(&'static str),
+}
+
+impl AsmPiece {
+    /// The name of the operand that it shows.
+    pub const fn operand(self) -> Option<&'static str> {
+        match self {
+            Self::Text(_) => None,
+            Self::Rd => Some("rd"),
+            Self::Rs1 => Some("rs1"),
+            Self::Rs2 => Some("rs2"),
+            Self::Imm | Self::UpperImm(_) | Self::Target => Some("imm"),
+            Self::Letters(name) => Some(name),
+        }
+    }
+}
+
+/// Assembly text that stands for other instructions. An instruction of the same form takes precedence.
+#[derive(Clone, Copy, Debug)]
+pub struct Pseudo {
+    /// The mnemonic.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
+    /// The text, with operands in braces.
+    pub asm: &'static str,
+    /// The operands' names, and whether each is a register, rather than a number.
+    pub operands: &'static [(&'static str, bool)],
+    /// The alternatives: instructions separated by semicolons. Of those whose numbers fit, the first is taken.
+    pub expansions: &'static [&'static str],
+    /// Whether alignment of code is filled with it.
+    pub fill: bool,
 }
 
 /// A call of the guest interface, as the spec declares it.

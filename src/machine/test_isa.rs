@@ -8,9 +8,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::isa::{
-    AsmPiece, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Fingerprint, Flow,
-    Instruction, Isa, Link, Op, Ports, PublicColumn, RangeClass, Recorder, Registers, Spec, Trap, TrapCause,
-    Word,
+    AsmPiece, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Field,
+    Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Link, MemoryAccess, Op, Operand, OperandKind,
+    Ports, PublicColumn, RangeClass, Recorder, Registers, Spec, Trap, TrapCause, Word,
 };
 use crate::program::Program;
 
@@ -103,7 +103,7 @@ const AFTER: usize = 6;
 const NEXT_PC: usize = 7;
 const INPUT: usize = 8;
 const PC: usize = 9;
-const IMM: usize = 10;
+const IMM_COLUMN: usize = 10;
 const KIND: usize = 11;
 
 impl Isa for TestIsa {
@@ -200,7 +200,7 @@ impl Isa for TestIsa {
                 let op = &code[index as usize];
                 *cell = match id.index() {
                     PC => op.pc,
-                    IMM => op.imm,
+                    IMM_COLUMN => op.imm,
                     _ => op.kind.into(),
                 };
             }
@@ -251,7 +251,25 @@ const COLUMNS: &[Column] = &[
 const NO_CONSTRAINTS: &[Constraint] = &[];
 const NO_LINKS: &[Link] = &[];
 
-const fn instruction(name: &'static str, kind: Kind, asm: &'static [AsmPiece]) -> Instruction {
+const RD: Operand =
+    Operand { name: "rd", kind: OperandKind::Register { field: Field { hi: 7, lo: 4 }, written: true } };
+const RS1: Operand =
+    Operand { name: "rs1", kind: OperandKind::Register { field: Field { hi: 11, lo: 8 }, written: false } };
+const RS2: Operand =
+    Operand { name: "rs2", kind: OperandKind::Register { field: Field { hi: 15, lo: 12 }, written: false } };
+const IMM: Operand = immediate(16, &[(Field { hi: 31, lo: 16 }, 0)]);
+const UPPER: Operand = immediate(32, &[(Field { hi: 31, lo: 16 }, 16)]);
+
+const fn immediate(width: u8, pieces: &'static [(Field, u8)]) -> Operand {
+    Operand { name: "imm", kind: OperandKind::Immediate(Immediate { signed: true, width, pieces }) }
+}
+
+const fn instruction(
+    name: &'static str,
+    kind: Kind,
+    operands: &'static [Operand],
+    asm: &'static [AsmPiece],
+) -> Instruction {
     Instruction {
         name,
         doc: "",
@@ -260,6 +278,13 @@ const fn instruction(name: &'static str, kind: Kind, asm: &'static [AsmPiece]) -
         mask: 15,
         bits: kind as u32,
         fields: &[],
+        operands,
+        effects: Effects {
+            memory: MemoryAccess::None,
+            jump: Happens::Never,
+            trap: Happens::Never,
+            call: false,
+        },
         asm,
         semantics: "",
         source: "",
@@ -281,22 +306,58 @@ static SPEC: Spec = Spec {
             "x0", "x1", "sp", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
             "x15",
         ],
+        aliases: &[],
         zero: 0,
         stack_pointer: 2,
     },
     instructions: &[
-        instruction("addi", Kind::Addi, &[Text("addi "), Rd, Text(", "), Rs1, Text(", "), Imm]),
-        instruction("lui", Kind::Lui, &[Text("lui "), Rd, Text(", "), UpperImm(16)]),
-        instruction("lw", Kind::Lw, &[Text("lw "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")]),
-        instruction("sw", Kind::Sw, &[Text("sw "), Rs2, Text(", "), Imm, Text("("), Rs1, Text(")")]),
-        instruction("lbu", Kind::Lbu, &[Text("lbu "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")]),
-        instruction("sb", Kind::Sb, &[Text("sb "), Rs2, Text(", "), Imm, Text("("), Rs1, Text(")")]),
-        instruction("jal", Kind::Jal, &[Text("jal "), Rd, Text(", "), Target]),
-        instruction("bne", Kind::Bne, &[Text("bne "), Rs1, Text(", "), Rs2, Text(", "), Target]),
-        instruction("jalr", Kind::Jalr, &[Text("jalr "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")]),
-        instruction("ecall", Kind::Ecall, &[Text("ecall")]),
-        instruction("add", Kind::Add, &[Text("add "), Rd, Text(", "), Rs1, Text(", "), Rs2]),
-        instruction("ebreak", Kind::Ebreak, &[Text("ebreak")]),
+        instruction(
+            "addi",
+            Kind::Addi,
+            &[RD, RS1, IMM],
+            &[Text("addi "), Rd, Text(", "), Rs1, Text(", "), Imm],
+        ),
+        instruction("lui", Kind::Lui, &[RD, UPPER], &[Text("lui "), Rd, Text(", "), UpperImm(16)]),
+        instruction(
+            "lw",
+            Kind::Lw,
+            &[RD, RS1, IMM],
+            &[Text("lw "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")],
+        ),
+        instruction(
+            "sw",
+            Kind::Sw,
+            &[RS1, RS2, IMM],
+            &[Text("sw "), Rs2, Text(", "), Imm, Text("("), Rs1, Text(")")],
+        ),
+        instruction(
+            "lbu",
+            Kind::Lbu,
+            &[RD, RS1, IMM],
+            &[Text("lbu "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")],
+        ),
+        instruction(
+            "sb",
+            Kind::Sb,
+            &[RS1, RS2, IMM],
+            &[Text("sb "), Rs2, Text(", "), Imm, Text("("), Rs1, Text(")")],
+        ),
+        instruction("jal", Kind::Jal, &[RD, IMM], &[Text("jal "), Rd, Text(", "), Target]),
+        instruction(
+            "bne",
+            Kind::Bne,
+            &[RS1, RS2, IMM],
+            &[Text("bne "), Rs1, Text(", "), Rs2, Text(", "), Target],
+        ),
+        instruction(
+            "jalr",
+            Kind::Jalr,
+            &[RD, RS1, IMM],
+            &[Text("jalr "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")],
+        ),
+        instruction("ecall", Kind::Ecall, &[], &[Text("ecall")]),
+        instruction("add", Kind::Add, &[RD, RS1, RS2], &[Text("add "), Rd, Text(", "), Rs1, Text(", "), Rs2]),
+        instruction("ebreak", Kind::Ebreak, &[], &[Text("ebreak")]),
     ],
     columns: COLUMNS,
     recorded: 9,
@@ -313,6 +374,7 @@ static SPEC: Spec = Spec {
         declared("brk", 214),
     ],
     policy: &[],
+    pseudos: &[],
 };
 
 /// Where test programs begin.

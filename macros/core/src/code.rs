@@ -37,6 +37,8 @@ codes! {
     BadAsm = "bad-asm", "The assembly text shows an operand that the instruction does not have.";
     BadAssignment = "bad-assignment", "Something other than `rd` is assigned, or `rd` where the format has none.";
     BadBits = "bad-bits", "A range of bits is not written `hi:lo`, or a piece of an immediate not `hi:lo -> hi:lo`.";
+    BadExpansion = "bad-expansion", "A pseudo-instruction does not expand to instructions with their operands.";
+    BadLetters = "bad-letters", "A field's letters do not stand for its bits, one each.";
     BadName = "bad-name", "A name has letters that generated code cannot have.";
     BadSlice = "bad-slice", "A slice does not lie within the value.";
     CallMemory = "call-memory", "A call does with memory what no row can hold.";
@@ -56,6 +58,7 @@ codes! {
     ExtendsCycle = "extends-cycle", "A spec extends itself.";
     FormatHole = "format-hole", "A format does not say what some bits are.";
     FormatOverlap = "format-overlap", "A format says of a bit twice what it is.";
+    HiddenOperand = "hidden-operand", "The assembly text does not show an operand, so that it could not be assembled back.";
     ImmediateHole = "immediate-hole", "No piece fills some bits of an immediate.";
     ImmediateOverlap = "immediate-overlap", "Two pieces fill one bit of an immediate.";
     InstructionLength = "instruction-length", "An encoding's low bits are those of instructions that are not 32 bits long.";
@@ -71,6 +74,7 @@ codes! {
     MissingRegisters = "missing-registers", "There is no table of registers.";
     NeverMatches = "never-matches", "Another instruction matches every word that an instruction does.";
     OneHotValue = "one-hot-value", "A one-hot column holds something other than the instruction's group.";
+    OperandClash = "operand-clash", "An expansion uses an operand as a register and as a number.";
     OperandTypes = "operand-types", "The operands of an operator have different types.";
     OperandWidth = "operand-width", "A register field has not five bits.";
     PieceWidth = "piece-width", "The two sides of a piece of an immediate are not equally wide.";
@@ -91,8 +95,10 @@ codes! {
     UnknownFormat = "unknown-format", "There is no such format.";
     UnknownFunction = "unknown-function", "There is no such function, or it is not called like this.";
     UnknownGroup = "unknown-group", "There is no such group.";
+    UnknownInstruction = "unknown-instruction", "There is no such instruction.";
     UnknownKey = "unknown-key", "A table has a key that means nothing.";
     UnknownName = "unknown-name", "A name means nothing where it stands.";
+    UnknownOperand = "unknown-operand", "A pseudo-instruction has no such operand.";
     UnknownPolicy = "unknown-policy", "The policy has no such question.";
     UnknownPort = "unknown-port", "An instruction has no such port.";
     UnknownRecord = "unknown-record", "No instruction has a value of that name to record.";
@@ -104,6 +110,7 @@ codes! {
     UnsupportedSyntax = "unsupported-syntax", "Rust that is not part of the language.";
     UnsupportedXlen = "unsupported-xlen", "The runtime does not have words of that width.";
     UntypedLiteral = "untyped-literal", "The width of a literal is not known.";
+    UnusedOperand = "unused-operand", "An expansion does not use an operand of the text.";
     UselessCast = "useless-cast", "A conversion to what the value is already, or to fewer bits.";
     ValueWidth = "value-width", "The value of a fixed field does not fit it.";
     WrongType = "wrong-type", "A key has a value of the wrong TOML type.";

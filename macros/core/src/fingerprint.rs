@@ -1,7 +1,7 @@
 //! The hash of a spec's meaning.
 //!
-//! What counts: everything that the generated code or a proof depends on. What does not: comments, documentation, the
-//! order of tables other than columns, formatting, places.
+//! What counts: everything that a run or a proof depends on. What does not: comments, documentation, assembly text and
+//! pseudo-instructions, the order of tables other than columns, formatting, places.
 
 use std::fmt::Write;
 
@@ -24,7 +24,7 @@ fn describe(model: &Model, out: &mut String) -> std::fmt::Result {
     }
     for i in &model.instructions {
         writeln!(out, "instruction {:?} {:?} {:08x} {:08x}", i.name, i.group, i.mask, i.bits)?;
-        writeln!(out, "  {:?} {:?} {:?} {:?}", i.rd, i.reads, i.format.imm, i.asm)?;
+        writeln!(out, "  {:?} {:?} {:?}", i.rd, i.reads, i.format.imm)?;
         writeln!(out, "  {}", i.semantics)?;
     }
     for column in &model.columns {

@@ -19,6 +19,8 @@ pub struct Model {
     pub xlen: u32,
     /// The registers' names.
     pub registers: Vec<String>,
+    /// Other names of registers, each with the number.
+    pub aliases: Vec<(String, u8)>,
     /// The zero register's number.
     pub zero: u8,
     /// The stack pointer's number.
@@ -45,6 +47,8 @@ pub struct Model {
     pub opcode_names: Vec<(String, u32)>,
     /// The calls of the guest interface.
     pub calls: Vec<Call>,
+    /// The pseudo-instructions, by mnemonic and text.
+    pub pseudos: Vec<Pseudo>,
     /// The hash of the meaning.
     pub fingerprint: [u8; 32],
 }
@@ -129,6 +133,8 @@ pub struct Field {
     pub name: String,
     /// Where.
     pub bits: Bits,
+    /// A letter for each bit, the highest first, if the field is an operand that is printed as a set of letters.
+    pub letters: Option<String>,
 }
 
 /// Bits hi..=lo of a word.
@@ -249,6 +255,25 @@ pub enum AsmPiece {
     UpperImm(u8),
     /// `{target}`
     Target,
+    /// A field of letters, by name.
+    Letters(String),
+}
+
+/// Assembly text that stands for other instructions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pseudo {
+    /// The mnemonic.
+    pub name: String,
+    /// One line of documentation.
+    pub doc: String,
+    /// The text, with operands in braces.
+    pub asm: String,
+    /// The operands' names, and whether each is a register, rather than a number.
+    pub operands: Vec<(String, bool)>,
+    /// The alternatives, of which the first that can be encoded is taken: instructions separated by semicolons.
+    pub expansions: Vec<String>,
+    /// Whether alignment of code is filled with it.
+    pub fill: bool,
 }
 
 /// A stored column.

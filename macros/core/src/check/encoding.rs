@@ -32,9 +32,17 @@ fn format(Entry { key, value: table }: &Entry<FormatTable>, errors: &mut Vec<Dia
             );
         }
         owners.push((bits, format!("field `{}`", name.value), value));
-        fields.push(Field { name: name.value.clone(), bits });
+        fields.push(Field { name: name.value.clone(), bits, letters: letters(table, name, bits, errors) });
     }
     fields.sort_by_key(|field| std::cmp::Reverse(field.bits));
+    for Entry { key, .. } in &table.letters {
+        if !table.fields.iter().any(|field| field.key.value == key.value) {
+            errors.push(
+                Diagnostic::new(Code::UnknownField, &key.span, format!("there is no field `{}`", key.value))
+                    .did_you_mean(&key.value, table.fields.iter().map(|field| field.key.value.as_str())),
+            );
+        }
+    }
     let imm = table.imm.as_ref().map(|imm| immediate(imm, &mut owners, errors));
     let mut ignored = Vec::new();
     for text in &table.ignored {
@@ -48,6 +56,27 @@ fn format(Entry { key, value: table }: &Entry<FormatTable>, errors: &mut Vec<Dia
         collisions(key, &owners, errors);
     }
     Format { name: key.value.clone(), fields, imm, ignored }
+}
+
+/// The letters of a field that is printed as a set of them.
+fn letters(table: &FormatTable, name: &Text, bits: Bits, errors: &mut Vec<Diagnostic>) -> Option<String> {
+    let text = &table.letters.iter().find(|entry| entry.key.value == name.value)?.value;
+    let letters = &text.value;
+    let mut error = |message: String, hint: String| {
+        errors.push(Diagnostic::new(Code::BadLetters, &text.span, message).hint(hint));
+    };
+    if OPERANDS.contains(&name.value.as_str()) {
+        error(format!("`{}` holds a register, not a set", name.value), "give the field another name".into());
+    } else if !letters.chars().all(|letter| letter.is_ascii_lowercase()) {
+        error(format!("`{letters}` has something other than letters"), "use lower-case letters".into());
+    } else if letters.len() != bits.width() as usize {
+        let (found, width) = (letters.len(), bits.width());
+        let hint = "one letter for each bit, the highest bit's first".to_owned();
+        error(format!("{found} letters cannot stand for the {width} bits of `{}`", name.value), hint);
+    } else if let Some(twice) = letters.chars().find(|letter| letters.matches(*letter).count() > 1) {
+        error(format!("`{twice}` stands for two bits"), "each bit needs a letter of its own".into());
+    }
+    Some(letters.clone())
 }
 
 /// Each of the 32 bits must have one owner.

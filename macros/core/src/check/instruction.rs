@@ -1,14 +1,14 @@
-//! Instructions: fixed bits, operands, assembly text; semantics are typed in [`super::semantics`].
+//! Instructions: fixed bits, operands, group; semantics are typed in [`super::semantics`], assembly text in [`asm`].
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::ExprKind;
-use crate::model::{AsmPiece, Format, Group, Instruction, Operand};
+use crate::model::{Format, Group, Instruction, Operand};
 use crate::parse::{Entry, InstructionTable, Tables, Text};
 use crate::source::Sources;
 
 use super::encoding::OPERANDS;
-use super::{register, semantics, unique};
+use super::{asm, register, semantics, unique};
 
 /// The ports that `registers = { … }` can bind.
 const PORTS: [&str; 5] = ["rd", "rs1", "rs2", "rs3", "rs4"];
@@ -80,7 +80,7 @@ fn instruction(
         bits,
         rd,
         reads,
-        asm: asm(&table.asm, format, errors),
+        asm: asm::asm(table, format, errors),
         semantics_text: table.semantics.value.clone(),
         semantics,
         written: table.semantics.clone(),
@@ -102,33 +102,12 @@ fn instruction(
         }
     }
     if is_sound {
-        printed(table, &instruction, errors);
+        asm::shown(table, &instruction, errors);
     }
     Some(instruction)
 }
 
-/// Assembly text can only show registers that the predecoded instruction has.
-fn printed(table: &InstructionTable, instruction: &Instruction, errors: &mut Vec<Diagnostic>) {
-    let shown = [
-        (AsmPiece::Rd, instruction.rd, "rd"),
-        (AsmPiece::Rs1, instruction.reads[0], "rs1"),
-        (AsmPiece::Rs2, instruction.reads[1], "rs2"),
-    ];
-    for (piece, operand, name) in shown {
-        if instruction.asm.contains(&piece) && !matches!(operand, Operand::Field(_)) {
-            errors.push(
-                Diagnostic::new(
-                    Code::BadAsm,
-                    &table.asm.span,
-                    format!("`{{{name}}}` is shown, but the semantics do not use it"),
-                )
-                .hint("leave it out, or use the operand"),
-            );
-        }
-    }
-}
-
-fn check_name(name: &Text, errors: &mut Vec<Diagnostic>) {
+pub(super) fn check_name(name: &Text, errors: &mut Vec<Diagnostic>) {
     let ok = name.value.starts_with(|c: char| c.is_ascii_lowercase())
         && name.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_');
     if !ok {
@@ -171,7 +150,7 @@ fn fixed(table: &InstructionTable, format: &Format, errors: &mut Vec<Diagnostic>
     }
     for field in &format.fields {
         let named = table.fixed.iter().any(|entry| entry.key.value == field.name);
-        if !named && !OPERANDS.contains(&field.name.as_str()) {
+        if !named && field.letters.is_none() && !OPERANDS.contains(&field.name.as_str()) {
             errors.push(
                 Diagnostic::new(
                     Code::UnfixedField,
@@ -232,53 +211,4 @@ fn group(
         return None;
     };
     super::find_group(name, groups, errors)
-}
-
-fn asm(text: &Text, format: &Format, errors: &mut Vec<Diagnostic>) -> Vec<AsmPiece> {
-    let mut pieces = Vec::new();
-    let mut at = 0;
-    while let Some(open) = text.value[at..].find('{').map(|found| at + found) {
-        let Some(close) = text.value[open..].find('}').map(|found| open + found) else {
-            errors.push(
-                Diagnostic::new(Code::BadAsm, &text.at(open..open + 1), "this brace is not closed")
-                    .hint("an operand stands in braces: {rd}"),
-            );
-            return pieces;
-        };
-        if open > at {
-            pieces.push(AsmPiece::Text(text.value[at..open].to_owned()));
-        }
-        let name = text.value[open + 1..close].trim();
-        match asm_piece(name, format) {
-            Ok(piece) => pieces.push(piece),
-            Err(message) => errors
-                .push(Diagnostic::new(Code::BadAsm, &text.at(open..close + 1), message).hint(
-                    "{rd}, {rs1}, {rs2}, {imm}, {imm >> N} or {target}, as far as the format has them",
-                )),
-        }
-        at = close + 1;
-    }
-    if at < text.value.len() {
-        pieces.push(AsmPiece::Text(text.value[at..].to_owned()));
-    }
-    pieces
-}
-
-fn asm_piece(name: &str, format: &Format) -> Result<AsmPiece, String> {
-    let has = |field: &str| format.fields.iter().any(|known| known.name == field);
-    let piece = match name {
-        "rd" if has("rd") => AsmPiece::Rd,
-        "rs1" if has("rs1") => AsmPiece::Rs1,
-        "rs2" if has("rs2") => AsmPiece::Rs2,
-        "imm" if format.imm.is_some() => AsmPiece::Imm,
-        "target" if format.imm.is_some() => AsmPiece::Target,
-        _ => {
-            let shift = name.strip_prefix("imm").and_then(|rest| rest.trim().strip_prefix(">>"));
-            match shift.and_then(|shift| shift.trim().parse().ok()) {
-                Some(shift) if format.imm.is_some() && shift < 32 => AsmPiece::UpperImm(shift),
-                _ => return Err(format!("format `{}` has no operand `{name}`", format.name)),
-            }
-        }
-    };
-    Ok(piece)
 }

@@ -2,6 +2,7 @@
 //!
 //! Every check goes on after an error, so that one run reports them all.
 
+mod asm;
 mod columns;
 mod coverage;
 mod determined;
@@ -11,6 +12,7 @@ mod honest;
 mod instruction;
 mod lookups;
 mod polynomial;
+mod pseudo;
 mod rows;
 mod semantics;
 
@@ -22,6 +24,7 @@ use crate::fingerprint::fingerprint;
 use crate::model::{Call, Group, Model};
 use crate::parse::{CallTable, Entry, Tables, Text};
 use crate::source::Sources;
+use instruction::check_name as check_mnemonic;
 
 /// The policy's questions, each with the answers that the runtime has.
 const POLICY: [(&str, &[&str]); 7] = [
@@ -56,6 +59,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     let mut instructions = instruction::instructions(sources, tables, &formats, &groups, &registers, errors);
     instructions.sort_by(|a, b| a.name.cmp(&b.name));
     encoding::overlaps(&instructions, errors);
+    let pseudos = pseudo::pseudos(tables, &instructions, &registers, errors);
     let columns = columns::columns(tables, &instructions, groups.len(), errors);
     let constraints = polynomial::constraints(tables, &columns, &groups, errors);
     let links = columns::links(tables, &columns, errors);
@@ -65,6 +69,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         doc: tables.doc.value.clone(),
         extends: tables.extends.iter().map(|base| base.value.clone()).collect(),
         xlen: XLEN,
+        aliases: aliases(tables, &registers, errors),
         registers,
         zero,
         stack_pointer,
@@ -78,6 +83,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         coverage: Vec::new(),
         open: Vec::new(),
         opcode_names: encoding::opcodes(tables, errors),
+        pseudos,
         calls: calls(tables, errors),
         fingerprint: [0; 32],
     };
@@ -147,7 +153,6 @@ fn registers(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<(Vec<Strin
                 .hint("a spec takes them from the one that it extends"),
         );
     }
-    unique("register", table.names.iter(), errors);
     if table.names.len() != 32 {
         errors.push(
             Diagnostic::new(
@@ -168,6 +173,15 @@ fn registers(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<(Vec<Strin
     }
     let stack_pointer = register(&names, &table.stack_pointer, errors);
     Some((names, zero.unwrap_or_default(), stack_pointer.unwrap_or_default()))
+}
+
+fn aliases(tables: &Tables, registers: &[String], errors: &mut Vec<Diagnostic>) -> Vec<(String, u8)> {
+    let Some(table) = tables.registers.first() else { return Vec::new() };
+    unique("register", table.names.iter().chain(table.aliases.iter().map(|entry| &entry.key)), errors);
+    let aliases = table.aliases.iter();
+    aliases
+        .filter_map(|alias| Some((alias.key.value.clone(), register(registers, &alias.value, errors)?)))
+        .collect()
 }
 
 /// The number of a register by its name.

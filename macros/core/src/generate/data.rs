@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
-use super::{constant, number};
+use super::{constant, number, operands};
 use crate::model::{
     AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Lookup, Model, PUBLIC,
 };
@@ -13,6 +13,10 @@ pub(super) fn data(model: &Model) -> TokenStream {
     let Model { name, doc, .. } = model;
     let fingerprint = model.fingerprint.iter().map(|byte| Literal::u8_unsuffixed(*byte));
     let registers = &model.registers;
+    let aliases = model.aliases.iter().map(|(name, at)| {
+        let at = number(*at);
+        quote!((#name, #at))
+    });
     let (zero, stack_pointer) = (number(model.zero), number(model.stack_pointer));
     let instructions = model.instructions.iter().map(|i| instruction(model, i));
     let columns = columns(model);
@@ -27,6 +31,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
     });
     let lookups = model.lookups.iter().map(|l| lookup(model, l));
     let calls = model.calls.iter().map(call);
+    let pseudos = model.pseudos.iter().map(operands::pseudo);
     let policy = model.policy.iter().map(|(question, answer)| quote!((#question, #answer)));
     let columns_of = |cells: Vec<(Ident, usize)>| {
         let constants = cells.into_iter().map(|(name, at)| {
@@ -61,7 +66,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
             name: #name,
             doc: #doc,
             fingerprint: Fingerprint([#(#fingerprint),*]),
-            registers: Registers { names: &[#(#registers),*], zero: #zero, stack_pointer: #stack_pointer },
+            registers: Registers { names: &[#(#registers),*], aliases: &[#(#aliases),*], zero: #zero, stack_pointer: #stack_pointer },
             instructions: &[#(#instructions),*],
             columns: &[#(#columns),*],
             recorded: #recorded,
@@ -71,6 +76,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
             lookups: &[#(#lookups),*],
             calls: &[#(#calls),*],
             policy: &[#(#policy),*],
+            pseudos: &[#(#pseudos),*],
         };
     }
 }
@@ -80,6 +86,7 @@ fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
     let format = &instruction.format.name;
     let group = instruction.group.map_or("", |group| model.groups[group].name.as_str());
     let (mask, bits) = (number(instruction.mask), number(instruction.bits));
+    let (operands, effects) = (operands::operands(instruction), operands::effects(instruction));
     let fields = instruction.format.fields.iter().map(|field| {
         let (name, hi, lo) = (&field.name, number(field.bits.hi), number(field.bits.lo));
         quote!((#name, #hi, #lo))
@@ -95,6 +102,7 @@ fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
             quote!(AsmPiece::UpperImm(#shift))
         }
         AsmPiece::Target => quote!(AsmPiece::Target),
+        AsmPiece::Letters(name) => quote!(AsmPiece::Letters(#name)),
     });
     quote! {
         Instruction {
@@ -105,6 +113,8 @@ fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
             mask: #mask,
             bits: #bits,
             fields: &[#(#fields),*],
+            operands: #operands,
+            effects: #effects,
             asm: &[#(#asm),*],
             semantics: #semantics_text,
             source: #source,

@@ -6,6 +6,7 @@ mod data;
 mod decode;
 mod derive;
 mod expr;
+mod operands;
 mod step;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -50,9 +51,10 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             use ::core::option::Option::{self, None, Some};
             use ::core::result::Result::{self, Err, Ok};
             use #library::isa::{
-                AsmPiece, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Fingerprint, Flow,
-                Instruction, Isa, Linear, Link, Lookup, Op, Ports, Product, PublicColumn, RangeClass, Recorder, Registers,
-                Spec, Trap, TrapCause, Word,
+                AsmPiece, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Field,
+                Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Linear, Link, MemoryAccess, Op, Operand,
+                Lookup, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, Spec, Trap, TrapCause,
+                Word,
             };
 
             const _: () = assert!(Word::BITS == #xlen);

@@ -64,6 +64,7 @@ pub(crate) struct Tables {
     pub(crate) lookups: Vec<LookupTable>,
     pub(crate) opcodes: Vec<Entry<Int>>,
     pub(crate) calls: Vec<CallTable>,
+    pub(crate) pseudos: Vec<PseudoTable>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -71,12 +72,14 @@ pub(crate) struct RegistersTable {
     pub(crate) names: Vec<Text>,
     pub(crate) zero: Text,
     pub(crate) stack_pointer: Text,
+    pub(crate) aliases: Vec<Entry<Text>>,
     pub(crate) span: Span,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FormatTable {
     pub(crate) fields: Vec<Entry<Text>>,
+    pub(crate) letters: Vec<Entry<Text>>,
     pub(crate) imm: Option<ImmTable>,
     pub(crate) ignored: Vec<Text>,
 }
@@ -153,6 +156,14 @@ pub(crate) struct CallTable {
     pub(crate) exits: bool,
 }
 
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PseudoTable {
+    pub(crate) asm: Text,
+    pub(crate) doc: Text,
+    pub(crate) expand: Vec<Text>,
+    pub(crate) fill: bool,
+}
+
 /// Reads a spec and what it extends; none if one of the files cannot be read, or is not TOML: what it lacks then would
 /// be reported of every table that needs it.
 pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnostic>) -> Option<Tables> {
@@ -209,11 +220,13 @@ fn parse_file(
         names: table.texts("names"),
         zero: table.required("zero"),
         stack_pointer: table.required("stack_pointer"),
+        aliases: table.table("aliases", false, |names| names.entries_of_text()).unwrap_or_default(),
         span: table.span(),
     }));
     own.policy = root.table("policy", false, |table| table.entries_of_text()).unwrap_or_default();
     own.formats = root.tables_by_key("format", |table| FormatTable {
         fields: table.table("fields", true, |fields| fields.entries_of_text()).unwrap_or_default(),
+        letters: table.table("letters", false, |fields| fields.entries_of_text()).unwrap_or_default(),
         imm: table.table("imm", false, |imm| ImmTable {
             signed: imm.bool("signed"),
             bits: imm.texts("bits"),
@@ -270,6 +283,12 @@ fn parse_file(
         memory: table.text("memory"),
         input: table.bool("input"),
         exits: table.bool("exits"),
+    });
+    own.pseudos = root.list("pseudo", |table| PseudoTable {
+        asm: table.required("asm"),
+        doc: table.required("doc"),
+        expand: table.texts("expand"),
+        fill: table.bool("fill"),
     });
     root.finish();
     extend(sources, &extends, tables, reading, errors);
@@ -332,4 +351,5 @@ fn merge(tables: &mut Tables, own: Tables) {
     tables.lookups.extend(own.lookups);
     tables.opcodes.extend(own.opcodes);
     tables.calls.extend(own.calls);
+    tables.pseudos.extend(own.pseudos);
 }
