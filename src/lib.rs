@@ -48,10 +48,10 @@
 //! # }
 //! ```
 
+pub mod asm;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod disasm;
 pub mod field;
 pub mod guest;
 pub mod isa;

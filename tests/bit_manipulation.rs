@@ -11,8 +11,8 @@ use ark_bn254::Fr;
 use common::CODE;
 use common::encode::{addi, r, u};
 use proptest::prelude::*;
+use retrace::asm::disassemble;
 use retrace::checkpoint::{Options, execute};
-use retrace::disasm::disassemble;
 use retrace::guest::{Input, Linux};
 use retrace::isa::{
     Access, Isa, MAX_READS, Op, Ports, Reply, Rv32i, Rv32im, Rv32imZbb, Spec, Trap, TrapCause, Word,

@@ -1,6 +1,6 @@
 //! Errors of a run: what happened, where, and what to do about it.
 
-use crate::disasm::disassemble;
+use crate::asm::disassemble;
 use crate::isa::{Isa, Op, Trap, TrapCause, Word};
 use crate::program::Program;
 

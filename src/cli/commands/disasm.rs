@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::asm::disassemble;
 use crate::cli::arguments::{Common, Disasm};
 use crate::cli::failure::Done;
 use crate::cli::{files, output};
-use crate::disasm::disassemble;
 use crate::isa::{Isa, Op};
 
 pub(in crate::cli) fn disasm<I: Isa>(common: &Common, disasm: &Disasm) -> Done {

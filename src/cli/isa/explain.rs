@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::asm::disassemble;
 use crate::cli::arguments::Common;
 use crate::cli::failure::{Done, Failure};
 use crate::cli::output;
-use crate::disasm::disassemble;
 use crate::isa::{ColumnId, ColumnSource, Constraint, Instruction, Isa, Linear, PublicColumn, Spec};
 
 pub(in crate::cli) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done {

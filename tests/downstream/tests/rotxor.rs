@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ark_bn254::Fr;
 use downstream::Rotxor;
 use vm::checkpoint::{Execution, Options, execute};
-use vm::disasm::disassemble;
+use vm::asm::disassemble;
 use vm::guest::{Input, Linux};
 use vm::isa::{Isa, Rv32i};
 use vm::oracle::WitnessOracle;
