@@ -39,7 +39,10 @@ fn without_lines(rendered: &str) -> String {
             false => line.to_owned(),
         }
     };
-    rendered.lines().map(line).collect::<Vec<_>>().join("\n")
+    let lines: Vec<String> = rendered.lines().map(line).collect();
+    // The gutter is as wide as the greatest line number.
+    let lines = lines.iter().map(|line| if elsewhere { line.trim_start() } else { line });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -70,6 +70,7 @@ fn instruction(
     let [rd, reads @ ..] = operands;
     let before = errors.len();
     let semantics = semantics::semantics(&table.semantics, &operands, format, errors);
+    let asm = asm::asm(table, format, errors);
     let is_sound = errors.len() == before;
     let mut instruction = Instruction {
         name: table.name.value.clone(),
@@ -80,7 +81,7 @@ fn instruction(
         bits,
         rd,
         reads,
-        asm: asm::asm(table, format, errors),
+        asm,
         semantics_text: table.semantics.value.clone(),
         semantics,
         written: table.semantics.clone(),
