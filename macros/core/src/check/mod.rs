@@ -16,6 +16,8 @@ mod pseudo;
 mod rows;
 mod semantics;
 
+pub use rows::{Case, Reply, Row, edge_rows};
+
 use std::collections::BTreeMap;
 
 use crate::code::Code;
@@ -98,8 +100,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
 /// Runs every instruction on edge operands, and holds the rows against all that is said of rows.
 fn run(model: &mut Model, errors: &mut Vec<Diagnostic>) {
     let order = derivation_order(&model.columns);
-    let rows: Vec<Vec<rows::Row>> =
-        (0..model.instructions.len()).map(|kind| rows::rows(model, kind, &order)).collect();
+    let rows = rows::edge_rows(model);
     honest::check(model, &rows, &order, errors);
     lookups::check(model, &rows, errors);
     if errors.is_empty() {

@@ -49,48 +49,60 @@ const REGISTERS: [[u8; 3]; 9] = [
 /// Accesses below this address trap.
 const PAGE: u32 = 0x1000;
 
-/// What an instruction finds.
+/// What an instruction finds. Its `Display` names the operands.
 #[derive(Clone, Debug)]
-pub(crate) struct Case {
-    pub(crate) word: u32,
-    pub(crate) pc: u32,
+pub struct Case {
+    /// The instruction word.
+    pub word: u32,
+    /// Its address.
+    pub pc: u32,
+    /// Its place in the code table.
+    pub index: u32,
+    /// The registers that it reads or writes, by number, with their values before.
+    pub registers: Vec<(u8, u32)>,
+    /// The aligned word of memory that it accesses, if it does, before.
+    pub memory: u32,
+    /// What the guest interface answers, if it is called.
+    pub reply: Reply,
+    /// Whether the row is the first.
+    pub first: bool,
     /// The immediate; none if the format has none.
     imm: Option<u32>,
-    /// rd, rs1, rs2; 0 if the instruction has none.
-    registers: [u8; 3],
+    /// The numbers of rd, rs1 and rs2; 0 if the instruction has none.
+    operands: [u8; 3],
     writes: bool,
     /// The read ports' values; none where the port is not read.
     reads: [Option<u32>; 4],
-    rd_before: u32,
-    /// The word of memory at the address.
-    memory: u32,
-    reply: Reply,
-    index: u32,
-    /// Whether the row is the first.
-    pub(crate) first: bool,
 }
 
 /// What the guest interface answers.
 #[derive(Clone, Copy, Debug, Default)]
-struct Reply {
-    result: u32,
-    address: u32,
-    before: u32,
-    after: u32,
-    input: u32,
-    exit: bool,
+pub struct Reply {
+    /// The value for rd.
+    pub result: u32,
+    /// The aligned address of the word that the call moved; 0 if none.
+    pub address: u32,
+    /// That word before.
+    pub before: u32,
+    /// That word after.
+    pub after: u32,
+    /// The bytes taken from the input.
+    pub input: u32,
+    /// Whether the guest ends.
+    pub exit: bool,
 }
 
-/// One row.
+/// An honest row.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) case: Case,
+pub struct Row {
+    /// What the instruction finds.
+    pub case: Case,
     /// The stored columns' cells, as their classes' integers.
-    pub(crate) cells: Vec<i64>,
+    pub cells: Vec<i64>,
+    /// Where execution goes; none if the guest ends.
+    pub next: Option<u32>,
     /// The values of [`nodes`].
     pub(crate) values: Vec<u64>,
-    /// Where execution goes; none if the guest ends.
-    pub(crate) next: Option<u32>,
 }
 
 /// Every expression of an instruction, each before its operands.
@@ -104,8 +116,15 @@ pub(crate) fn nodes(instruction: &Instruction) -> Vec<&Expr> {
     nodes
 }
 
+/// The rows of every instruction, in the order of the model's instructions, on edge operands: what the checker holds against
+/// constraints. The meaning is the IR's own, apart from generated code. O(instructions · size of the spec).
+pub fn edge_rows(model: &Model) -> Vec<Vec<Row>> {
+    let order = super::derivation_order(&model.columns);
+    (0..model.instructions.len()).map(|kind| rows(model, kind, &order)).collect()
+}
+
 /// The rows of one instruction; none if it always traps. `order` is the columns' order of derivation.
-pub(crate) fn rows(model: &Model, kind: usize, order: &[usize]) -> Vec<Row> {
+fn rows(model: &Model, kind: usize, order: &[usize]) -> Vec<Row> {
     let instruction = &model.instructions[kind];
     if instruction.semantics.always_traps() {
         return Vec::new();
@@ -175,6 +194,8 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
     word |= place(instruction.rd, rd);
     let same = known.iter().find(|(other, _)| *other == rd).map(|(_, value)| *value);
     let edge = |salt| EDGES[mix(at, salt) % EDGES.len()];
+    let mut registers = known.clone();
+    registers.extend(same.is_none().then(|| (rd, edge(30))));
     if let Some(format) = &instruction.format.imm {
         word |= scatter(format, imm);
     }
@@ -183,9 +204,9 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
         pc,
         imm: instruction.format.imm.is_some().then_some(imm),
         writes: instruction.rd != Operand::None,
-        registers: [rd, number(instruction.reads[0], fields[0]), number(instruction.reads[1], fields[1])],
+        operands: [rd, number(instruction.reads[0], fields[0]), number(instruction.reads[1], fields[1])],
+        registers,
         reads,
-        rd_before: same.unwrap_or_else(|| edge(30)),
         memory: edge(31).rotate_left(mix(at, 32) as u32 % 32) ^ 0x8040_2010,
         reply: reply(mix(at, 33) % 5, edge(34), edge(35), edge(36)),
         index: 1 + mix(at, 37) as u32 % 0xffff,
@@ -355,7 +376,8 @@ fn row(model: &Model, kind: usize, order: &[usize], nodes: &[&Expr], case: Case)
                 recorded.extend(access(address, case.memory, after));
             }
             Statement::Write(value) => {
-                recorded.push((Recorded::RdBefore, case.rd_before));
+                let before = case.registers.iter().find(|(number, _)| *number == case.operands[0]);
+                recorded.push((Recorded::RdBefore, before.map_or(0, |(_, value)| *value)));
                 recorded.push((Recorded::RdValue, eval(value, &run) as u32));
             }
         }
@@ -432,7 +454,7 @@ impl Environment for Cells<'_> {
     }
 
     fn fact(&self, fact: OpFact) -> u64 {
-        let [rd, rs1, rs2] = self.case.registers;
+        let [rd, rs1, rs2] = self.case.operands;
         match fact {
             OpFact::Pc => self.case.pc.into(),
             OpFact::Word => self.case.word.into(),
@@ -462,7 +484,7 @@ impl fmt::Display for Case {
             write!(f, "imm = {}, ", imm.cast_signed())?;
         }
         if self.writes {
-            write!(f, "rd = x{}, ", self.registers[0])?;
+            write!(f, "rd = x{}, ", self.operands[0])?;
         }
         write!(f, "pc = {:#x}", self.pc)
     }

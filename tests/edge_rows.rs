@@ -1,0 +1,126 @@
+//! The IR's own meaning, by which the checker runs instructions, against the generated code: every instruction of every
+//! in-tree ISA on the checker's edge operands gives the same row and goes to the same place.
+//!
+//! Also the exact count of legal words, against the generated decoder over all 2^32.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+use retrace::isa::{
+    Access, ColumnId, Columns, Flow, IN_TREE, Isa, MAX_READS, Op, Ports, Reply, Rv32i, Rv32im, Rv32imZbb,
+    Trap, Word,
+};
+use retrace_codegen::check::{Case, edge_rows};
+use retrace_codegen::{Model, Sources, compile};
+
+fn model<I: Isa>() -> Model {
+    let mut sources = Sources::default();
+    IN_TREE.iter().for_each(|(name, text)| sources.add_builtin(name, text));
+    compile(&mut sources, I::SPEC.name).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// A machine of one instruction: what the case says, and nothing more.
+struct OneCase<'a> {
+    case: &'a Case,
+    rd: Option<(u8, Word)>,
+}
+
+impl OneCase<'_> {
+    fn access(&self, address: Word, bytes: Word, stored: Option<Word>) -> Access {
+        assert_eq!(address % bytes, 0);
+        let (shift, mask) = (address % 4 * 8, Word::MAX >> (32 - 8 * bytes));
+        let before = self.case.memory;
+        let after = stored.map_or(before, |value| (before & !(mask << shift)) | ((value & mask) << shift));
+        Access { value: (before >> shift) & mask, before, after }
+    }
+}
+
+impl Ports for OneCase<'_> {
+    fn register(&self, register: u8) -> Word {
+        let known = self.case.registers.iter().find(|(number, _)| *number == register);
+        known.unwrap_or_else(|| panic!("{} reads x{register}", self.case)).1
+    }
+
+    fn set_register(&mut self, register: u8, value: Word) {
+        self.rd = Some((register, value));
+    }
+
+    fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap> {
+        Ok(self.access(address, bytes, None))
+    }
+
+    fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
+        Ok(self.access(address, bytes, Some(value)))
+    }
+
+    fn call(&mut self, _: [Word; MAX_READS]) -> Result<Reply, Trap> {
+        let retrace_codegen::check::Reply { result, address, before, after, input, exit } = self.case.reply;
+        Ok(Reply { result, address, before, after, input, exit })
+    }
+}
+
+/// How many rows were compared.
+fn compare<I: Isa>() -> usize {
+    let model = model::<I>();
+    let spec = I::SPEC;
+    let stored: Vec<ColumnId> = (0..spec.stored as u16).map(ColumnId).collect();
+    let mut columns = Columns::new(spec.stored);
+    let mut compared = 0;
+    for (instruction, rows) in model.instructions.iter().zip(edge_rows(&model)) {
+        assert!(instruction.group.is_none() || rows.len() > 10, "{}: {} rows", instruction.name, rows.len());
+        for row in rows {
+            let case = &row.case;
+            let op = I::decode(case.word, case.pc);
+            assert_eq!(spec.instruction(op.kind).map(|found| found.name), Some(instruction.name.as_str()));
+            columns.clear_recorded(spec.recorded, 1);
+            let mut ports = OneCase { case, rd: None };
+            let flow = I::step(&mut ports, &op, case.index, &mut columns.recorder());
+            let mut code = vec![Op::default(); case.index as usize];
+            code.push(op);
+            I::derive(&mut columns, 1, &code, &stored);
+            let next = match flow.unwrap_or_else(|trap| panic!("{}: {case}: {trap:?}", instruction.name)) {
+                Flow::Next => Some(case.pc.wrapping_add(4)),
+                Flow::Jump(target) => Some(target),
+                Flow::Exit => None,
+            };
+            assert_eq!(next, row.next, "{}: {case}", instruction.name);
+            for (id, cell) in stored.iter().zip(&row.cells) {
+                let column = &spec.columns[id.index()];
+                let generated = column.value(columns.column(id.index())[0]);
+                assert_eq!(generated, *cell, "{}: {case}: {}", instruction.name, column.name);
+            }
+            compared += 1;
+        }
+    }
+    compared
+}
+
+#[test]
+fn edge_rows_are_what_generated_code_gives() {
+    for compared in [compare::<Rv32i>(), compare::<Rv32im>(), compare::<Rv32imZbb>()] {
+        assert!(compared > 5000, "{compared} rows");
+    }
+}
+
+/// `legal_words` and `opcodes` count without looking at words; the decoder looks at every one.
+#[test]
+fn legal_words_are_exactly_those_that_decode() {
+    let model = model::<Rv32imZbb>();
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get()) as u64;
+    let count = |part: u64| {
+        let mut legal = vec![0u64; 128];
+        let words = (1u64 << 32) * part / threads..(1u64 << 32) * (part + 1) / threads;
+        for word in words {
+            let word = word as u32;
+            legal[(word & 0x7f) as usize] += u64::from(Rv32imZbb::decode(word, 0).kind != Op::UNDECODABLE);
+        }
+        legal
+    };
+    let parts: Vec<Vec<u64>> = std::thread::scope(|scope| {
+        let parts: Vec<_> = (0..threads).map(|part| scope.spawn(move || count(part))).collect();
+        parts.into_iter().map(|part| part.join().expect("it does not panic")).collect()
+    });
+    let expected: Vec<u64> = (0..128).map(|opcode| parts.iter().map(|part| part[opcode]).sum()).collect();
+    let legal: Vec<u64> = model.opcodes().iter().map(|opcode| opcode.legal).collect();
+    assert_eq!(legal, expected);
+    assert_eq!(model.legal_words(), expected.iter().sum());
+}
