@@ -162,12 +162,35 @@ pub(super) enum IsaCommand {
         #[arg(value_name = "WHAT")]
         what: Vec<String>,
     },
-    /// Check spec files, and say all that is wrong with them.
+    /// Check specs, and say all that is wrong with them.
     Check {
-        /// The files.
-        #[arg(value_name = "FILE", required = true)]
-        files: Vec<PathBuf>,
+        /// Files, or names of in-tree specs.
+        #[arg(value_name = "SPEC", required = true)]
+        specs: Vec<PathBuf>,
     },
+    /// Make a reference page of a spec: encodings, semantics, columns, constraints.
+    Doc(Doc),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doc {
+    /// A file, or the name of an in-tree spec [default: the instruction set that --isa names, else the first].
+    #[arg(value_name = "SPEC")]
+    pub(super) spec: Option<PathBuf>,
+    /// What the page is written in [default: html if the output's name ends in .html, else markdown].
+    #[arg(long, value_enum)]
+    pub(super) format: Option<PageFormat>,
+    /// Where the page goes [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PageFormat {
+    /// One file that needs no other.
+    Html,
+    /// As GitHub renders it.
+    Markdown,
 }
 
 fn cycles(text: &str) -> Result<Range<u64>, String> {

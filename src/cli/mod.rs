@@ -78,6 +78,7 @@ fn command<I: Isa>(arguments: Arguments) -> Done {
         Command::Verify(verify) => commands::verify::<I>(&common, &verify),
         Command::Disasm(disasm) => commands::disasm::<I>(&common, &disasm),
         Command::Isa { command: IsaCommand::Explain { what } } => isa::explain::<I>(&common, &what),
-        Command::Isa { command: IsaCommand::Check { files } } => isa::check(&common, &files),
+        Command::Isa { command: IsaCommand::Check { specs } } => isa::check(&common, &specs),
+        Command::Isa { command: IsaCommand::Doc(doc) } => isa::doc::<I>(&common, &doc),
     }
 }

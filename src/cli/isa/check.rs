@@ -13,10 +13,10 @@ use crate::cli::arguments::Common;
 use crate::cli::failure::Done;
 use crate::cli::output;
 
-pub(in crate::cli) fn check(common: &Common, files: &[PathBuf]) -> Done {
+pub(in crate::cli) fn check(common: &Common, specs: &[PathBuf]) -> Done {
     let mut reports = Vec::new();
     let mut failed = false;
-    for file in files {
+    for file in specs {
         let name = file.display().to_string();
         let checked = compile(&name);
         failed |= checked.is_err();

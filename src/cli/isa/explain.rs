@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::concerns::can_fail;
 use crate::asm::disassemble;
 use crate::cli::arguments::Common;
 use crate::cli::failure::{Done, Failure};
@@ -113,8 +114,7 @@ fn page(spec: &Spec, instruction: &Instruction, word: Option<&str>) -> String {
     text
 }
 
-/// Whether a constraint can fail in a row of the group: whether any of its products is not zero already by the row's
-/// being active and of that group.
+/// Whether a constraint can fail in a row of the group.
 fn concerns(spec: &Spec, constraint: &Constraint, group: &str) -> bool {
     let known = |id: ColumnId| {
         let column = &spec.columns[id.index()];
@@ -126,9 +126,6 @@ fn concerns(spec: &Spec, constraint: &Constraint, group: &str) -> bool {
             _ => None,
         }
     };
-    let is_zero = |factor: &Linear| {
-        let terms = factor.terms.iter().map(|(id, coefficient)| known(*id).map(|value| value * coefficient));
-        terms.sum::<Option<i64>>().is_some_and(|sum| factor.constant + sum == 0)
-    };
-    constraint.products.iter().any(|product| !product.factors.iter().any(is_zero))
+    let form = |factor: &Linear| (factor.constant, factor.terms);
+    can_fail(constraint.products.iter().map(|product| product.factors.iter().map(form)), known)
 }

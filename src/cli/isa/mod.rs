@@ -1,13 +1,22 @@
-//! `retrace isa`: explains the instruction set of this binary, and checks spec files.
+//! `retrace isa`: explains the instruction set of this binary, checks specs, and makes pages of them.
 
 mod check;
+mod concerns;
+mod doc;
 mod explain;
 
+use std::process::ExitCode;
+
 use retrace_codegen::{Diagnostics, Model, Sources};
+use serde_json::json;
 
 pub(super) use check::check;
+pub(super) use doc::doc;
 pub(super) use explain::explain;
 
+use super::arguments::Common;
+use super::failure::Done;
+use super::output;
 use crate::isa::IN_TREE;
 
 /// The checked spec in a file, or of an in-tree name; what it extends is found likewise.
@@ -17,4 +26,16 @@ fn compile(spec: &str) -> Result<Model, Diagnostics> {
         sources.add_builtin(name, text);
     }
     retrace_codegen::compile(&mut sources, spec)
+}
+
+/// Reports a spec with errors, of which nothing can be made.
+fn refuse(common: &Common, errors: &Diagnostics) -> Done {
+    if common.json {
+        let messages: Vec<&str> = errors.errors().iter().map(|error| error.message.as_str()).collect();
+        let error = json!({ "kind": "spec", "message": errors.to_string(), "errors": messages });
+        output::object(&json!({ "ok": false, "error": error }))?;
+    } else {
+        output::note(&errors.to_string());
+    }
+    Ok(ExitCode::from(1))
 }

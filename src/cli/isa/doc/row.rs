@@ -1,0 +1,284 @@
+//! What the page says of a row: groups, columns, constraints, links, calls and the policy.
+
+use retrace_codegen::ir::{ExprKind, walk};
+use retrace_codegen::model::{
+    Cell, Class, Column, ColumnSource, Constraint, Group, Instruction, Linear, PUBLIC, Recorded,
+};
+use retrace_codegen::{Model, text as ir_text};
+
+use super::page::{Body, Entry, Fact, Inline, Line, Section, anchor, clean, code, fact, link, list, text};
+use crate::cli::isa::concerns::{Form, can_fail};
+
+pub(super) fn sections(model: &Model) -> Vec<Section> {
+    vec![groups(model), columns(model), constraints(model), links(model), calls(model), policy(model)]
+}
+
+/// The constraints that can fail in a row of the group.
+pub(super) fn constraints_of(model: &Model, group: usize) -> Line {
+    let concerned = model.constraints.iter().filter(|constraint| concerns(constraint, group));
+    list(concerned.map(|constraint| link("constraint", &constraint.name)), "none")
+}
+
+fn concerns(constraint: &Constraint, group: usize) -> bool {
+    let known = |cell: Cell| match cell {
+        Cell::Flag(_, value) => Some(i64::from(value as usize == group + 1)),
+        Cell::Public(at) => (PUBLIC[at] == "active").then_some(1),
+        Cell::Stored(_) => None,
+    };
+    can_fail(constraint.polynomial.iter().map(|product| product.iter().map(form)), known)
+}
+
+fn form(factor: &Linear) -> Form<'_, Cell> {
+    (factor.constant, &factor.terms)
+}
+
+fn section(anchor: &'static str, title: &'static str, intro: &str, entries: Vec<Entry>) -> Section {
+    Section { anchor, title, intro: vec![vec![text(intro)]], body: Body::Entries(entries) }
+}
+
+fn entry(kind: &str, name: &str, doc: &str, facts: Vec<Fact>) -> Entry {
+    Entry { anchor: anchor(kind, name), name: clean(name), doc: vec![text(doc)], diagram: None, facts }
+}
+
+fn groups(model: &Model) -> Section {
+    let group = |(at, group): (usize, &Group)| {
+        let members = model.instructions.iter().filter(|instruction| instruction.group == Some(at));
+        let flags = model.columns.iter().filter(|column| column.class == Class::OneHotGroup);
+        let flag = |column: &Column| {
+            [
+                code(format!("{}.{}", column.name, group.name)),
+                text(", where the cell of "),
+                link("column", &column.name),
+                text(format!(" is {}", at + 1)),
+            ]
+        };
+        let facts = vec![
+            fact("Flag", flags.flat_map(flag).collect()),
+            fact("Instructions", list(members.map(|i| link("instruction", &i.name)), "none")),
+            fact("Constraints", constraints_of(model, at)),
+        ];
+        entry("group", &group.name, &group.doc, facts)
+    };
+    section(
+        "groups",
+        "Groups",
+        "Instructions whose rows obey the same constraints. The constraints listed are those that can fail in a row of \
+         the group; the others hold there whatever the row's cells are.",
+        model.groups.iter().enumerate().map(group).collect(),
+    )
+}
+
+fn columns(model: &Model) -> Section {
+    let entries = model.columns.iter().enumerate().map(|(at, column)| {
+        let mut facts = vec![fact("Class", class(model, column.class))];
+        facts.extend(source(model, column));
+        let readers =
+            model.columns.iter().filter(|reader| inputs(reader).iter().any(|cell| is_of(*cell, at)));
+        let derived: Line = readers.map(|reader| link("column", &reader.name)).collect();
+        if !derived.is_empty() {
+            facts.push(fact("Columns from it", list(derived, "")));
+        }
+        let constraints = model.constraints.iter().filter(|c| cells(c).iter().any(|cell| is_of(*cell, at)));
+        facts.push(fact("Constraints", list(constraints.map(|c| link("constraint", &c.name)), "none")));
+        let links = model.links.iter().filter(|tie| tie.from == at || tie.to == at);
+        let links: Line = links.map(|tie| link("link", &tie.name)).collect();
+        if !links.is_empty() {
+            facts.push(fact("Links", list(links, "")));
+        }
+        entry("column", &column.name, &column.doc, facts)
+    });
+    section(
+        "columns",
+        "Columns",
+        "The stored columns, in the order of the row: those that execution records, then those that are derived when \
+         they are asked for.",
+        entries.collect(),
+    )
+}
+
+fn class(model: &Model, class: Class) -> Line {
+    let power = |bits: u32| 1i64 << bits;
+    let (name, min, max) = match class {
+        Class::Bit => ("bit".to_owned(), 0, 1),
+        Class::Unsigned(bits) => (format!("u{bits}"), 0, power(bits) - 1),
+        Class::Signed(bits) => (format!("i{bits}"), -power(bits - 1), power(bits - 1) - 1),
+        Class::Interval(min, max) => (format!("{min}..={max}"), min, max),
+        Class::OneHotGroup => {
+            let most = model.groups.len();
+            return vec![
+                code("one_hot(group)"),
+                text(format!(
+                    ": 0 in the padding, else the group's number, 1 to {most}; each value has a flag"
+                )),
+            ];
+        }
+    };
+    vec![code(name), text(format!(": {min} to {max}"))]
+}
+
+/// Where a column's values come from.
+fn source(model: &Model, column: &Column) -> Vec<Fact> {
+    match &column.source {
+        ColumnSource::Recorded(sources) => {
+            let what = |source: &Recorded| code(source.name());
+            let completes = |instruction: &&Instruction| instruction.group.is_some();
+            let defining: Vec<&Instruction> = model
+                .instructions
+                .iter()
+                .filter(completes)
+                .filter(|instruction| sources.iter().any(|source| instruction.defines(source)))
+                .collect();
+            let by = if defining.len() == model.instructions.iter().filter(completes).count() {
+                vec![text("every row")]
+            } else {
+                list(defining.iter().map(|i| link("instruction", &i.name)), "no row")
+            };
+            vec![fact("Recorded", list(sources.iter().map(what), "")), fact("In rows of", by)]
+        }
+        ColumnSource::Derived(expr) => {
+            let mut from: Line = Vec::new();
+            walk(expr, &mut |expr| {
+                let source = match expr.kind {
+                    ExprKind::Op(_) => code(ir_text::expression(model, expr)),
+                    _ => match cell(&expr.kind) {
+                        Some(cell) => reference(model, cell),
+                        None => return,
+                    },
+                };
+                if !from.contains(&source) {
+                    from.push(source);
+                }
+            });
+            vec![
+                fact("Derived", vec![code(ir_text::expression(model, expr))]),
+                fact("From", list(from, "nothing: it is constant")),
+            ]
+        }
+    }
+}
+
+/// The cell that an expression is.
+fn cell(kind: &ExprKind) -> Option<Cell> {
+    match *kind {
+        ExprKind::Column(at) => Some(Cell::Stored(at)),
+        ExprKind::Flag(at, value) => Some(Cell::Flag(at, value)),
+        _ => None,
+    }
+}
+
+/// The cells that a column is derived from.
+fn inputs(column: &Column) -> Vec<Cell> {
+    let mut inputs = Vec::new();
+    if let ColumnSource::Derived(expr) = &column.source {
+        walk(expr, &mut |expr| inputs.extend(cell(&expr.kind)));
+    }
+    inputs
+}
+
+/// The cells that a constraint speaks of, each once.
+fn cells(constraint: &Constraint) -> Vec<Cell> {
+    let terms = constraint.polynomial.iter().flatten().flat_map(|factor| &factor.terms);
+    let mut cells: Vec<Cell> = terms.map(|(cell, _)| *cell).collect();
+    cells.sort_unstable();
+    cells.dedup();
+    cells
+}
+
+/// Whether a cell is of this stored column, or of one of its flags.
+fn is_of(cell: Cell, column: usize) -> bool {
+    matches!(cell, Cell::Stored(at) | Cell::Flag(at, _) if at == column)
+}
+
+/// A cell by name, with a link to what it is a cell of.
+fn reference(model: &Model, cell: Cell) -> Inline {
+    match cell {
+        Cell::Stored(at) => link("column", &model.columns[at].name),
+        Cell::Public(at) => code(PUBLIC[at]),
+        Cell::Flag(at, value) => {
+            let group = &model.groups[value as usize - 1].name;
+            let text = format!("{}.{group}", model.columns[at].name);
+            Inline::Link { anchor: anchor("group", group), text: clean(&text) }
+        }
+    }
+}
+
+fn constraints(model: &Model) -> Section {
+    let constraint = |constraint: &Constraint| {
+        let concerned: Vec<&Group> = model
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(group, _)| concerns(constraint, *group))
+            .map(|(_, group)| group)
+            .collect();
+        let groups = if concerned.len() == model.groups.len() {
+            vec![text("all")]
+        } else {
+            list(concerned.iter().map(|group| link("group", &group.name)), "none")
+        };
+        let stored = cells(constraint).into_iter().filter(|cell| !matches!(cell, Cell::Flag(..)));
+        let facts = vec![
+            fact("Zero in every row", vec![code(&constraint.text)]),
+            fact("Degree", vec![text(constraint.degree.to_string())]),
+            fact("Columns", list(stored.map(|cell| reference(model, cell)), "none")),
+            fact("Can fail in rows of", groups),
+        ];
+        entry("constraint", &constraint.name, &constraint.doc, facts)
+    };
+    section(
+        "constraints",
+        "Constraints",
+        "Integer polynomials that are zero in every row. What no constraint says awaits look-ups and a memory argument.",
+        model.constraints.iter().map(constraint).collect(),
+    )
+}
+
+fn links(model: &Model) -> Section {
+    let entries = model.links.iter().map(|tie| {
+        let (from, to) =
+            (link("column", &model.columns[tie.from].name), link("column", &model.columns[tie.to].name));
+        let value = vec![
+            to,
+            text(" of a row is "),
+            from,
+            text(" of the row before; of row 0, the program's entry point"),
+        ];
+        entry("link", &tie.name, &tie.doc, vec![fact("Says", value)])
+    });
+    section("links", "Links", "What ties a row to the row before.", entries.collect())
+}
+
+fn calls(model: &Model) -> Section {
+    let entries = model.calls.iter().map(|call| {
+        let memory = match call.memory.as_str() {
+            "read" => "reads at most one aligned word",
+            "write" => "writes at most one aligned word",
+            _ => "not accessed",
+        };
+        let mut facts = vec![
+            fact("Number", vec![code(call.number.to_string())]),
+            fact("Arguments", list(call.arguments.iter().map(text), "none")),
+            fact("Memory", vec![text(memory)]),
+        ];
+        if call.input {
+            facts.push(fact("Input", vec![text("takes at most one word of it")]));
+        }
+        if call.exits {
+            facts.push(fact("Ends the guest", vec![text("always")]));
+        }
+        entry("call", &call.name, &call.doc, facts)
+    });
+    section("calls", "Guest calls", "What a guest can ask of its host. A call is one row.", entries.collect())
+}
+
+fn policy(model: &Model) -> Section {
+    let row = |(question, answer): &(String, String)| vec![vec![code(question)], vec![code(answer)]];
+    Section {
+        anchor: "policy",
+        title: "Policy",
+        intro: vec![vec![text(
+            "What the manual leaves to the execution environment. A trap ends the run, and its cycle is not counted.",
+        )]],
+        body: Body::Table { head: vec!["question", "answer"], rows: model.policy.iter().map(row).collect() },
+    }
+}
