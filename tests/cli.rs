@@ -256,3 +256,23 @@ fn the_isa_is_chosen_by_name_or_by_the_elf() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("fingerprint"), "{}", text(&output.stderr));
 }
+
+/// The guest's attributes say rv32i2p1_m2p0_zmmul1p0_zbb1p0; what it prints is the result of a model in Python.
+#[test]
+fn an_elf_of_a_larger_isa_chooses_it() {
+    for (rounds, expected) in [("1", "84efadea\n"), ("10", "ac587caa\n"), ("1000", "11903d84\n")] {
+        let output = retrace(&["run", &elf("bits"), rounds], b"");
+        assert_eq!(text(&output.stdout), expected, "{}", text(&output.stderr));
+    }
+    let proof = temporary("bits.proof");
+    assert_eq!(retrace(&["prove", &elf("bits"), "1", "-o", &proof], b"").status.code(), Some(0));
+    assert_eq!(retrace(&["verify", &proof, &elf("bits"), "1"], b"").status.code(), Some(0));
+    let named = ["verify", &proof, &elf("bits"), "1", "--isa", "rv32im_zbb"];
+    assert_eq!(retrace(&named, b"").status.code(), Some(0), "it was proven as this set");
+    // Another set is used where it is asked for; what it does not know is an error once it is executed.
+    let output = retrace(&["run", &elf("bits"), "0", "--isa", "rv32i"], b"");
+    assert_eq!(text(&output.stdout), "00000000\n");
+    let output = retrace(&["run", &elf("bits"), "1", "--isa", "rv32im"], b"");
+    assert_eq!(output.status.code(), Some(126));
+    assert!(text(&output.stderr).contains("undecodable"), "{}", text(&output.stderr));
+}

@@ -20,7 +20,7 @@ pub(super) struct Common {
     /// Print one JSON object on standard output; the guest's own output then goes to --output, or is dropped.
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Which instruction set [default: the one that the ELF file was built for, else the first].
+    /// Which instruction set [default: the closest to what the ELF file was built for, else the first].
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) isa: Option<String>,
     /// How many threads to use [default: one for each processor].

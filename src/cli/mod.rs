@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::isa::{Isa, Spec};
-use crate::program::architecture;
+use crate::program::{architecture, closest_isa};
 use arguments::{Arguments, Command, IsaCommand};
 use failure::{Done, Failure};
 
@@ -40,8 +40,8 @@ pub fn main<I: Isa>() -> ExitCode {
     main_of(&[Entry::of::<I>()])
 }
 
-/// Runs the command line of several instruction sets: `--isa` chooses among them by name, else what the ELF file says
-/// that it was built for, else it is the first.
+/// Runs the command line of several instruction sets: `--isa` chooses among them by name; else it is the one closest to
+/// what the ELF file says that it was built for, as [`closest_isa`] has it; else the first.
 pub fn main_of(isas: &[Entry]) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -65,7 +65,10 @@ fn choose(isas: &[Entry], arguments: &Arguments) -> Result<Entry, Failure> {
     let asked = arguments.command.elf().filter(|path| isas.len() > 1 && path.is_file());
     let elf = asked.and_then(|path| std::fs::read(path).ok());
     let built_for = elf.and_then(|elf| architecture(&elf));
-    let chosen = built_for.and_then(|name| named(&name)).or_else(|| isas.first().copied());
+    // A set that lacks what the file names may do: a word that it does not know is an error when it is executed.
+    let names = isas.iter().map(|entry| entry.spec.name);
+    let closest = built_for.and_then(|name| closest_isa(&name, names)).unwrap_or_default();
+    let chosen = isas.get(closest).copied();
     chosen.ok_or_else(|| Failure::new("isa", "this binary has no ISA"))
 }
 

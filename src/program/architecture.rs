@@ -9,10 +9,10 @@ use super::elf::at_alignment;
 /// The attribute that names the architecture, in the RISC-V ELF psABI; a string, as all odd ones are.
 const TAG_ARCH: u64 = 5;
 
-/// The ISA that the file names, without versions: `rv32i2p1_m2p0` is `rv32im`. Extensions of more than one letter are
-/// left out. None if the file has no such attribute, or is damaged. O(sections + attributes).
+/// The ISA that the file names, as it spells it: `rv32i2p1_m2p0`. None if the file has no such attribute, or is damaged.
+/// O(sections + attributes).
 pub fn architecture(bytes: &[u8]) -> Option<String> {
-    at_alignment(bytes, arch_string).map(|arch| without_versions(&arch))
+    at_alignment(bytes, arch_string)
 }
 
 fn arch_string(bytes: &[u8]) -> Option<String> {
@@ -42,39 +42,14 @@ fn arch_string(bytes: &[u8]) -> Option<String> {
     None
 }
 
-fn without_versions(arch: &str) -> String {
-    let mut parts = arch.split('_').map(name);
-    let base = parts.next().unwrap_or_default().to_owned();
-    parts.filter(|extension| extension.len() == 1).fold(base, |all, extension| all + extension)
-}
-
-/// An extension's name, without the version that may follow: digits, a `p`, digits.
-fn name(extension: &str) -> &str {
-    let digits = |text: &str| text.len() - text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    let minor = digits(extension);
-    match extension[..extension.len() - minor].strip_suffix('p') {
-        Some(major) if minor > 0 && digits(major) > 0 => &major[..major.len() - digits(major)],
-        _ => extension,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_left_out() {
-        assert_eq!(without_versions("rv32i2p1"), "rv32i");
-        assert_eq!(without_versions("rv32i2p1_m2p0_zicsr2p0"), "rv32im");
-        assert_eq!(without_versions("rv32i2p0_m2p0_a2p0_c2p0"), "rv32imac");
-        assert_eq!(without_versions("rv32im"), "rv32im");
-        assert_eq!(without_versions(""), "");
-    }
-
-    #[test]
     fn a_guest_says_what_it_was_built_for() {
         let elf = include_bytes!("../../tests/guests/tiny.elf");
-        assert_eq!(architecture(elf).as_deref(), Some("rv32i"));
+        assert_eq!(architecture(elf).as_deref(), Some("rv32i2p1"));
         assert_eq!(architecture(&elf[..elf.len() / 2]), None);
         assert_eq!(architecture(b"no ELF"), None);
     }

@@ -7,11 +7,13 @@ mod architecture;
 mod code;
 mod elf;
 mod error;
+mod extensions;
 mod symbols;
 
 pub use architecture::architecture;
 pub use code::Code;
 pub use error::LoadError;
+pub use extensions::closest_isa;
 pub use symbols::{Symbol, Symbols};
 
 use core::marker::PhantomData;

@@ -83,6 +83,11 @@ expect 0 'collatz up to 27: 27 takes 111 steps' interp.elf 27
 expect 0 'a05a06fd' alu.elf
 expect 0 'dff094f5' alu.elf 10
 
+expect 0 '11903d84' bits.elf
+expect 0 'ac587caa' bits.elf 10
+expect 0 '84efadea' bits.elf 1
+expect 0 '00000000' bits.elf 0
+
 expect 0 "$(cat inputs/sample.min.json)" jsonfmt.elf <inputs/sample.json
 expect 0 "$(cat inputs/sample.pretty.json)" jsonfmt.elf 2 <inputs/sample.json
 expect 0 "$(cat inputs/sample.min.json)" jsonfmt.elf <inputs/sample.pretty.json
