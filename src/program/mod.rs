@@ -73,6 +73,14 @@ impl<I: Isa> Program<I> {
         image.finish(*hasher.finalize().as_bytes())
     }
 
+    /// The program with these symbols instead of its own: a name, its address, and whether it names code.
+    /// O(symbols · log symbols).
+    #[must_use]
+    pub fn with_labels<'n>(mut self, labels: impl IntoIterator<Item = (&'n str, Word, bool)>) -> Self {
+        self.symbols = Symbols::of_labels(labels);
+        self
+    }
+
     /// The code table.
     #[inline]
     pub fn code(&self) -> &Code {

@@ -59,6 +59,19 @@ impl Symbols {
         Self { entries, names: names.into() }
     }
 
+    /// Symbols by name; whether each names code.
+    pub(super) fn of_labels<'n>(labels: impl IntoIterator<Item = (&'n str, Word, bool)>) -> Self {
+        let mut names = Vec::new();
+        let mut symbols = Vec::new();
+        for (name, address, is_code) in labels {
+            let Ok(start) = u32::try_from(names.len()) else { break };
+            names.extend_from_slice(name.as_bytes());
+            names.push(0);
+            symbols.push((address, if is_code { Kind::Label } else { Kind::Data }, start));
+        }
+        Self::new(&names, symbols.into_iter())
+    }
+
     /// All symbols, by ascending address.
     pub fn iter(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.entries.iter().map(|entry| self.symbol(entry))
