@@ -122,5 +122,5 @@ fn legal_words_are_exactly_those_that_decode() {
     let expected: Vec<u64> = (0..128).map(|opcode| parts.iter().map(|part| part[opcode]).sum()).collect();
     let legal: Vec<u64> = model.opcodes().iter().map(|opcode| opcode.legal).collect();
     assert_eq!(legal, expected);
-    assert_eq!(model.legal_words(), expected.iter().sum());
+    assert_eq!(model.legal_words(), expected.iter().sum::<u64>());
 }
