@@ -1,7 +1,7 @@
 //! The corpus of broken specs: `tests/broken/CODE.toml`, or `CODE.WHAT.toml` where one diagnostic has several faces. Each file
 //! has one mistake and gives one error, whose rendering is a snapshot. `base` holds what some of them extend.
 //!
-//! The same files go through `isa!` in the library's `tests/broken_specs.rs`.
+//! Each goes through what the build script calls, too; and through `isa!` in the library's `tests/broken_specs.rs`.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -23,6 +23,21 @@ fn stems() -> Vec<String> {
         .collect();
     stems.sort();
     stems
+}
+
+/// What the build script says, to which every spec is a name with a text: `x.toml` is a name, and is shown as a file of `isa`.
+fn by_the_build_script(file: &str) -> String {
+    let read = |name: &str| std::fs::read_to_string(folder().join(name)).expect("it can be read");
+    let mut specs = vec![("rv32i".to_owned(), include_str!("../../../isa/rv32i.toml").to_owned())];
+    specs.push((file.to_owned(), read(file)));
+    for base in std::fs::read_dir(folder().join("base")).expect("it is there") {
+        let name = base.expect("it can be read").file_name().into_string().expect("it is UTF-8");
+        let name = format!("base/{name}");
+        specs.push((name.clone(), read(&name)));
+    }
+    let errors = retrace_codegen::library(&specs, &[file]).expect_err("the spec is broken").to_string();
+    let shown = specs[1..].iter().map(|(name, _)| name);
+    shown.fold(errors, |text, name| text.replace(&format!("isa/{name}.toml"), name))
 }
 
 /// Without the lines of RV32I that belong to an error, so that an edit elsewhere in that spec changes no snapshot.
@@ -56,6 +71,8 @@ fn every_broken_spec_gives_its_one_error() {
             continue;
         };
         let rendered = errors.to_string();
+        let built = by_the_build_script(&format!("{stem}.toml"));
+        assert_eq!(rendered, built, "{stem}: the build script says something else");
         let code = stem.split('.').next().unwrap_or_default();
         match errors.errors() {
             [error] if error.code.name() == code => {
