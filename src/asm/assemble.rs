@@ -127,7 +127,7 @@ impl Item<'_> {
     /// Writes the bytes to the begin of `out`.
     fn emit(&self, placed: &Placed<'_>, out: &mut [u8]) -> Result<(), Mistake> {
         let address = i64::from(placed.bases[self.section]) + self.offset as i64;
-        let from = |here| View { placed, order: self.order, here, sees_halves: true };
+        let from = |here| View { placed, order: self.order, start: address, here, sees_halves: true };
         match &self.content {
             Content::Instructions(instructions) => {
                 for (at, one) in instructions.iter().enumerate() {

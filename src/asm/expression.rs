@@ -18,7 +18,9 @@ pub(super) enum ExprKind<'s> {
     Number(i64),
     Symbol(&'s str),
     Local(u64, Direction),
-    /// `.`: where the statement's bytes, or this instruction, will be.
+    /// `.`: where the statement's bytes will be.
+    Start,
+    /// `.` of an expansion: where this instruction will be.
     Here,
     Neg(Box<Expr<'s>>),
     Not(Box<Expr<'s>>),
@@ -63,7 +65,12 @@ pub(super) trait Environment {
         None
     }
 
-    /// The address of the statement or instruction.
+    /// The address of the statement.
+    fn start(&self) -> i64 {
+        0
+    }
+
+    /// The address of the instruction, of which a statement may be several.
     fn here(&self) -> i64 {
         0
     }
@@ -94,6 +101,7 @@ impl Expr<'_> {
             ExprKind::Local(label, direction) => environment.local(*label, *direction).ok_or_else(|| {
                 undefined(format!("{label}{}", if *direction == Direction::Back { 'b' } else { 'f' }))
             }),
+            ExprKind::Start => Ok(environment.start()),
             ExprKind::Here => Ok(environment.here()),
             ExprKind::Neg(of) => total(of.value(environment)?.checked_neg()),
             ExprKind::Not(of) => Ok(!of.value(environment)?),

@@ -75,6 +75,9 @@ pub(super) struct Placed<'s> {
 pub(super) struct View<'p, 's> {
     pub(super) placed: &'p Placed<'s>,
     pub(super) order: usize,
+    /// Of the statement.
+    pub(super) start: i64,
+    /// Of the instruction.
     pub(super) here: i64,
     /// Whether upper halves are known: not within one, and not while they are collected.
     pub(super) sees_halves: bool,
@@ -95,13 +98,18 @@ impl Environment for View<'_, '_> {
         found.map(|(_, address)| *address)
     }
 
+    fn start(&self) -> i64 {
+        self.start
+    }
+
     fn here(&self) -> i64 {
         self.here
     }
 
     fn upper_half_at(&self, address: i64) -> Option<i64> {
         let (order, of) = self.placed.upper_halves.get(&address).filter(|_| self.sees_halves)?;
-        let there = View { placed: self.placed, order: *order, here: address, sees_halves: false };
+        let there =
+            View { placed: self.placed, order: *order, start: address, here: address, sees_halves: false };
         of.value(&there).ok().map(|target| target.wrapping_sub(address))
     }
 }
@@ -201,7 +209,7 @@ impl<'s> Placed<'s> {
         let end = tokens.last().map_or(range.end, |token| token.range.end);
         let fits = |offset: u32, one: &Encodable<'s>| {
             let here = self.address() + i64::from(offset);
-            one.word(&View { placed: self, order: self.order, here, sees_halves: false }).is_ok()
+            one.word(&View { here, ..self.here() }).is_ok()
         };
         let instructions = match self.forms.statement(tokens, &fits) {
             Ok(instructions) => instructions,
@@ -302,12 +310,18 @@ impl<'s> Placed<'s> {
     }
 
     pub(super) fn here(&self) -> View<'_, 's> {
-        View { placed: self, order: self.order, here: self.address(), sees_halves: false }
+        View {
+            placed: self,
+            order: self.order,
+            start: self.address(),
+            here: self.address(),
+            sees_halves: false,
+        }
     }
 
     fn settle(&mut self) {
         for (name, of, here, order) in std::mem::take(&mut self.pending) {
-            let value = of.value(&View { placed: self, order, here, sees_halves: true });
+            let value = of.value(&View { placed: self, order, start: here, here, sees_halves: true });
             match value {
                 Ok(value) => {
                     if let Some(symbol) = self.symbols.get_mut(name) {

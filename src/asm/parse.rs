@@ -23,17 +23,19 @@ pub(super) struct Cursor<'t, 's> {
     registers: &'static Registers,
     /// Of an expansion: what the operands in braces are.
     operands: &'t [(&'static str, Operand<'s>)],
+    is_expansion: bool,
     nesting: usize,
 }
 
 impl<'t, 's> Cursor<'t, 's> {
     pub(super) fn new(tokens: &'t [Token<'s>], start: usize, registers: &'static Registers) -> Self {
         let end = tokens.last().map_or(start, |token| token.range.end);
-        Self { tokens, end, registers, operands: &[], nesting: 0 }
+        Self { tokens, end, registers, operands: &[], is_expansion: false, nesting: 0 }
     }
 
     pub(super) fn with(mut self, operands: &'t [(&'static str, Operand<'s>)]) -> Self {
         self.operands = operands;
+        self.is_expansion = true;
         self
     }
 
@@ -203,7 +205,8 @@ impl<'t, 's> Cursor<'t, 's> {
                 ExprKind::Number(i64::try_from(*value).map_err(|_| (range.clone(), AsmErrorKind::Overflow))?)
             }
             Kind::Local(label, direction) => ExprKind::Local(*label, *direction),
-            Kind::Name(".") => ExprKind::Here,
+            Kind::Name(".") if self.is_expansion => ExprKind::Here,
+            Kind::Name(".") => ExprKind::Start,
             Kind::Name(name) if register(self.registers, name).is_none() => ExprKind::Symbol(name),
             Kind::Operand(name, shift) => match self.operand(name) {
                 Some(Operand::Number(of)) if *shift > 0 => ExprKind::Exact(*shift, Box::new(of.clone())),

@@ -199,6 +199,8 @@ fn labels_and_expressions() {
     );
     assert_eq!(words("lui a0, %hi(0x12345fff); addi a0, a0, %lo(0x12345fff)"), [0x1234_6537, 0xfff5_0513]);
     assert_eq!(words("x: auipc a0, %pcrel_hi(y); addi a0, a0, %pcrel_lo(x); y:"), [0x0000_0517, 0x0085_0513]);
+    // `.` is the statement's address in all of its instructions.
+    assert_eq!(words("nop; la a0, .; call . + 8")[1..], [0x0000_0517, 0x0005_0513, 0x0000_0097, 0x0080_80e7]);
     assert_eq!(words("fence; fence rw, w; fence 0, 0"), [0x0ff0_000f, 0x0310_000f, 0x0000_000f]);
 }
 
