@@ -5,79 +5,76 @@
 
 mod common;
 
-use common::encode::{addi, b, i, j, r, s, u};
-use common::{CODE, DATA, load, run};
+use common::{CODE, DATA, EXIT, load, run, words};
+use retrace::isa::Rv32i;
 
 const EDGES: [u32; 12] =
     [0, 1, 2, 3, 31, 32, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff, 0x1234_5678];
 
-/// Registers: operands in x5 and x6, the result in x7.
-const A: u32 = 5;
-const B: u32 = 6;
-const RESULT: u32 = 7;
-
-/// `li`: lui takes the upper bits, rounded so that the sign-extended lower ones add up.
-fn li(rd: u32, value: u32) -> [u32; 2] {
-    let low = ((value << 20) as i32) >> 20;
-    [u(value.wrapping_sub(low as u32), rd, 0x37), addi(rd, rd, low)]
-}
-
-/// The registers after these words, and the program counter of each row.
-fn registers(words: &[u32]) -> Vec<u32> {
-    let exit = [addi(17, 0, 93), addi(10, 0, 0), 0x0000_0073];
-    let execution = run(&load(&[words, &exit].concat()), &[], b"", 1000);
-    assert_eq!(execution.exit_code(), Some(0), "{:?}", execution.stopped());
+/// The registers after this code.
+fn registers(source: &str) -> Vec<u32> {
+    let program = load(&words::<Rv32i>(&format!("{source}\nli a0, 0; {EXIT}")));
+    let execution = run(&program, &[], b"", 1000);
+    assert_eq!(execution.exit_code(), Some(0), "{source}: {:?}", execution.stopped());
     execution.exit().registers.clone()
 }
 
-fn result(a: u32, b: u32, words: &[u32]) -> u32 {
-    registers(&[&li(A, a), &li(B, b), words].concat())[RESULT as usize]
+/// The registers that the code here uses, by number.
+const T0: usize = 5;
+const T2: usize = 7;
+const S0: usize = 8;
+const S1: usize = 9;
+
+/// t2 after this code, of a in t0 and b in t1.
+fn result(a: u32, b: u32, source: &str) -> u32 {
+    registers(&format!("li t0, {a}; li t1, {b}\n{source}"))[T2]
 }
 
-/// funct7, funct3, and the operation; of shifts the lower five bits of the second operand count.
-type Operation = (&'static str, u32, u32, fn(u32, u32) -> u32);
+/// The operation; of shifts the lower five bits of the second operand count.
+type Operation = (&'static str, fn(u32, u32) -> u32);
 
 const OPERATIONS: [Operation; 10] = [
-    ("add", 0x00, 0, |a, b| a.wrapping_add(b)),
-    ("sub", 0x20, 0, |a, b| a.wrapping_sub(b)),
-    ("sll", 0x00, 1, |a, b| a << (b & 31)),
-    ("slt", 0x00, 2, |a, b| ((a as i32) < b as i32).into()),
-    ("sltu", 0x00, 3, |a, b| (a < b).into()),
-    ("xor", 0x00, 4, |a, b| a ^ b),
-    ("srl", 0x00, 5, |a, b| a >> (b & 31)),
-    ("sra", 0x20, 5, |a, b| ((a as i32) >> (b & 31)) as u32),
-    ("or", 0x00, 6, |a, b| a | b),
-    ("and", 0x00, 7, |a, b| a & b),
+    ("add", |a, b| a.wrapping_add(b)),
+    ("sub", |a, b| a.wrapping_sub(b)),
+    ("sll", |a, b| a << (b & 31)),
+    ("slt", |a, b| ((a as i32) < b as i32).into()),
+    ("sltu", |a, b| (a < b).into()),
+    ("xor", |a, b| a ^ b),
+    ("srl", |a, b| a >> (b & 31)),
+    ("sra", |a, b| ((a as i32) >> (b & 31)) as u32),
+    ("or", |a, b| a | b),
+    ("and", |a, b| a & b),
 ];
 
 #[test]
 fn operations_on_edge_operands() {
-    for (name, funct7, funct3, operation) in OPERATIONS {
+    for (name, operation) in OPERATIONS {
         for a in EDGES {
             for b in EDGES {
-                let word = r(funct7, B, A, funct3, RESULT, 0x33);
-                assert_eq!(result(a, b, &[word]), operation(a, b), "{name} {a:#x} {b:#x}");
+                let found = result(a, b, &format!("{name} t2, t0, t1"));
+                assert_eq!(found, operation(a, b), "{name} {a:#x} {b:#x}");
             }
-            let word = r(funct7, A, A, funct3, A, 0x33);
-            let same = registers(&[&li(A, a)[..], &[word]].concat())[A as usize];
+            let same = registers(&format!("li t0, {a}; {name} t0, t0, t0"))[T0];
             assert_eq!(same, operation(a, a), "{name} with one register, {a:#x}");
         }
     }
 }
 
-/// Immediates are sign-extended, for sltiu too; shifts take five bits, and bit 30 tells srai from srli.
+/// Immediates are sign-extended, for sltiu too; shifts take five bits.
 #[test]
 fn immediate_operations_on_edge_operands() {
-    for (name, funct7, funct3, operation) in OPERATIONS {
-        let shift = funct3 == 1 || funct3 == 5;
-        if name == "sub" {
-            continue;
-        }
-        let immediates: &[i32] = if shift { &[0, 1, 15, 31] } else { &[0, 1, -1, 2047, -2048, 0x555] };
+    for (name, operation) in OPERATIONS {
+        let immediate = match name {
+            "sub" => continue,
+            "sltu" => "sltiu".to_owned(),
+            name => format!("{name}i"),
+        };
+        let is_shift = name.starts_with('s') && !name.starts_with("slt");
+        let immediates: &[i32] = if is_shift { &[0, 1, 15, 31] } else { &[0, 1, -1, 2047, -2048, 0x555] };
         for a in EDGES {
             for imm in immediates {
-                let word = i(imm | (funct7 << 5) as i32, A, funct3, RESULT, 0x13);
-                assert_eq!(result(a, 0, &[word]), operation(a, *imm as u32), "{name}i {a:#x} {imm}");
+                let found = result(a, 0, &format!("{immediate} t2, t0, {imm}"));
+                assert_eq!(found, operation(a, *imm as u32), "{immediate} {a:#x} {imm}");
             }
         }
     }
@@ -85,22 +82,21 @@ fn immediate_operations_on_edge_operands() {
 
 #[test]
 fn branches_on_edge_operands() {
-    type Condition = (u32, fn(u32, u32) -> bool);
+    type Condition = (&'static str, fn(u32, u32) -> bool);
     let conditions: [Condition; 6] = [
-        (0, |a, b| a == b),
-        (1, |a, b| a != b),
-        (4, |a, b| (a as i32) < b as i32),
-        (5, |a, b| a as i32 >= b as i32),
-        (6, |a, b| a < b),
-        (7, |a, b| a >= b),
+        ("beq", |a, b| a == b),
+        ("bne", |a, b| a != b),
+        ("blt", |a, b| (a as i32) < b as i32),
+        ("bge", |a, b| a as i32 >= b as i32),
+        ("bltu", |a, b| a < b),
+        ("bgeu", |a, b| a >= b),
     ];
-    for (funct3, condition) in conditions {
+    for (name, condition) in conditions {
         for left in EDGES {
             for right in EDGES {
                 // Over the one instruction that says the branch was not taken.
-                let words = [addi(RESULT, 0, 1), b(8, B, A, funct3), addi(RESULT, 0, 0)];
-                let taken = result(left, right, &words) == 1;
-                assert_eq!(taken, condition(left, right), "funct3 {funct3}: {left:#x} {right:#x}");
+                let found = result(left, right, &format!("li t2, 1; {name} t0, t1, 1f; li t2, 0; 1:"));
+                assert_eq!(found == 1, condition(left, right), "{name} {left:#x} {right:#x}");
             }
         }
     }
@@ -108,25 +104,21 @@ fn branches_on_edge_operands() {
 
 #[test]
 fn jumps_link_and_clear_the_low_bit() {
-    // jal over two instructions; the link is the address after it.
-    let words = [j(12, RESULT), addi(8, 0, 1), addi(8, 8, 2)];
-    let after = registers(&words);
-    assert_eq!((after[RESULT as usize], after[8]), (CODE + 4, 0));
+    // Over two instructions; the link is the address after the jump.
+    let after = registers("jal t2, 1f; li s0, 1; addi s0, s0, 2; 1:");
+    assert_eq!((after[T2], after[S0]), (CODE + 4, 0));
     // jalr to an odd address in its own destination: the low bit is cleared, the old value is the base.
-    let words =
-        [u(CODE, RESULT, 0x37), i(17, RESULT, 0, RESULT, 0x67), addi(8, 0, 1), addi(8, 8, 2), addi(9, 0, 3)];
-    let after = registers(&words);
-    assert_eq!((after[RESULT as usize], after[8], after[9]), (CODE + 8, 0, 3));
+    let after = registers("lui t2, %hi(.); jalr t2, 17(t2); li s0, 1; addi s0, s0, 2; li s1, 3");
+    assert_eq!((after[T2], after[S0], after[S1]), (CODE + 8, 0, 3));
     // A jump back, with the sign of its immediate.
-    let words = [j(12, 0), addi(8, 0, 5), j(8, 0), j(-8, 0)];
-    assert_eq!(registers(&words)[8], 5);
+    assert_eq!(registers("j 2f; 1: li s0, 5; j 3f; 2: j 1b; 3:")[S0], 5);
 }
 
 #[test]
 fn upper_immediates() {
-    for imm in [0u32, 0x1000, 0x7fff_f000, 0x8000_0000, 0xffff_f000] {
-        assert_eq!(registers(&[u(imm, RESULT, 0x37)])[RESULT as usize], imm);
-        assert_eq!(registers(&[u(imm, RESULT, 0x17)])[RESULT as usize], CODE.wrapping_add(imm));
+    for imm in [0u32, 1, 0x7ffff, 0x80000, 0xfffff] {
+        assert_eq!(registers(&format!("lui t2, {imm}"))[T2], imm << 12);
+        assert_eq!(registers(&format!("auipc t2, {imm}"))[T2], CODE.wrapping_add(imm << 12));
     }
 }
 
@@ -135,41 +127,37 @@ fn upper_immediates() {
 fn loads_and_stores() {
     let base = DATA + 0x100;
     for value in EDGES {
-        let start = [&li(A, base)[..], &li(B, value), &[s(0, B, A, 2)]].concat();
-        let loaded = |funct3: u32, offset: i32| {
-            registers(&[&start[..], &[i(offset, A, funct3, RESULT, 0x03)]].concat())[RESULT as usize]
+        let loaded = |load: &str, offset: usize| {
+            result(base, value, &format!("sw t1, 0(t0); {load} t2, {offset}(t0)"))
         };
         let bytes = value.to_le_bytes();
         for (offset, byte) in bytes.into_iter().enumerate() {
-            assert_eq!(loaded(0, offset as i32), byte as i8 as u32, "lb {value:#x} {offset}");
-            assert_eq!(loaded(4, offset as i32), u32::from(byte), "lbu {value:#x} {offset}");
+            assert_eq!(loaded("lb", offset), byte as i8 as u32, "lb {value:#x} {offset}");
+            assert_eq!(loaded("lbu", offset), u32::from(byte), "lbu {value:#x} {offset}");
         }
         for offset in [0, 2] {
             let half = u16::from_le_bytes([bytes[offset], bytes[offset + 1]]);
-            assert_eq!(loaded(1, offset as i32), half as i16 as u32, "lh {value:#x} {offset}");
-            assert_eq!(loaded(5, offset as i32), u32::from(half), "lhu {value:#x} {offset}");
+            assert_eq!(loaded("lh", offset), half as i16 as u32, "lh {value:#x} {offset}");
+            assert_eq!(loaded("lhu", offset), u32::from(half), "lhu {value:#x} {offset}");
         }
-        assert_eq!(loaded(2, 0), value, "lw {value:#x}");
+        assert_eq!(loaded("lw", 0), value, "lw {value:#x}");
     }
     // Over 0x11223344: the byte at 1, then the half at 2.
-    let words = |store: u32| {
-        let start = [&li(A, base)[..], &li(B, 0x1122_3344), &[s(0, B, A, 2)], &li(B, 0xaabb_ccdd)].concat();
-        [&start[..], &[store, i(0, A, 2, RESULT, 0x03)]].concat()
+    let stored = |store: &str| {
+        result(base, 0x1122_3344, &format!("sw t1, 0(t0); li t1, 0xaabbccdd; {store}; lw t2, 0(t0)"))
     };
-    assert_eq!(registers(&words(s(1, B, A, 0)))[RESULT as usize], 0x1122_dd44, "sb");
-    assert_eq!(registers(&words(s(2, B, A, 1)))[RESULT as usize], 0xccdd_3344, "sh");
+    assert_eq!(stored("sb t1, 1(t0)"), 0x1122_dd44);
+    assert_eq!(stored("sh t1, 2(t0)"), 0xccdd_3344);
     // Negative offsets reach down.
-    let down = [&li(A, base + 4)[..], &li(B, 7), &[s(-4, B, A, 2), i(-4, A, 2, RESULT, 0x03)]].concat();
-    assert_eq!(registers(&down)[RESULT as usize], 7);
+    assert_eq!(result(base + 4, 7, "sw t1, -4(t0); lw t2, -4(t0)"), 7);
 }
 
 /// x0 reads as zero whatever is written to it, and a load into it still loads.
 #[test]
 fn the_zero_register_stays_zero() {
-    let words = [addi(0, 0, 5), u(0x5000, 0, 0x37), j(4, 0), r(0, 0, 0, 0, RESULT, 0x33)];
-    let after = registers(&words);
-    assert_eq!((after[0], after[RESULT as usize]), (0, 0));
-    let misaligned = load(&[&li(A, DATA + 1)[..], &[i(0, A, 2, 0, 0x03)]].concat());
+    let after = registers("addi zero, zero, 5; lui zero, 5; jal zero, 1f; 1: add t2, zero, zero");
+    assert_eq!((after[0], after[T2]), (0, 0));
+    let misaligned = load(&words::<Rv32i>(&format!("li t0, {DATA} + 1; lw zero, 0(t0)")));
     let execution = run(&misaligned, &[], b"", 1000);
     assert!(
         matches!(execution.stopped(), retrace::checkpoint::Stopped::Trapped(_)),
@@ -177,9 +165,9 @@ fn the_zero_register_stays_zero() {
     );
 }
 
-/// fence has no effect with one hart, and its fields are ignored.
+/// fence has no effect with one hart; its mode and its registers are ignored.
 #[test]
 fn fence_does_nothing() {
-    let before = registers(&[addi(RESULT, 0, 9)]);
-    assert_eq!(registers(&[addi(RESULT, 0, 9), 0x0ff0_000f, 0x8330_000f, 0x0100_000f]), before);
+    let before = registers("li t2, 9");
+    assert_eq!(registers("li t2, 9; fence; fence rw, w; .word 0x8330000f, 0x0100000f, 0x0ff5050f"), before);
 }

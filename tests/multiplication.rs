@@ -7,8 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use ark_bn254::Fr;
-use common::CODE;
-use common::encode::{addi, r, u};
+use common::{CODE, EXIT, words};
 use retrace::asm::disassemble;
 use retrace::checkpoint::{Execution, Options, execute};
 use retrace::guest::{Input, Linux};
@@ -46,15 +45,9 @@ const OPERATIONS: [Operation; 8] = [
     ("remu", |a, b| a.checked_rem(b).unwrap_or(a)),
 ];
 
-fn li(rd: u32, value: u32) -> [u32; 2] {
-    let low = ((value << 20) as i32) >> 20;
-    [u(value.wrapping_sub(low as u32), rd, 0x37), addi(rd, rd, low)]
-}
-
-/// x10 = x5 op x6, and exit with it.
-fn program(funct3: u32, a: u32, b: u32) -> Arc<Program<Rv32im>> {
-    let words =
-        [&li(5, a)[..], &li(6, b), &[r(1, 6, 5, funct3, 10, 0x33), addi(17, 0, 93), 0x0000_0073]].concat();
+/// a0 = t0 op t1, and exit with it.
+fn program(name: &str, a: u32, b: u32) -> Arc<Program<Rv32im>> {
+    let words = words::<Rv32im>(&format!("li t0, {a}; li t1, {b}; {name} a0, t0, t1; {EXIT}"));
     Arc::new(Program::from_code(CODE, &words, &[]).expect("it can be loaded"))
 }
 
@@ -65,12 +58,14 @@ fn run(program: &Arc<Program<Rv32im>>) -> Execution<Rv32im, Linux> {
 #[test]
 fn operations_on_edge_operands() {
     for (funct3, (name, operation)) in (0..).zip(OPERATIONS) {
-        let word = r(1, 6, 5, funct3, 10, 0x33);
+        // By the manual's table: funct7 is 1, opcode OP, and funct3 counts in this order.
+        let word = 1 << 25 | 6 << 20 | 5 << 15 | funct3 << 12 | 10 << 7 | 0x33;
+        assert_eq!(words::<Rv32im>(&format!("{name} a0, t0, t1")), [word]);
         assert_eq!(disassemble::<Rv32im>(&Rv32im::decode(word, 0)), format!("{name} a0, t0, t1"));
         assert_eq!(Rv32i::decode(word, 0).kind, Op::UNDECODABLE, "{name} is no instruction of RV32I");
         for a in EDGES {
             for b in EDGES {
-                let exit_code = run(&program(funct3, a, b)).exit_code();
+                let exit_code = run(&program(name, a, b)).exit_code();
                 assert_eq!(exit_code, Some(operation(a, b)), "{name} {a:#x} {b:#x}");
             }
         }
@@ -79,7 +74,7 @@ fn operations_on_edge_operands() {
 
 #[test]
 fn a_division_is_proven() {
-    let program = program(4, 0x8000_0000, 0xffff_ffff);
+    let program = program("div", 0x8000_0000, 0xffff_ffff);
     let generator = StreamingWitnessGenerator::new(run(&program), Pool::serial());
     let oracle = WitnessOracle::new(generator).expect("there are rows");
     let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");

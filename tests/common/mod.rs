@@ -1,14 +1,15 @@
-//! What integration tests share: guests, programs made of words, and random programs that end.
+//! What integration tests share: guests, programs in assembly, and random programs that end.
 
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use retrace::asm::{Layout, assemble, encode};
 use retrace::checkpoint::{Execution, Options, Policy, execute};
 use retrace::guest::{Input, Linux};
-use retrace::isa::Rv32i;
+use retrace::isa::{AsmPiece, Happens, Instruction, Isa, MemoryAccess, OperandKind, Rv32i, Word};
 use retrace::program::Program;
 
 /// The path of a prebuilt guest.
@@ -47,124 +48,97 @@ pub fn run(
 pub const CODE: u32 = 0x1_0000;
 pub const DATA: u32 = 0x2_0000;
 
-/// Encodings as the manual's figure "RISC-V base instruction formats" has them.
-pub mod encode {
-    pub fn r(funct7: u32, rs2: u32, rs1: u32, funct3: u32, rd: u32, opcode: u32) -> u32 {
-        funct7 << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | rd << 7 | opcode
-    }
-
-    pub fn i(imm: i32, rs1: u32, funct3: u32, rd: u32, opcode: u32) -> u32 {
-        (imm as u32) << 20 | rs1 << 15 | funct3 << 12 | rd << 7 | opcode
-    }
-
-    pub fn s(imm: i32, rs2: u32, rs1: u32, funct3: u32) -> u32 {
-        let imm = imm as u32;
-        (imm >> 5 & 0x7f) << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | (imm & 0x1f) << 7 | 0x23
-    }
-
-    pub fn b(imm: i32, rs2: u32, rs1: u32, funct3: u32) -> u32 {
-        let imm = imm as u32;
-        (imm >> 12 & 1) << 31
-            | (imm >> 5 & 0x3f) << 25
-            | rs2 << 20
-            | rs1 << 15
-            | funct3 << 12
-            | (imm >> 1 & 0xf) << 8
-            | (imm >> 11 & 1) << 7
-            | 0x63
-    }
-
-    pub fn u(imm: u32, rd: u32, opcode: u32) -> u32 {
-        imm & 0xffff_f000 | rd << 7 | opcode
-    }
-
-    pub fn j(imm: i32, rd: u32) -> u32 {
-        let imm = imm as u32;
-        (imm >> 20 & 1) << 31
-            | (imm >> 1 & 0x3ff) << 21
-            | (imm >> 11 & 1) << 20
-            | (imm >> 12 & 0xff) << 12
-            | rd << 7
-            | 0x6f
-    }
-
-    pub fn addi(rd: u32, rs1: u32, imm: i32) -> u32 {
-        i(imm, rs1, 0, rd, 0x13)
-    }
+/// The words of assembly text at [`CODE`], its data at [`DATA`].
+pub fn words<I: Isa>(source: &str) -> Vec<u32> {
+    let assembly = assemble::<I>(source, Layout { code: CODE, data: DATA });
+    assembly.unwrap_or_else(|errors| panic!("{errors}")).code.words()
 }
 
-/// The registers that random instructions may write: all but the data pointer x5 and the loop counter x31.
-fn destination() -> impl Strategy<Value = u32> {
-    (0u32..31).prop_map(|register| if register == 5 { 0 } else { register })
+/// What exits with the code in a0.
+pub const EXIT: &str = "li a7, 93; ecall";
+
+/// A register that random instructions may write: all but the data pointer t0 and the loop counter t6.
+fn written(register: Word) -> Word {
+    if matches!(register, 5 | 31) { 0 } else { register }
 }
 
-fn source() -> impl Strategy<Value = u32> {
-    0u32..32
-}
-
-/// One instruction, or a few that belong together, which neither traps nor leaves the program.
-fn step() -> impl Strategy<Value = Vec<u32>> {
-    let registers = (destination(), source(), source());
-    let operation = (registers, 0u32..8, any::<bool>()).prop_map(|((rd, rs1, rs2), funct3, alternative)| {
-        let funct7 = if alternative && (funct3 == 0 || funct3 == 5) { 0x20 } else { 0 };
-        vec![encode::r(funct7, rs2, rs1, funct3, rd, 0x33)]
+/// A random word of an instruction that neither traps nor jumps anywhere but over the next one.
+fn word(instruction: &'static Instruction) -> impl Strategy<Value = u32> {
+    let values = instruction.in_word().map(|operand| match (operand.kind, instruction.effects.memory) {
+        (OperandKind::Register { written: true, field }, _) => (0..=field.max()).prop_map(written).boxed(),
+        // Memory is accessed around the data pointer, at multiples of the access's size.
+        (OperandKind::Register { .. }, MemoryAccess::Load { .. } | MemoryAccess::Store { .. })
+            if operand.name == "rs1" =>
+        {
+            Just(5).boxed()
+        }
+        (OperandKind::Immediate(imm), MemoryAccess::Load { bits } | MemoryAccess::Store { bits }) => {
+            let (min, max) = imm.bounds();
+            (min..=max).prop_map(move |value| (value & -i64::from(bits / 8)) as Word).boxed()
+        }
+        (OperandKind::Immediate(_), _) if instruction.effects.jump != Happens::Never => Just(8).boxed(),
+        (OperandKind::Immediate(imm), _) => {
+            let (min, max) = imm.bounds();
+            (min..=max).prop_map(move |value| (value & -i64::from(imm.alignment())) as Word).boxed()
+        }
+        (OperandKind::Register { field, .. } | OperandKind::Letters { field, .. }, _) => {
+            (0..=field.max()).boxed()
+        }
+        (OperandKind::FixedRegister { .. }, _) => Just(0).boxed(),
     });
-    let immediate = (destination(), source(), 0u32..8, -2048i32..2048, any::<bool>()).prop_map(
-        |(rd, rs1, funct3, imm, alternative)| {
-            let imm = match funct3 {
-                1 => imm & 0x1f,
-                5 => imm & 0x1f | if alternative { 0x400 } else { 0 },
-                _ => imm,
-            };
-            vec![encode::i(imm, rs1, funct3, rd, 0x13)]
+    values.collect::<Vec<_>>().prop_map(|values| encode(instruction, &values).expect("the operands fit"))
+}
+
+/// One instruction of the spec, whichever it has, or a few that belong together, which neither trap nor leave the program.
+fn step<I: Isa>() -> impl Strategy<Value = Vec<u32>> {
+    let effects = |instruction: &&'static Instruction| instruction.effects;
+    let plain = I::SPEC.instructions.iter().filter(move |i| {
+        let effects = effects(i);
+        effects.trap == Happens::Never && effects.jump == Happens::Never && !effects.call
+    });
+    // Branches and jumps to pc + imm: over an instruction.
+    let jumps = I::SPEC.instructions.iter().filter(move |i| {
+        effects(i).trap == Happens::Never
+            && effects(i).jump != Happens::Never
+            && i.asm.contains(&AsmPiece::Target)
+    });
+    let plain =
+        prop::sample::select(plain.collect::<Vec<_>>()).prop_flat_map(word).prop_map(|word| vec![word]);
+    let jump = (prop::sample::select(jumps.collect::<Vec<_>>()), 0..32u32, -2048i32..2048).prop_flat_map(
+        |(instruction, register, imm)| {
+            let skipped = words::<I>(&format!("addi x{0}, x{0}, {imm}", written(register)));
+            word(instruction).prop_map(move |word| [&[word], &skipped[..]].concat())
         },
     );
-    let upper = (destination(), any::<u32>(), any::<bool>())
-        .prop_map(|(rd, imm, lui)| vec![encode::u(imm, rd, if lui { 0x37 } else { 0x17 })]);
-    let load =
-        (destination(), prop::sample::select(vec![(0, 1), (1, 2), (2, 4), (4, 1), (5, 2)]), -2048i32..2048)
-            .prop_map(|(rd, (funct3, size), imm)| vec![encode::i(imm & -size, 5, funct3, rd, 0x03)]);
-    let store = (source(), prop::sample::select(vec![(0, 1), (1, 2), (2, 4)]), -2048i32..2048)
-        .prop_map(|(rs2, (funct3, size), imm)| vec![encode::s(imm & -size, rs2, 5, funct3)]);
-    let branch =
-        (source(), source(), prop::sample::select(vec![0u32, 1, 4, 5, 6, 7]), destination(), -2048i32..2048)
-            .prop_map(|(rs1, rs2, funct3, rd, imm)| {
-                vec![encode::b(8, rs2, rs1, funct3), encode::addi(rd, rd, imm)]
-            });
-    let jump = (destination(), destination())
-        .prop_map(|(rd, other)| vec![encode::j(8, rd), encode::addi(other, 0, 1)]);
-    // auipc x6, 0; jalr rd, 13(x6): the low bit of the target is cleared, and one instruction skipped.
-    let register_jump = destination()
-        .prop_map(|rd| vec![encode::u(0, 6, 0x17), encode::i(13, 6, 0, rd, 0x67), encode::addi(7, 7, 1)]);
-    // write(1, x5, 0..8), read(0, x5 + …, …), or a call that does not exist; a7 and a0..a2 are set for it.
+    // The low bit of the target is cleared, and one instruction skipped.
+    let register_jump = (0..32u32).prop_map(|rd| {
+        let rd = written(rd);
+        words::<I>(&format!("auipc t1, 0; jalr x{rd}, 13(t1); addi t2, t2, 1"))
+    });
+    // write(1, t0, 0..8), read(0, t0 + ..., ...), or a call that does not exist.
     let call = (prop::sample::select(vec![63, 64, 214, 80, 1234]), 0i32..3, -2048i32..2048, 0i32..9)
         .prop_map(|(number, descriptor, offset, count)| {
-            vec![
-                encode::addi(17, 0, number),
-                encode::addi(10, 0, descriptor),
-                encode::addi(11, 5, offset),
-                encode::addi(12, 0, count),
-                0x0000_0073,
-            ]
+            let arguments = format!("li a0, {descriptor}; addi a1, t0, {offset}; li a2, {count}");
+            words::<I>(&format!("li a7, {number}; {arguments}; ecall"))
         });
-    let fence = Just(vec![0x0ff0_000f]);
-    prop_oneof![
-        8 => operation, 8 => immediate, 2 => upper, 4 => load, 4 => store,
-        3 => branch, 1 => jump, 1 => register_jump, 1 => call, 1 => fence,
-    ]
+    prop_oneof![26 => plain, 4 => jump, 1 => register_jump, 1 => call]
 }
 
-/// A random program that runs its body `turns` times and exits: a few thousand cycles at most.
-pub fn program() -> impl Strategy<Value = Vec<u32>> {
-    (prop::collection::vec(step(), 1..40), 1i32..40, any::<u8>()).prop_map(|(steps, turns, code)| {
+/// A random program of any instruction set that has RV32I: it runs its body `turns` times and exits, after a few
+/// thousand cycles at most.
+pub fn program_of<I: Isa>() -> impl Strategy<Value = Vec<u32>> {
+    (prop::collection::vec(step::<I>(), 1..40), 1i32..40, any::<u8>()).prop_map(|(steps, turns, code)| {
         let body: Vec<u32> = steps.into_iter().flatten().collect();
-        let mut words = vec![encode::u(DATA, 5, 0x37), encode::addi(31, 0, turns)];
-        words.extend(&body);
-        words.push(encode::addi(31, 31, -1));
-        words.push(encode::b(-4 * (body.len() as i32 + 1), 0, 31, 1));
-        words.extend([encode::addi(17, 0, 93), encode::addi(10, 0, code.into()), 0x0000_0073]);
-        words
+        let back = -4 * (body.len() as i32 + 1);
+        let start = words::<I>(&format!("li t0, {DATA}; li t6, {turns}"));
+        let end = words::<I>(&format!("addi t6, t6, -1; bnez t6, . + {back}; li a0, {code}; {EXIT}"));
+        [start, body, end].concat()
     })
+}
+
+/// A random program of RV32I.
+pub fn program() -> impl Strategy<Value = Vec<u32>> {
+    program_of::<Rv32i>()
 }
 
 /// A program of these words, with a page of data around [`DATA`].
