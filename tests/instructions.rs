@@ -13,7 +13,7 @@ const EDGES: [u32; 12] =
 
 /// The registers after this code.
 fn registers(source: &str) -> Vec<u32> {
-    let program = load(&words::<Rv32i>(&format!("{source}\nli a0, 0; {EXIT}")));
+    let program = load::<Rv32i>(&words::<Rv32i>(&format!("{source}\nli a0, 0; {EXIT}")));
     let execution = run(&program, &[], b"", 1000);
     assert_eq!(execution.exit_code(), Some(0), "{source}: {:?}", execution.stopped());
     execution.exit().registers.clone()
@@ -157,7 +157,7 @@ fn loads_and_stores() {
 fn the_zero_register_stays_zero() {
     let after = registers("addi zero, zero, 5; lui zero, 5; jal zero, 1f; 1: add t2, zero, zero");
     assert_eq!((after[0], after[T2]), (0, 0));
-    let misaligned = load(&words::<Rv32i>(&format!("li t0, {DATA} + 1; lw zero, 0(t0)")));
+    let misaligned = load::<Rv32i>(&words::<Rv32i>(&format!("li t0, {DATA} + 1; lw zero, 0(t0)")));
     let execution = run(&misaligned, &[], b"", 1000);
     assert!(
         matches!(execution.stopped(), retrace::checkpoint::Stopped::Trapped(_)),

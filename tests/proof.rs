@@ -96,7 +96,7 @@ proptest! {
         interval in 1u64..2000,
         threads in 1usize..5,
     ) {
-        let program = load(&words);
+        let program = load::<Rv32i>(&words);
         let reference = proof_of(run(&program, &[], b"input", u64::MAX));
         let oracle = oracle(run(&program, &[], b"input", interval), threads);
         let sqrt = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());

@@ -73,7 +73,7 @@ proptest! {
         rows in prop::sample::select(vec![1usize, 7, 64, 4096, 1 << 20]),
         threads in 1usize..9,
     ) {
-        let program = load(&words);
+        let program = load::<Rv32i>(&words);
         // The run's own rows: one chunk at a time from its first cycle, never restored from a checkpoint.
         let original = in_order(&generator(run(&program, &[], &input, u64::MAX), 1), 4096);
         let generator = generator(run(&program, &[], &input, interval), threads);

@@ -29,12 +29,12 @@ pub fn guest(name: &str) -> Arc<Program<Rv32i>> {
 }
 
 /// A run with arguments and input, and checkpoints every `interval` cycles.
-pub fn run(
-    program: &Arc<Program<Rv32i>>,
+pub fn run<I: Isa>(
+    program: &Arc<Program<I>>,
     arguments: &[&str],
     input: &[u8],
     interval: u64,
-) -> Execution<Rv32i, Linux> {
+) -> Execution<I, Linux> {
     let names = std::iter::once("guest").chain(arguments.iter().copied());
     let options = Options {
         arguments: names.map(|name| name.as_bytes().to_vec()).collect(),
@@ -142,7 +142,7 @@ pub fn program() -> impl Strategy<Value = Vec<u32>> {
 }
 
 /// A program of these words, with a page of data around [`DATA`].
-pub fn load(words: &[u32]) -> Arc<Program<Rv32i>> {
+pub fn load<I: Isa>(words: &[u32]) -> Arc<Program<I>> {
     let data: Vec<u8> = (0..4096u32).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
     Arc::new(Program::from_code(CODE, words, &[(DATA - 2048, &data)]).expect("it can be loaded"))
 }
