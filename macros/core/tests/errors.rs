@@ -76,3 +76,39 @@ fn specs_extend_each_other_without_a_circle() {
     let errors = compile_with(&circle).expect_err("b extends itself through c");
     assert!(errors.errors().iter().any(|error| error.code == Code::ExtendsCycle));
 }
+
+#[test]
+fn a_register_has_no_name_of_another() {
+    let rv32i = include_str!("../../../isa/rv32i.toml");
+    let compile_with = |aliases: &str| {
+        let mut sources = Sources::default();
+        sources.add_builtin("spec", &rv32i.replace("{ fp = \"s0\" }", aliases));
+        compile(&mut sources, "spec").map_err(|errors| errors.errors()[0].code.name())
+    };
+    assert_eq!(compile_with("{ fp = \"s0\" }").map(|model| model.aliases), Ok(vec![("fp".to_owned(), 8)]));
+    assert_eq!(compile_with("{ sp = \"s0\" }").err(), Some("duplicate-name"));
+    assert_eq!(compile_with("{ fp = \"s99\" }").err(), Some("unknown-register"));
+}
+
+/// Every spec of the corpus has the one error that it is named after, and no other.
+#[test]
+fn broken_specs_have_the_error_they_are_named_after() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broken");
+    let mut wrong = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("it is in the repository") {
+        let path = entry.expect("it can be read").path();
+        let Some(name) =
+            path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".toml"))
+        else {
+            continue;
+        };
+        let mut sources = Sources::new(folder);
+        sources.add_builtin("rv32i", include_str!("../../../isa/rv32i.toml"));
+        let errors = compile(&mut sources, name).expect_err(name);
+        let codes: Vec<&str> = errors.errors().iter().map(|error| error.code.name()).collect();
+        if codes != [name.split('.').next().unwrap_or_default()] {
+            wrong.push(format!("{name}:\n{errors}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}

@@ -76,7 +76,7 @@ fn letters(table: &FormatTable, name: &Text, bits: Bits, errors: &mut Vec<Diagno
     } else if let Some(twice) = letters.chars().find(|letter| letters.matches(*letter).count() > 1) {
         error(format!("`{twice}` stands for two bits"), "each bit needs a letter of its own".into());
     }
-    Some(letters.clone())
+    (!OPERANDS.contains(&name.value.as_str())).then(|| letters.clone())
 }
 
 /// Each of the 32 bits must have one owner.

@@ -102,7 +102,8 @@ impl Checker<'_> {
             self.expansion(expansion, &names);
         }
         let is_one = table.expand.len() == 1 && !table.expand[0].value.contains(';');
-        if table.fill && !(names.is_empty() && is_one) {
+        let can_fill = names.is_empty() && is_one;
+        if table.fill && !can_fill {
             let message = "only one instruction without operands can fill".to_owned();
             self.error(Code::BadExpansion, &table.asm.span, message, "leave `fill` out");
         }
@@ -118,7 +119,7 @@ impl Checker<'_> {
                 })
                 .collect(),
             expansions: table.expand.iter().map(|text| text.value.clone()).collect(),
-            fill: table.fill,
+            fill: table.fill && can_fill,
         })
     }
 
