@@ -223,7 +223,7 @@ fn isa_explains_and_checks() {
     let object = json(&retrace(&["isa", "explain", "--json"], b""));
     assert_eq!(object["instructions"].as_array().map(Vec::len), Some(40));
 
-    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/downstream/isa/rotxor.toml");
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/custom-isa/isa/rotxor.toml");
     assert_eq!(retrace(&["isa", "check", good], b"").status.code(), Some(0));
     let bad = temporary("bad.toml");
     let spec = std::fs::read_to_string(good).expect("it is in the repository");

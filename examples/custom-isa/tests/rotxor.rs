@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use ark_bn254::Fr;
-use downstream::Rotxor;
+use custom_isa::Rotxor;
 use vm::checkpoint::{Execution, Options, execute};
 use vm::asm::disassemble;
 use vm::guest::{Input, Linux};
@@ -66,7 +66,7 @@ fn it_is_proven_and_verified() {
 
 #[test]
 fn it_is_explained() {
-    let explained = Command::new(env!("CARGO_BIN_EXE_rotxor"))
+    let explained = Command::new(env!("CARGO_BIN_EXE_custom-isa"))
         .args(["isa", "explain", "rotxor"])
         .output()
         .expect("the binary runs");
