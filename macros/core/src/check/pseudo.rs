@@ -36,7 +36,8 @@ pub(super) fn pseudos(
                     format!("there are two pseudo-instructions {what}"),
                 )
                 .label("the second")
-                .other(&first.span, "the first"),
+                .other(&first.span, "the first")
+                .hint("give one another mnemonic or other operands: the assembler takes a line by its form"),
             );
         }
         if pseudo.fill {
