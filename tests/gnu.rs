@@ -200,7 +200,7 @@ fn statement(random: &mut Random, pseudo: &Pseudo) -> String {
             } else {
                 ((value << (32 - bits)).cast_signed() >> (32 - bits)) as u32
             };
-            let value = if random.next() % 4 == 0 { value & 0xffff_f000 } else { value };
+            let value = if random.next().is_multiple_of(4) { value & 0xffff_f000 } else { value };
             value.cast_signed().to_string()
         } else {
             [". + 16", ". - 1024", "1b", "1f", "begin + 4 * 3", "variable"][random.next() as usize % 6]

@@ -3,7 +3,7 @@
 //! Not for direct use: the exported `isa!` of the library hands it the library's own path and the in-tree specs.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 use retrace_codegen::{Options, Sources, compile, generate};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, LitStr, Token, Visibility, bracketed, parenthesized};
@@ -68,9 +68,12 @@ fn expand(input: &Input) -> syn::Result<TokenStream> {
             name: input.name.clone(),
         },
     );
+    let for_each = format_ident!("for_each_instruction_of_{}", input.name.to_string().to_lowercase());
+    let for_each = retrace_codegen::generate::for_each(&model, &for_each);
     // The compiler rebuilds the caller when a file that it includes changes.
     Ok(quote! {
         #(const _: &[u8] = include_bytes!(#files);)*
         #generated
+        #for_each
     })
 }

@@ -172,7 +172,7 @@ impl AsmErrors {
         let start = self.source[..error.range.start].rfind('\n').map_or(0, |at| at + 1);
         let line = self.source[start..].lines().next().unwrap_or_default();
         // Of a long line only what is around the place.
-        let skipped = if error.column > SHOWN / 2 { error.column - SHOWN / 2 } else { 0 };
+        let skipped = error.column.saturating_sub(SHOWN / 2);
         let shown: String = line.chars().skip(skipped).take(SHOWN).collect();
         let shown = shown.trim_end().replace(|c: char| c.is_control(), " ");
         let width = self.source[error.range.clone()].chars().count().clamp(1, SHOWN);

@@ -212,3 +212,77 @@ impl Instruction {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::{Isa, Rv32im};
+
+    fn names(which: impl Fn(&Instruction) -> bool) -> Vec<&'static str> {
+        Rv32im::SPEC.instructions.iter().filter(|i| which(i)).map(|i| i.name).collect()
+    }
+
+    /// By the manual's chapters "Load and Store Instructions", "Control Transfer Instructions" and "Environment Call
+    /// and Breakpoints".
+    #[test]
+    fn effects_are_those_of_the_manual() {
+        let memory = |access| names(|i| i.effects.memory == access);
+        assert_eq!(memory(MemoryAccess::Load { bits: 8 }), ["lb", "lbu"]);
+        assert_eq!(memory(MemoryAccess::Load { bits: 16 }), ["lh", "lhu"]);
+        assert_eq!(memory(MemoryAccess::Load { bits: 32 }), ["lw"]);
+        assert_eq!(memory(MemoryAccess::Store { bits: 8 }), ["sb"]);
+        assert_eq!(memory(MemoryAccess::Store { bits: 16 }), ["sh"]);
+        assert_eq!(memory(MemoryAccess::Store { bits: 32 }), ["sw"]);
+        assert_eq!(names(|i| i.effects.jump == Happens::Always), ["jal", "jalr"]);
+        let branches = ["beq", "bge", "bgeu", "blt", "bltu", "bne"];
+        assert_eq!(names(|i| i.effects.jump == Happens::Sometimes), branches);
+        assert_eq!(names(|i| i.effects.trap == Happens::Always), ["ebreak"]);
+        assert!(names(|i| i.effects.trap == Happens::Sometimes).is_empty());
+        assert_eq!(names(|i| i.effects.call), ["ecall"]);
+        let writes_none = ["beq", "bge", "bgeu", "blt", "bltu", "bne", "ebreak", "fence", "sb", "sh", "sw"];
+        assert_eq!(names(|i| i.writes(0).is_none()), writes_none);
+    }
+
+    /// Words from GNU as; registers as its text names them.
+    #[test]
+    fn registers_read_and_written() {
+        let of = |word: u32| {
+            let instruction = Rv32im::SPEC.instruction(Rv32im::decode(word, 0).kind).unwrap();
+            (instruction.reads(word).collect::<Vec<_>>(), instruction.writes(word))
+        };
+        assert_eq!(of(0x00c5_8533), (vec![11, 12], Some(10)), "add a0, a1, a2");
+        assert_eq!(of(0xfea1_2e23), (vec![2, 10], None), "sw a0, -4(sp)");
+        assert_eq!(of(0xffff_f537), (vec![], Some(10)), "lui a0, 0xfffff");
+        assert_eq!(of(0x0000_0073), (vec![17, 10, 11, 12], Some(10)), "ecall reads a7 and a0 to a2");
+    }
+
+    #[test]
+    fn significant_bits() {
+        let significant = |name| {
+            let instruction = Rv32im::SPEC.instructions.iter().find(|i| i.name == name);
+            instruction.map(Instruction::significant)
+        };
+        assert_eq!(significant("add"), Some(u32::MAX));
+        assert_eq!(significant("ecall"), Some(u32::MAX));
+        // Mode, rs1 and rd are ignored.
+        assert_eq!(significant("fence"), Some(0x0ff0_707f));
+    }
+
+    /// By the manual's figure of the immediates.
+    #[test]
+    fn immediates_are_bounded() {
+        let immediate = |name| {
+            let instruction = Rv32im::SPEC.instructions.iter().find(|i| i.name == name)?;
+            match instruction.operand("imm")?.kind {
+                OperandKind::Immediate(imm) => Some((imm.bounds(), imm.alignment())),
+                _ => None,
+            }
+        };
+        assert_eq!(immediate("addi"), Some(((-2048, 2047), 1)));
+        assert_eq!(immediate("slli"), Some(((0, 31), 1)));
+        assert_eq!(immediate("beq"), Some(((-4096, 4094), 2)));
+        assert_eq!(immediate("jal"), Some(((-(1 << 20), (1 << 20) - 2), 2)));
+        assert_eq!(immediate("lui"), Some(((0, 0xffff_f000), 0x1000)));
+        assert_eq!(immediate("add"), None);
+    }
+}

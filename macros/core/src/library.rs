@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
+use crate::generate::{camel_case, entries};
 use crate::{Diagnostics, Options, Sources, compile, generate};
 
 /// Compiles the in-tree specs, given by name and text, to one Rust file: a marker type for each of `types`, named in
@@ -13,6 +14,7 @@ use crate::{Diagnostics, Options, Sources, compile, generate};
 /// All errors of the first spec that has any.
 pub fn library(specs: &[(String, String)], types: &[&str]) -> Result<String, Diagnostics> {
     let mut isas = Vec::new();
+    let mut rules = Vec::new();
     for name in types {
         let mut sources = Sources::default();
         for (name, text) in specs {
@@ -20,6 +22,8 @@ pub fn library(specs: &[(String, String)], types: &[&str]) -> Result<String, Dia
         }
         let model = compile(&mut sources, name)?;
         let doc = format!(" {}", model.doc);
+        let (isa, entries) = (crate::generate::ident(name), entries(&model));
+        rules.push(quote!((#isa, $($callback:tt)+) => { $($callback)+ ! { #entries } };));
         isas.push(generate(
             &model,
             &Options {
@@ -35,7 +39,7 @@ pub fn library(specs: &[(String, String)], types: &[&str]) -> Result<String, Dia
         /// The in-tree specs, by the name that `extends` knows, with their texts.
         pub const IN_TREE: &[(&str, &str)] = &[#(#texts),*];
     };
-    Ok(pretty(&quote! { #(#isas)* #in_tree }) + &macro_rules(specs))
+    Ok(pretty(&quote! { #(#isas)* #in_tree }) + &macro_rules(specs) + &for_each(&rules))
 }
 
 fn macro_rules(specs: &[(String, String)]) -> String {
@@ -52,15 +56,58 @@ fn macro_rules(specs: &[(String, String)]) -> String {
         "\n/// Makes an instruction set of a TOML file of your own crate: `isa! {{ pub struct Custom = \
          \"isa/custom.toml\"; }}`.\n///\n/// The path is relative to your crate's Cargo.toml; `extends = [\"rv32i\"]` \
          in the file names in-tree specs.\n/// An edit of the file rebuilds your crate; an error in it is a compile \
-         error with file, line and column.\n{rules}\n"
+         error with file, line and column.\n///\n/// Beside the type it makes a macro for the rest of the module, here \
+         `for_each_instruction_of_custom!`, which is\n/// [`for_each_instruction!`](crate::for_each_instruction!) for this \
+         ISA, without its first argument.\n{rules}\n"
     )
 }
 
-/// `rv32i` becomes `Rv32i`.
-fn camel_case(name: &str) -> String {
-    let words = name.split(['_', '-', '.']).filter(|word| !word.is_empty());
-    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+fn for_each(rules: &[TokenStream]) -> String {
+    let rules = quote! {
+        #[macro_export]
+        macro_rules! for_each_instruction {
+            #(#rules)*
+        }
+    };
+    format!("{FOR_EACH_DOC}{rules}\n")
 }
+
+const FOR_EACH_DOC: &str = r#"
+/// Hands every instruction of an in-tree ISA to a macro of yours: `for_each_instruction!(rv32i, callback);`.
+///
+/// The callback gets one entry an instruction, separated by commas and in the order of
+/// [`Op::kind`](crate::isa::Op::kind), with tokens of every fact that a type or a `match` is made of:
+///
+/// ```
+/// macro_rules! mnemonics {
+///     ($({
+///         ident: $ident:ident,
+///         variant: $variant:ident,
+///         name: $name:literal,
+///         mask: $mask:literal,
+///         bits: $bits:literal,
+///         format: $format:literal,
+///         group: $group:literal,
+///         operands: [$($operand:ident),*],
+///         doc: $doc:literal
+///     }),*) => {
+///         #[derive(Debug, PartialEq)]
+///         enum Mnemonic { $(#[doc = $doc] $variant,)* }
+///
+///         fn decode(word: u32) -> Option<Mnemonic> {
+///             $(if word & $mask == $bits { return Some(Mnemonic::$variant); })*
+///             None
+///         }
+///     };
+/// }
+/// retrace::for_each_instruction!(rv32i, mnemonics);
+///
+/// assert_eq!(decode(0x00c5_8533), Some(Mnemonic::Add));
+/// assert_eq!(decode(0xffff_ffff), None);
+/// ```
+///
+/// For an ISA of your own, [`isa!`](crate::isa!) makes such a macro beside the type.
+"#;
 
 /// Formats generated code; as it is if it does not parse, so that the compiler can say why.
 pub fn pretty(tokens: &TokenStream) -> String {

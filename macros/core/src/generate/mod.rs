@@ -6,6 +6,7 @@ mod data;
 mod decode;
 mod derive;
 mod expr;
+mod for_each;
 mod operands;
 mod step;
 
@@ -17,6 +18,8 @@ use crate::model::Model;
 pub use data::constraint as constraint_data;
 pub use decode::instruction as decode_instruction;
 pub use derive::column as derive_column;
+pub use for_each::for_each;
+pub(crate) use for_each::{camel_case, entries};
 pub use step::instruction as step_instruction;
 
 /// How the generated code is named and reaches the library.

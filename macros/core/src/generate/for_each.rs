@@ -1,0 +1,50 @@
+//! The instructions as macro input: for consumers that make a type or a `match` of them.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{hex, ident, operands};
+use crate::model::{Instruction, Model};
+
+/// One `{ … }` an instruction, separated by commas.
+pub(crate) fn entries(model: &Model) -> TokenStream {
+    let entries = model.instructions.iter().map(|instruction| {
+        let Instruction { name, doc, .. } = instruction;
+        let (ident, variant) = (ident(name), format_ident!("{}", camel_case(name)));
+        let (mask, bits) = (hex(instruction.mask), hex(instruction.bits));
+        let format = &instruction.format.name;
+        let group = instruction.group.map_or("", |group| model.groups[group].name.as_str());
+        let operands = operands::names(instruction).into_iter().map(|name| format_ident!("{name}"));
+        quote! {
+            {
+                ident: #ident,
+                variant: #variant,
+                name: #name,
+                mask: #mask,
+                bits: #bits,
+                format: #format,
+                group: #group,
+                operands: [#(#operands),*],
+                doc: #doc
+            }
+        }
+    });
+    quote!(#(#entries),*)
+}
+
+/// A macro that hands the entries to a macro of the caller's: `for_each_instruction_of_x!(callback)`.
+pub fn for_each(model: &Model, name: &proc_macro2::Ident) -> TokenStream {
+    let entries = entries(model);
+    quote! {
+        #[allow(unused_macros)]
+        macro_rules! #name {
+            ($($callback:tt)+) => { $($callback)+ ! { #entries } };
+        }
+    }
+}
+
+/// `rv32i` becomes `Rv32i`, `fence.tso` `FenceTso`.
+pub(crate) fn camel_case(name: &str) -> String {
+    let words = name.split(['_', '-', '.']).filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
