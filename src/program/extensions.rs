@@ -201,6 +201,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// A name is a file's claim: whatever it is, it is taken apart or not, and what is, lists itself.
+        #[test]
+        fn any_name_is_taken_apart_or_not(name in "rv32i[a-z0-9_é]{0,12}", other in ".{0,12}") {
+            closest_isa(&other, ["rv32i"]);
+            if let Some(extensions) = Extensions::parse(&name) {
+                proptest::prop_assert!(extensions.names.contains("i"));
+                let spelled: Vec<&str> = extensions.names.iter().map(String::as_str).collect();
+                let again = Extensions::parse(&format!("rv32i_{}", spelled.join("_")));
+                proptest::prop_assert_eq!(again, Some(extensions));
+            }
+        }
+    }
+
     #[test]
     fn only_what_has_something_is_close() {
         assert_eq!(closest_isa("rv32i", []), None);
