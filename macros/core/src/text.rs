@@ -1,9 +1,8 @@
 //! IR expressions as the spec writes them.
 //!
-//! In: an expression of a checked [`Model`]. Out: text that types as the same expression again, with no more
-//! parentheses and literal suffixes than that takes. Pages show what the checker understood, not what was typed.
-
-use std::fmt::Write;
+//! In: an expression of a checked [`Model`]. Out: text that types as the same expression again, with no more literal
+//! suffixes than that takes, and no more parentheses than that and people take. Pages show what the checker
+//! understood, not what was typed.
 
 use crate::ir::{BinaryOp, Expr, ExprKind, Type, UnaryOp};
 use crate::model::Model;
@@ -28,6 +27,14 @@ fn precedence(op: BinaryOp) -> u8 {
         BinaryOp::Xor => 3,
         BinaryOp::Or => 2,
         BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => 1,
+    }
+}
+
+/// Within another family an operator stands in parentheses: few people know how tightly `&` binds.
+fn family(op: BinaryOp) -> u8 {
+    match op {
+        BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => 0,
+        other => precedence(other),
     }
 }
 
@@ -130,9 +137,13 @@ impl Printer<'_> {
         } else {
             (from_place || !is_untyped(b), from_place || !is_untyped(a))
         };
-        self.expr(a, known_a, if op.is_comparison() { binds + 1 } else { binds });
+        let least = |operand: &Expr, least: u8| match operand.kind {
+            ExprKind::Binary(other, ..) if !op.is_comparison() && family(other) != family(op) => TIGHTEST,
+            _ => least,
+        };
+        self.expr(a, known_a, least(a, if op.is_comparison() { binds + 1 } else { binds }));
         self.put(&format!(" {} ", op.symbol()));
-        self.expr(b, known_b, binds + 1);
+        self.expr(b, known_b, least(b, binds + 1));
     }
 
     fn choice(&mut self, condition: &Expr, a: &Expr, b: &Expr, known: bool) {
@@ -152,11 +163,20 @@ impl Printer<'_> {
 
     /// Masks and the like are read in hexadecimal, counts in decimal.
     fn literal(&mut self, value: u64, ty: Option<Type>) {
-        // Writing to a string cannot fail.
-        let _ = if value > 0xffff { write!(self.out, "{value:#x}") } else { write!(self.out, "{value}") };
+        if value > 0xffff {
+            let digits = format!("{value:x}");
+            self.put("0x");
+            for (at, digit) in digits.char_indices() {
+                if at > 0 && (digits.len() - at) % 4 == 0 {
+                    self.put("_");
+                }
+                self.out.push(digit);
+            }
+        } else {
+            self.put(&value.to_string());
+        }
         if let Some(ty) = ty {
-            // A hexadecimal literal takes no suffix that looks like a digit, and these do not.
-            let _ = write!(self.out, "{ty}");
+            self.put(&ty.to_string());
         }
     }
 }

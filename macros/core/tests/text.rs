@@ -36,9 +36,10 @@ fn no_more_parentheses_and_suffixes_than_it_takes() {
     let cases = [
         ("u32", "rs1_value - (rs2_value - imm) - 1"),
         ("u32", "(rs1_value + 1) * imm"),
-        ("u32", "rs1_value & rs2_value | imm ^ 255"),
+        ("bit", "rs1_value + imm * 4 == 0x1_0000"),
+        ("u32", "(rs1_value & rs2_value) | (imm ^ 255)"),
         ("u32", "rs1_value & (rs2_value | imm)"),
-        ("u32", "rs1_value & 0xfffffffe"),
+        ("u32", "(rs1_value + imm) & 0xffff_fffe"),
         ("u32", "(rs1_value << 7) + (rs1_value >> imm[0..5])"),
         ("bit", "(rs1_value == 0) == (3u8 < 4u8)"),
         ("bit", "signed(rs1_value) < signed(imm)"),
