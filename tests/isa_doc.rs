@@ -235,7 +235,7 @@ fn facts_of_a_few_entries() {
     assert_eq!(said("instruction-ecall", "Reads"), "rs1 = a7, rs2 = a0, rs3 = a1, rs4 = a2");
     assert_eq!(said("instruction-ecall", "Writes"), "rd = a0");
     assert_eq!(said("instruction-beq", "Next pc"), "pc + imm if taken, else the next instruction");
-    assert_eq!(said("instruction-jalr", "Next pc"), "rs1 + imm & 0xfffffffe");
+    assert_eq!(said("instruction-jalr", "Next pc"), "(rs1 + imm) & 0xffff_fffe");
     assert_eq!(said("instruction-add", "Next pc"), "the next instruction");
     assert_eq!(said("instruction-ebreak", "Group"), "none: it never completes a row");
     assert_eq!(said("instruction-auipc", "Assembly"), "auipc rd, imm >> 12");
@@ -390,6 +390,20 @@ asm       = "hostile <{rd}> | {rs1}"
 semantics = "rd = if rs1 < rs2 { rs1 | rs2 } else { rs1 & rs2 }"
 group     = "hostile"
 doc       = "1. <script>alert(1)</script> & \"quoted\" | `tick` *star* [a](http://b) \u001B[31m\u0000 end\\|"
+
+# The names below its diagram, which is a fenced block, would end the block.
+[format.G]
+fields  = { "```" = "31:29", rd = "11:7", " " = "6:0" }
+ignored = ["28:12"]
+
+[[instruction]]
+name      = "fenced"
+format    = "G"
+fixed     = { "```" = 0, " " = 0b0101011 }
+asm       = "fenced {rd}"
+semantics = "rd = pc"
+group     = "hostile"
+doc       = "Fenced."
 
 [[column]]
 name   = "hostile"
