@@ -75,3 +75,24 @@ fn it_is_explained() {
     assert!(text.contains("rotxor: Exclusive or, rotated left by seven."), "{text}");
     assert!(text.contains("isa/rotxor.toml:"), "{text}");
 }
+
+#[test]
+fn it_is_documented() {
+    let doc = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_rotxor"))
+            .args(["isa", "doc"])
+            .args(arguments)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("the binary runs");
+        let texts = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("it is text"));
+        (output.status.code(), texts)
+    };
+    let (code, [page, _]) = doc(&["isa/rotxor.toml"]);
+    assert_eq!(code, Some(0));
+    assert!(page.contains("<a id=\"instruction-rotxor\">") && page.contains("`isa/rotxor.toml:10`"), "{page}");
+    // The spec's text is not in the binary, and no other spec is taken for it.
+    let (code, [page, message]) = doc(&[]);
+    assert_eq!((code, page.as_str()), (Some(125), ""));
+    assert!(message.contains("name its file"), "{message}");
+}
