@@ -8,8 +8,7 @@ mod common;
 use std::sync::Arc;
 
 use ark_bn254::Fr;
-use common::CODE;
-use common::encode::{addi, r, u};
+use common::{CODE, EXIT, words};
 use proptest::prelude::*;
 use retrace::asm::disassemble;
 use retrace::checkpoint::{Options, execute};
@@ -74,6 +73,11 @@ const OPERATIONS: [Operation; 18] = [
     }),
     ("rev8", "0110100 11000 ..... 101 ..... 0010011", "a0, t0", |a, _| a.swap_bytes()),
 ];
+
+/// A word by the manual's format R.
+fn r(funct7: u32, rs2: u32, rs1: u32, funct3: u32, rd: u32, opcode: u32) -> u32 {
+    funct7 << 25 | rs2 << 20 | rs1 << 15 | funct3 << 12 | rd << 7 | opcode
+}
 
 /// The bits that the encoding fixes, and their values.
 fn fixed(encoding: &str) -> (u32, u32) {
@@ -224,25 +228,21 @@ fn nothing_else_decodes() {
     assert_eq!(found, 10 * 32 + 8);
 }
 
-fn li(rd: u32, value: u32) -> [u32; 2] {
-    let low = ((value << 20) as i32) >> 20;
-    [u(value.wrapping_sub(low as u32), rd, 0x37), addi(rd, rd, low)]
-}
-
 /// Every instruction once, each on the result before it and a constant, so that a wrong one shows in the exit code.
 #[test]
 fn a_program_of_all_is_proven() {
     let (start, other) = (0x1234_5678, 0x9abc_def0);
     let mut expected = start;
-    let mut words = [li(10, start), li(6, other)].concat();
+    let mut program = words::<Rv32imZbb>(&format!("li a0, {start}; li t1, {other}"));
     for (name, encoding, _, operation) in OPERATIONS {
         let amount = 6;
-        // x10 = x10 op x6, and then x10 = x10 ^ x6, which keeps it from becoming small.
-        words.extend([word(encoding, 10, 10, amount), r(0, 6, 10, 4, 10, 0x33)]);
+        // a0 = a0 op t1, and then an exclusive or, which keeps it from becoming small.
+        program.push(word(encoding, 10, 10, amount));
+        program.extend(words::<Rv32imZbb>("xor a0, a0, t1"));
         expected = operation(expected, if name == "rori" { amount } else { other }) ^ other;
     }
-    words.extend([addi(17, 0, 93), 0x0000_0073]);
-    let program = Arc::new(Program::<Rv32imZbb>::from_code(CODE, &words, &[]).expect("it can be loaded"));
+    program.extend(words::<Rv32imZbb>(EXIT));
+    let program = Arc::new(Program::<Rv32imZbb>::from_code(CODE, &program, &[]).expect("it can be loaded"));
     let execution = execute(Arc::clone(&program), Linux::default(), Input::empty(), Options::default());
     let execution = execution.expect("it runs");
     assert_eq!(execution.exit_code(), Some(expected));
