@@ -137,6 +137,8 @@ mod tests {
             // Digits within a name are the name's.
             ("rv32i_zve32x1p0_zvl128b1p0_zic64b", "e i zic64b zve32x zvl128b"),
             ("rv32i_xtheadba1p0_smepmp", "e i smepmp xtheadba"),
+            // This p is the name's, and 1 a major version.
+            ("rv32i_smepmp1", "e i smepmp"),
         ];
         for (name, expected) in cases {
             let expected: Vec<String> = expected.split(' ').map(str::to_owned).collect();
