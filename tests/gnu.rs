@@ -10,6 +10,10 @@ use std::process::Command;
 use retrace::asm::{Layout, assemble, disassemble, encode};
 use retrace::isa::{AsmPiece, Instruction, Isa, OperandKind, Pseudo, Rv32im, Word};
 
+/// The in-tree instruction set that has the most instructions, and what GNU as calls it.
+type All = Rv32im;
+const MARCH: &str = "-march=rv32im_zihintpause";
+
 /// Of each instruction.
 const WORDS: usize = 400;
 /// Of each pseudo-instruction.
@@ -66,7 +70,7 @@ fn words() -> Vec<(&'static Instruction, u32)> {
             .collect();
         words
     };
-    Rv32im::SPEC.instructions.iter().flat_map(of).collect()
+    All::SPEC.instructions.iter().flat_map(of).collect()
 }
 
 /// A folder, or none if there are no binutils.
@@ -93,7 +97,7 @@ fn gnu(folder: &Path, tool: &str, arguments: &[&str]) -> String {
 /// The bytes of .text and .data as GNU as and ld have them.
 fn gnu_assemble(folder: &Path, source: &str) -> [Vec<u8>; 2] {
     std::fs::write(folder.join("in.s"), format!(".option norelax\n{source}")).expect("it can be written");
-    gnu(folder, "as", &["-march=rv32im_zihintpause", "-mabi=ilp32", "-o", "in.o", "in.s"]);
+    gnu(folder, "as", &[MARCH, "-mabi=ilp32", "-o", "in.o", "in.s"]);
     let (text, data) = (format!("-Ttext={BASE:#x}"), format!("-Tdata={DATA:#x}"));
     gnu(folder, "ld", &["-melf32lriscv", "--no-relax", &text, &data, "-e0", "-o", "out.elf", "in.o"]);
     [".text", ".data"].map(|section| {
@@ -142,7 +146,7 @@ fn objdump_prints_the_same() {
         let (address, rest) = lines.next().expect("objdump prints every word");
         assert_eq!(Word::from_str_radix(address, 16), Ok(pc), "objdump prints every word");
         let (_, text) = rest.split_once('\t').expect("the word, a tab, and the text");
-        let ours = disassemble::<Rv32im>(&Rv32im::decode(*word, pc));
+        let ours = disassemble::<All>(&All::decode(*word, pc));
         assert_eq!(normal(&ours), normal(text), "{word:#010x} at {pc:#x}: {ours:?}, {text:?}");
     }
     assert!(lines.next().is_none());
@@ -157,9 +161,9 @@ fn gnu_as_makes_the_same_words() {
     let words = words();
     let mut source = String::new();
     for (instruction, word) in &words {
-        let text = disassemble::<Rv32im>(&Rv32im::decode(*word, 0));
+        let text = disassemble::<All>(&All::decode(*word, 0));
         if instruction.asm.last() == Some(&AsmPiece::Target) {
-            let distance = Rv32im::decode(*word, 0).imm.cast_signed();
+            let distance = All::decode(*word, 0).imm.cast_signed();
             let at = text.rfind(' ').expect("there are operands");
             writeln!(source, "{} . + {distance}", &text[..at]).expect("a string");
         } else if text.contains(", 0") && text.starts_with("fence") || text.starts_with("fence 0") {
@@ -170,7 +174,7 @@ fn gnu_as_makes_the_same_words() {
         }
     }
     let [theirs, _] = gnu_assemble(&folder, &source);
-    let ours = assemble::<Rv32im>(&source, Layout { code: BASE, data: DATA });
+    let ours = assemble::<All>(&source, Layout { code: BASE, data: DATA });
     let ours = ours.unwrap_or_else(|errors| panic!("{errors}")).code.words();
     assert_eq!(ours.len(), words.len());
     assert_eq!(theirs.len(), 4 * words.len());
@@ -192,7 +196,7 @@ fn statement(random: &mut Random, pseudo: &Pseudo) -> String {
         let operand = if *is_register {
             // Of a number for the zero register GNU as makes a lui and an addi of 0; the second is of no use.
             let least = i64::from(pseudo.name == "li");
-            Rv32im::SPEC.registers.names[random.within(least, 31) as usize].to_owned()
+            All::SPEC.registers.names[random.within(least, 31) as usize].to_owned()
         } else if *name == "imm" {
             let (value, ones) = (random.next() as u32, (1u64 << bits) as u32);
             let value = if bits < 12 {
@@ -222,13 +226,13 @@ fn gnu_as_expands_pseudo_instructions_the_same() {
     let prelude = format!("{data}.text\nbegin: nop\n.zero 2048\n");
     let mut source = prelude.clone();
     let mut expected = 0;
-    for pseudo in Rv32im::SPEC.pseudos {
+    for pseudo in All::SPEC.pseudos {
         let mut taken = 0;
         for _ in 0..STATEMENTS {
             let text = statement(&mut random, pseudo);
             // What does not fit is not compared: not every number is an immediate, and a variable is no near target.
             let alone =
-                assemble::<Rv32im>(&format!("{prelude}{}", around(&text)), Layout { code: BASE, data: DATA });
+                assemble::<All>(&format!("{prelude}{}", around(&text)), Layout { code: BASE, data: DATA });
             // A branch to the begin is near here alone.
             let is_far = text.starts_with('b') && text.contains("begin");
             if alone.is_ok() && !is_far {
@@ -245,13 +249,13 @@ fn gnu_as_expands_pseudo_instructions_the_same() {
         expected += taken;
     }
     let [text, data] = gnu_assemble(&folder, &source);
-    let ours = assemble::<Rv32im>(&source, Layout { code: BASE, data: DATA });
+    let ours = assemble::<All>(&source, Layout { code: BASE, data: DATA });
     let ours = ours.unwrap_or_else(|errors| panic!("{errors}"));
     let at = ours.code.bytes.iter().zip(&text).position(|(ours, theirs)| ours != theirs);
     if let Some(at) = at.map(|at| at / 4 * 4) {
         let word =
             |bytes: &[u8]| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        let show = |word| disassemble::<Rv32im>(&Rv32im::decode(word, BASE + at as Word));
+        let show = |word| disassemble::<All>(&All::decode(word, BASE + at as Word));
         panic!(
             "at {:#x}: {} instead of {}",
             BASE as usize + at,
