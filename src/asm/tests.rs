@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::isa::{Instruction, Isa, Op, OperandKind, Rv32i, Rv32im, Word};
+use crate::isa::{Instruction, Isa, Op, OperandKind, Rv32i, Rv32imZbb, Word};
 
 /// The words of a source, at 64 KiB.
 fn words(source: &str) -> Vec<u32> {
@@ -74,23 +74,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn decode_is_the_inverse_of_encode((i, values) in instruction::<Rv32i>(), (m, more) in instruction::<Rv32im>()) {
+    fn decode_is_the_inverse_of_encode((i, values) in instruction::<Rv32i>(), (m, more) in instruction::<Rv32imZbb>()) {
         decode_is_inverse::<Rv32i>(i, &values);
-        decode_is_inverse::<Rv32im>(m, &more);
+        decode_is_inverse::<Rv32imZbb>(m, &more);
     }
 
     #[test]
     fn text_is_assembled_back(
-        (i, values) in instruction::<Rv32im>(),
+        (i, values) in instruction::<Rv32imZbb>(),
         ignored in any::<u32>(),
         pc in 0u32..0x4000_0000,
         other in any::<u32>(),
     ) {
         let word = encode(i, &values).map_err(|error| TestCaseError::fail(error.to_string()))?;
         for pc in [pc * 4, 0, 0xffff_fff0] {
-            assembles_back::<Rv32im>(word | ignored & !i.significant(), pc);
+            assembles_back::<Rv32imZbb>(word | ignored & !i.significant(), pc);
             assembles_back::<Rv32i>(word, pc);
-            assembles_back::<Rv32im>(other, pc);
+            assembles_back::<Rv32imZbb>(other, pc);
         }
     }
 
@@ -339,17 +339,17 @@ fn hostile_sources_are_refused() {
 /// Every pseudo-instruction of every in-tree ISA expands to words that decode.
 #[test]
 fn every_pseudo_instruction_assembles() {
-    for pseudo in Rv32im::SPEC.pseudos {
+    for pseudo in Rv32imZbb::SPEC.pseudos {
         let mut text = pseudo.asm.to_owned();
         for (at, (name, is_register)) in pseudo.operands.iter().enumerate() {
             let operand = if *is_register { format!("x{}", at + 10) } else { "8".to_owned() };
             text = text.replace(&format!("{{{name}}}"), &operand);
         }
         // At address 0 a branch to 8 is near.
-        let assembly = assemble::<Rv32im>(&text, Layout { code: 0, data: 0x1000 });
+        let assembly = assemble::<Rv32imZbb>(&text, Layout { code: 0, data: 0x1000 });
         let assembly = assembly.unwrap_or_else(|errors| panic!("{errors}"));
         for word in assembly.code.words() {
-            assert_ne!(Rv32im::decode(word, 0).kind, Op::UNDECODABLE, "{text}");
+            assert_ne!(Rv32imZbb::decode(word, 0).kind, Op::UNDECODABLE, "{text}");
         }
     }
 }
