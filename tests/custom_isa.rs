@@ -101,35 +101,3 @@ fn an_edit_of_the_toml_rebuilds() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("isa/second.toml:") && text.contains("`rs7` is not known here"), "{text}");
 }
-
-/// A broken spec is reported with file, line and column by the macro, as it is by the build script.
-#[test]
-fn a_mistake_in_the_toml_is_a_compile_error_with_its_place() {
-    let crate_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("broken-spec");
-    let manifest = format!(
-        "[package]\nname = \"broken\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
-         vm = {{ package = \"retrace-zkvm\", path = {HERE:?}, features = [\"cli\"] }}\n\n[workspace]\n"
-    );
-    write(&crate_dir.join("Cargo.toml"), &manifest);
-    write(&crate_dir.join("src/lib.rs"), "vm::isa! { pub struct Broken = \"broken.toml\"; }\n");
-    let spec = read(&example().join("isa/rotxor.toml"));
-    let broken = replaced(&spec, "rs1 ^ rs2", "rs1 ^ rs7");
-    write(&crate_dir.join("broken.toml"), &broken);
-
-    let output = cargo(&["build"], &crate_dir);
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success());
-    let line = broken.lines().position(|line| line.contains("rs7")).expect("it is there") + 1;
-    let column = broken.lines().nth(line - 1).and_then(|line| line.find("rs7")).expect("it is there") + 1;
-    assert!(text.contains(&format!("broken.toml:{line}:{column}")), "{text}");
-    assert!(text.contains("`rs7` is not known here"), "{text}");
-
-    let mut sources = retrace_codegen::Sources::new(&crate_dir);
-    sources.add_builtin("rv32i", include_str!("../isa/rv32i.toml"));
-    let errors = retrace_codegen::compile(&mut sources, "broken.toml").expect_err("the spec is broken");
-    let rendered = errors.to_string();
-    assert!(rendered.contains(&format!("broken.toml:{line}:{column}")), "{rendered}");
-    for line in rendered.lines().filter(|line| !line.trim().is_empty()) {
-        assert!(text.contains(line.trim()), "the macro does not say {line:?}:\n{text}");
-    }
-}

@@ -13,7 +13,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use retrace::isa::{Isa, Rv32im};
 use serde_json::Value;
 
-const ROTXOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/downstream/isa/rotxor.toml");
+const ROTXOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/custom-isa/isa/rotxor.toml");
 
 fn retrace(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_retrace")).args(arguments).output().expect("the binary starts")

@@ -79,7 +79,7 @@ fn it_is_explained() {
 #[test]
 fn it_is_documented() {
     let doc = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_rotxor"))
+        let output = Command::new(env!("CARGO_BIN_EXE_custom-isa"))
             .args(["isa", "doc"])
             .args(arguments)
             .current_dir(env!("CARGO_MANIFEST_DIR"))

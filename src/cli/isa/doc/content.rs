@@ -10,7 +10,7 @@ use super::diagram::{diagram, range};
 use super::page::{
     Body, Entry, Fact, Inline, Line, Page, Section, anchor, clean, code, fact, link, list, text,
 };
-use super::row;
+use super::{coverage, row};
 use crate::cli::output;
 
 pub(super) fn page(model: &Model) -> Page {
@@ -38,8 +38,9 @@ pub(super) fn page(model: &Model) -> Page {
             ),
         ],
         sections: [
-            vec![how_to_read(), index(model), formats(model), instructions(model)],
+            vec![how_to_read(), index(model), formats(model), instructions(model), coverage::pseudos(model)],
             row::sections(model),
+            coverage::sections(model),
         ]
         .into_iter()
         .flatten()
@@ -181,6 +182,7 @@ fn instruction(model: &Model, instruction: &Instruction) -> Entry {
     facts.extend(memory(model, instruction).map(|value| fact("Memory", value)));
     facts.push(fact("Next pc", next_pc(model, instruction)));
     facts.extend(row_facts(model, instruction));
+    facts.extend(coverage::covers(model, instruction));
     facts.push(fact("Declared in", vec![code(&instruction.source)]));
     Entry {
         anchor: anchor("instruction", &instruction.name),

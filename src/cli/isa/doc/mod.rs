@@ -5,6 +5,7 @@
 //! ```
 
 mod content;
+mod coverage;
 mod diagram;
 mod html;
 mod markdown;
