@@ -9,6 +9,9 @@ use crate::ir::{BinaryOp, Expr, ExprKind, Type, UnaryOp};
 use crate::parse::Text;
 use crate::source::Span;
 
+/// The functions that give a value, by name.
+pub const FUNCTIONS: [&str; 7] = ["sext", "zext", "signed", "unsigned", "count_ones", "load", "call"];
+
 /// The widest value.
 const MAX_WIDTH: u32 = 64;
 
@@ -381,12 +384,7 @@ impl<S: Scope> Typer<'_, S> {
                 }
             }
             _ => self.error(
-                unknown_function(
-                    &place,
-                    &name,
-                    &["sext", "zext", "signed", "unsigned", "count_ones", "load", "call"],
-                )
-                .hint(
+                unknown_function(&place, &name, &FUNCTIONS).hint(
                     "sext::<N>(x), zext::<N>(x), signed(x), unsigned(x), count_ones(x), load::<8|16|32>(address), \
                      call(…)",
                 ),

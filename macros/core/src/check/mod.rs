@@ -16,7 +16,9 @@ mod pseudo;
 mod rows;
 mod semantics;
 
+pub use expr::FUNCTIONS;
 pub use rows::{Case, Reply, Row, edge_rows};
+pub use semantics::STATEMENTS;
 
 use std::collections::BTreeMap;
 
@@ -29,7 +31,7 @@ use crate::source::Sources;
 use instruction::check_name as check_mnemonic;
 
 /// The policy's questions, each with the answers that the runtime has.
-const POLICY: [(&str, &[&str]); 7] = [
+pub const POLICY: [(&str, &[&str]); 7] = [
     ("address_overflow", &["wrap"]),
     ("misaligned_data", &["trap"]),
     ("misaligned_target", &["trap"]),
@@ -239,7 +241,7 @@ fn groups(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Group> {
 }
 
 fn policy(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, String)> {
-    unique("policy", tables.policy.iter().map(|entry| &entry.key), errors);
+    unique("policy answer", tables.policy.iter().map(|entry| &entry.key), errors);
     for Entry { key, value } in &tables.policy {
         match POLICY.iter().find(|(question, _)| *question == key.value) {
             None => errors.push(

@@ -10,6 +10,9 @@ use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
 use crate::model::{Format, Operand};
 use crate::parse::Text;
 
+/// The functions that are statements, by name.
+pub const STATEMENTS: [&str; 3] = ["store", "jump", "trap"];
+
 /// Names that a `let` cannot take: ports, and what columns can record.
 const TAKEN: [&str; 10] = ["rd", "rs1", "rs2", "rs3", "rs4", "pc", "imm", "index", "next_pc", "input"];
 
@@ -234,7 +237,7 @@ impl Typer<'_, SemanticsScope> {
                 Some(Statement::Store { bits, address: address?, value: value? })
             }
             _ => self.error(
-                unknown_function(&place, &name, &["store", "jump", "trap"])
+                unknown_function(&place, &name, &STATEMENTS)
                     .hint("store::<8|16|32>(address, value), jump(target), trap(cause)"),
             ),
         }

@@ -70,6 +70,10 @@ impl Display for TrapKind {
 }
 
 impl OpFact {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Pc, Self::Word, Self::Kind, Self::Group, Self::Rd, Self::Rs1, Self::Rs2, Self::Imm];
+
     /// The name after `op.`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -86,7 +90,11 @@ impl OpFact {
 }
 
 impl UnaryOp {
-    pub(crate) const fn symbol(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Not, Self::Neg, Self::CountOnes];
+
+    /// As the language writes it: an operator, or a function's name.
+    pub const fn symbol(self) -> &'static str {
         match self {
             Self::Not => "!",
             Self::Neg => "-",
@@ -96,7 +104,28 @@ impl UnaryOp {
 }
 
 impl BinaryOp {
-    pub(crate) const fn symbol(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Add,
+        Self::Sub,
+        Self::Mul,
+        Self::Div,
+        Self::Rem,
+        Self::And,
+        Self::Or,
+        Self::Xor,
+        Self::Shl,
+        Self::Shr,
+        Self::Eq,
+        Self::Ne,
+        Self::Lt,
+        Self::Le,
+        Self::Gt,
+        Self::Ge,
+    ];
+
+    /// The operator.
+    pub const fn symbol(self) -> &'static str {
         match self {
             Self::Add => "+",
             Self::Sub => "-",
