@@ -85,6 +85,11 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     pub(crate) fn new(sources: Sources, mut errors: Vec<Diagnostic>) -> Self {
+        // What stands in for a key that is missing or of a wrong type has that key's place: its errors say nothing new.
+        let is_absence = |error: &Diagnostic| matches!(error.code, Code::MissingKey | Code::WrongType);
+        let absent: Vec<Span> =
+            errors.iter().filter(|e| is_absence(e)).map(|error| error.span.clone()).collect();
+        errors.retain(|error| is_absence(error) || !absent.contains(&error.span));
         errors.sort_by(|a, b| (&a.span, &a.message).cmp(&(&b.span, &b.message)));
         errors.dedup_by(|a, b| a.span == b.span && a.message == b.message);
         Self { sources, errors }

@@ -184,6 +184,8 @@ pub struct Instruction {
     pub mask: u32,
     /// Their values.
     pub bits: u32,
+    /// Whether these are right: else the word is known in part, and nothing is said of what it matches.
+    pub(crate) is_fixed: bool,
     /// The destination register.
     pub rd: Operand,
     /// The read ports' registers.

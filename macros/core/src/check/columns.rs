@@ -51,9 +51,14 @@ pub(super) fn columns(
     let mut sorted = group_names;
     sorted.sort();
     for table in derived {
+        let before = errors.len();
         let class = class(table, errors);
         let Some(text) = &table.derive else { continue };
-        let expr = derive(text, class, &classes, &sorted, groups, errors);
+        // Without a class there is no type that the expression should have.
+        let expr = match errors.len() == before {
+            true => derive(text, class, &classes, &sorted, groups, errors),
+            false => Expr::new(ExprKind::Const(0), Type::unsigned(1)),
+        };
         columns.push(Column {
             name: table.name.value.clone(),
             doc: table.doc.value.clone(),
@@ -291,16 +296,13 @@ impl Scope for ColumnScope<'_> {
         if base == "op" {
             let word = Type::unsigned(XLEN);
             let register = Type::unsigned(5);
-            let (fact, ty) = match member {
-                "pc" => (OpFact::Pc, word),
-                "word" => (OpFact::Word, Type::unsigned(32)),
-                "imm" => (OpFact::Imm, word),
-                "kind" => (OpFact::Kind, Type::unsigned(8)),
-                "group" => (OpFact::Group, group_type(self.groups)),
-                "rd" => (OpFact::Rd, register),
-                "rs1" => (OpFact::Rs1, register),
-                "rs2" => (OpFact::Rs2, register),
-                _ => return None,
+            let fact = OpFact::ALL.into_iter().find(|fact| fact.name() == member)?;
+            let ty = match fact {
+                OpFact::Pc | OpFact::Imm => word,
+                OpFact::Word => Type::unsigned(32),
+                OpFact::Kind => Type::unsigned(8),
+                OpFact::Group => group_type(self.groups),
+                OpFact::Rd | OpFact::Rs1 | OpFact::Rs2 => register,
             };
             return Some(Expr::new(ExprKind::Op(fact), ty));
         }
@@ -313,8 +315,7 @@ impl Scope for ColumnScope<'_> {
 
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.classes.iter().map(|(name, _)| name.clone()).collect();
-        let facts = ["pc", "word", "imm", "kind", "group", "rd", "rs1", "rs2"];
-        names.extend(facts.map(|fact| format!("op.{fact}")));
+        names.extend(OpFact::ALL.map(|fact| format!("op.{}", fact.name())));
         for (name, class) in self.classes {
             if *class == Class::OneHotGroup {
                 names.extend(self.group_names.iter().map(|group| format!("{name}.{group}")));

@@ -234,6 +234,7 @@ fn ranges(mask: u32) -> String {
 
 /// Two encodings overlap if a word can match both.
 pub(super) fn overlaps(instructions: &[Instruction], errors: &mut Vec<Diagnostic>) {
+    let instructions: Vec<&Instruction> = instructions.iter().filter(|i| i.is_fixed).collect();
     for (at, a) in instructions.iter().enumerate() {
         length(a, errors);
         for b in &instructions[..at] {

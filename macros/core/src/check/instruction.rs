@@ -65,7 +65,9 @@ fn instruction(
         return None;
     };
     check_name(&table.name, errors);
+    let before = errors.len();
     let (mask, bits) = fixed(table, format, errors);
+    let is_fixed = errors.len() == before;
     let operands = operands(table, format, registers, errors);
     let [rd, reads @ ..] = operands;
     let before = errors.len();
@@ -79,6 +81,7 @@ fn instruction(
         group: None,
         mask,
         bits,
+        is_fixed,
         rd,
         reads,
         asm,
@@ -185,9 +188,8 @@ fn operands(
             );
             continue;
         };
-        if let Some(number) = register(registers, value, errors) {
-            operands[port] = Operand::Fixed(number);
-        }
+        // A port whose register is in error is still a port: the semantics may use it.
+        operands[port] = Operand::Fixed(register(registers, value, errors).unwrap_or_default());
     }
     operands
 }

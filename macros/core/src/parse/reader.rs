@@ -41,7 +41,9 @@ impl<'a, 't> Reader<'a, 't> {
     }
 
     fn get(&mut self, key: &'static str) -> Option<&'a Value<'t>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.iter().find(|(name, _)| name.get_ref().as_ref() == key).map(|(_, value)| value)
     }
 
