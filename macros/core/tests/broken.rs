@@ -5,8 +5,11 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
+use common::without_lines;
 use retrace_codegen::{Code, Sources, compile};
 
 fn folder() -> PathBuf {
@@ -38,26 +41,6 @@ fn by_the_build_script(file: &str) -> String {
     let errors = retrace_codegen::library(&specs, &[file]).expect_err("the spec is broken").to_string();
     let shown = specs[1..].iter().map(|(name, _)| name);
     shown.fold(errors, |text, name| text.replace(&format!("isa/{name}.toml"), name))
-}
-
-/// Without the lines of RV32I that belong to an error, so that an edit elsewhere in that spec changes no snapshot.
-fn without_lines(rendered: &str) -> String {
-    let mut elsewhere = false;
-    let line = |line: &str| {
-        if let Some((arrow, _)) = line.split_once("isa/rv32i.toml:") {
-            elsewhere = true;
-            return arrow.to_owned() + "isa/rv32i.toml:LINE";
-        }
-        let digits = line.trim_start().chars().take_while(char::is_ascii_digit).count();
-        match elsewhere && digits > 0 {
-            true => line.replacen(&line.trim_start()[..digits], "LINE", 1),
-            false => line.to_owned(),
-        }
-    };
-    let lines: Vec<String> = rendered.lines().map(line).collect();
-    // The gutter is as wide as the greatest line number.
-    let lines = lines.iter().map(|line| if elsewhere { line.trim_start() } else { line });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
