@@ -386,7 +386,7 @@ doc  = "</section></main><script>alert(2)</script>"
 name      = "hostile"
 format    = "F<i>|```"
 fixed     = { "x|<u>``" = 0, funct3 = 0, opcode = 0b0001011 }
-asm       = "hostile <{rd}> | {rs1}"
+asm       = "hostile {rd}, ({rs1}), [{rs2}]"
 semantics = "rd = if rs1 < rs2 { rs1 | rs2 } else { rs1 & rs2 }"
 group     = "hostile"
 doc       = "1. <script>alert(1)</script> & \"quoted\" | `tick` *star* [a](http://b) \u001B[31m\u0000 end\\|"
@@ -415,8 +415,15 @@ doc    = "- <img src=x onerror=alert(3)> | a_b_c"
 name  = "<script>|`x`"
 guard = "is.hostile"
 left  = "hostile"
-right = "result"
+right = "hostile * active"
 doc   = "> <!-- -->"
+
+[[lookup]]
+name   = "<i>|`l`"
+groups = ["hostile"]
+inputs = ["rs1_value", "rs2_value", "pc"]
+output = "result"
+doc    = "[l](http://l) <img src=y>"
 "####;
 
 #[test]
@@ -464,7 +471,9 @@ fn text_of_the_spec_is_escaped() {
     }
     let whole =
         "# <script>alert(1)</script> & \"quoted\" | `tick` *star* [a](http://b) &lt; ~~x~~ \\\\ $m$ !";
-    for expected in [doc, whole, "- <img src=x onerror=alert(3)> | a_b_c", "> <!-- -->"] {
+    for expected in
+        [doc, whole, "- <img src=x onerror=alert(3)> | a_b_c", "> <!-- -->", "[l](http://l) <img src=y>"]
+    {
         assert!(paragraphs.iter().any(|paragraph| paragraph == expected), "{expected}: {paragraphs:#?}");
     }
     let rows = table_rows(&markdown);
@@ -516,7 +525,7 @@ fn a_spec_with_errors_gives_no_page() {
     let object: Value = serde_json::from_slice(&output.stdout).expect("it is one object");
     assert_eq!((object["ok"].as_bool(), output.status.code()), (Some(false), Some(1)));
     assert_eq!(object["error"]["kind"], "spec");
-    assert!(object["error"]["message"].as_str().is_some_and(|said| said.contains("encoding-overlap")));
+    assert!(object["error"]["message"].as_str().is_some_and(|said| said.contains("never-matches")));
 
     // A name that is none: in-tree specs are suggested.
     for command in ["doc", "check"] {

@@ -132,8 +132,7 @@ impl Printer<'_> {
         // One operand's type tells the other's; a shift's amount has a type of its own.
         let from_place = known && !op.is_comparison();
         let (known_a, known_b) = if is_shift {
-            let widest = a.ty.width.next_power_of_two().trailing_zeros().max(1);
-            (known, b.ty == Type::unsigned(widest))
+            (known, Some(b.ty) == a.ty.amount_bits().map(Type::unsigned))
         } else {
             (from_place || !is_untyped(b), from_place || !is_untyped(a))
         };

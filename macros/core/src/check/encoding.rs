@@ -293,7 +293,7 @@ fn length(instruction: &Instruction, errors: &mut Vec<Diagnostic>) {
 pub(super) fn opcodes(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, u32)> {
     unique("opcode", tables.opcodes.iter().map(|entry| &entry.key), errors);
     let mut opcodes: Vec<(String, u32)> = Vec::new();
-    for Entry { key, value } in &tables.opcodes {
+    for (at, Entry { key, value }) in tables.opcodes.iter().enumerate() {
         if value.value >> OPCODE_BITS != 0 {
             errors.push(
                 Diagnostic::new(
@@ -304,6 +304,18 @@ pub(super) fn opcodes(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(Str
                 .hint("an opcode is bits 6:0 of the word"),
             );
             continue;
+        }
+        if let Some(first) = tables.opcodes[..at].iter().find(|other| other.value.value == value.value) {
+            errors.push(
+                Diagnostic::new(
+                    Code::DuplicateName,
+                    &key.span,
+                    format!("opcode {:#09b} has two names", value.value),
+                )
+                .label("the second")
+                .other(&first.key.span, "the first")
+                .hint("leave one of them out"),
+            );
         }
         opcodes.push((key.value.clone(), value.value as u32));
     }

@@ -268,15 +268,21 @@ impl<S: Scope> Typer<'_, S> {
 
     fn shift(&mut self, op: BinaryOp, binary: &syn::ExprBinary, expected: Option<Type>) -> Option<Expr> {
         let a = self.expr(&binary.left, expected)?;
-        let bits = a.ty.width.next_power_of_two().trailing_zeros();
-        let amount = self.expr(&binary.right, Some(Type::unsigned(bits.max(1))))?;
-        if amount.ty.signed || amount.ty.width > bits.max(1) {
+        let Some(bits) = a.ty.amount_bits() else {
+            let place = self.place(&binary.left);
+            return self.error(
+                Diagnostic::new(Code::ShiftAmount, &place, "one bit cannot be shifted")
+                    .hint("zext::<N>(x) makes room for it"),
+            );
+        };
+        let amount = self.expr(&binary.right, Some(Type::unsigned(bits)))?;
+        if amount.ty.signed || amount.ty.width > bits {
             let place = self.place(&binary.right);
             return self.error(
                 Diagnostic::new(
                     Code::ShiftAmount,
                     &place,
-                    format!("an amount of type {} can exceed the {} bits shifted", amount.ty, a.ty.width),
+                    format!("an amount of type {} can reach the {} bits shifted", amount.ty, a.ty.width),
                 )
                 .hint(format!("mask it in the text: x[0..{bits}]")),
             );

@@ -19,6 +19,14 @@ pub struct Type {
 }
 
 impl Type {
+    /// How many bits a shift's amount may have, so that it cannot reach the width: ⌊log₂ width⌋. None if there is no such.
+    pub const fn amount_bits(self) -> Option<u32> {
+        match self.width.checked_ilog2() {
+            None | Some(0) => None,
+            bits => bits,
+        }
+    }
+
     /// An unsigned type.
     pub const fn unsigned(width: u32) -> Self {
         Self { signed: false, width }
