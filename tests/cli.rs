@@ -149,7 +149,7 @@ fn prove_and_verify() {
     let object = json(&prove);
     assert_eq!(object["ok"], true);
     assert_eq!(object["field"], "bn254");
-    assert_eq!(object["constraints"], 28);
+    assert_eq!(object["constraints"], 32);
     for number in ["cycles", "columns", "rounds", "passes", "budget_bytes", "proof_bytes", "peak_rss_bytes"] {
         assert!(object[number].is_number(), "{number}: {object}");
     }
