@@ -234,7 +234,9 @@ fn ranges(mask: u32) -> String {
 
 /// Two encodings overlap if a word can match both.
 pub(super) fn overlaps(instructions: &[Instruction], errors: &mut Vec<Diagnostic>) {
-    let instructions: Vec<&Instruction> = instructions.iter().filter(|i| i.is_fixed).collect();
+    let mut instructions: Vec<&Instruction> = instructions.iter().filter(|i| i.is_fixed).collect();
+    // What extends was opened first: the error is at the extension, or at the later of two in one file.
+    instructions.sort_by_key(|i| (std::cmp::Reverse(i.span.file), i.span.range.start));
     for (at, a) in instructions.iter().enumerate() {
         length(a, errors);
         for b in &instructions[..at] {
