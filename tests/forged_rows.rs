@@ -191,7 +191,7 @@ fn what_no_constraint_catches_is_known_with_what_will() {
                 let mut concerned = changed.iter().flat_map(|column| &of_column[*column]);
                 concerned.all(|at| row.value(&spec.constraints[*at]) == 0)
             };
-            for a in 0..spec.stored {
+            for (a, concerned) in of_column.iter().enumerate() {
                 for value in changes(a, row.cells[a]) {
                     let one = row.with(a, value);
                     single += 1;
@@ -201,7 +201,7 @@ fn what_no_constraint_catches_is_known_with_what_will() {
                         continue;
                     }
                     // A second cell that mends what the first broke.
-                    let broken = of_column[a].iter().find(|at| one.value(&spec.constraints[**at]) != 0);
+                    let broken = concerned.iter().find(|at| one.value(&spec.constraints[**at]) != 0);
                     let broken = *broken.expect("a constraint caught it");
                     for b in reads[broken].iter().copied().filter(|b| *b != a) {
                         let values = match one_hot[b] {
