@@ -48,6 +48,7 @@
 //! # }
 //! ```
 
+pub mod arch_test;
 pub mod asm;
 pub mod checkpoint;
 #[cfg(feature = "cli")]

@@ -33,6 +33,12 @@ impl PageMap {
         self.pages.get(&number).map(|page| &**page)
     }
 
+    /// The word that holds the address.
+    pub fn word(&self, address: Word) -> Word {
+        let offset = (address / WORD_BYTES) as usize % PAGE_WORDS;
+        self.get(address / PAGE_BYTES as Word).map_or(0, |page| page[offset])
+    }
+
     /// All pages that are not zero, by ascending number.
     pub fn iter(&self) -> impl Iterator<Item = (Word, &Page)> {
         self.pages.iter().map(|(&number, page)| (number, &**page))

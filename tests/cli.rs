@@ -93,6 +93,86 @@ fn a_cycle_limit_stops_an_endless_loop() {
     assert_eq!(output.status.code(), Some(125));
 }
 
+/// Worked out by hand: the comments of `signature.S` say which instruction leaves which word.
+const SIGNATURE: &str = "6f5ca309\n80000000\nf8000000\n08000000\n00000001\n00000000\ndeadfeef\nfffffffe\n1234beef\n\
+                         deadbeef\ndeadbeef\ndeadbeef\n";
+
+#[test]
+fn an_architecture_test_runs_to_its_store_and_leaves_its_signature() {
+    let file = temporary("signature");
+    let output = retrace(&["run", &elf("signature"), "--signature", &file], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(&file).expect("it was written"), SIGNATURE);
+
+    // What is executed after the store, or while it has zero to store, would show in the words.
+    let words = |letter: &str| {
+        let letter = letter.bytes().next().unwrap_or(0);
+        format!("11111111\n22222222\n{letter:08x}\n")
+    };
+    let cases: [(&[&str], &[u8], i32, u64); 5] = [
+        (&[], b"", 0, 0),
+        (&["code"], b"", 5, 5),
+        (&["large"], b"", 0, 256),
+        (&["byte"], b"", 1, 1),
+        (&["input"], b"\x07\0\0\0", 3, 3),
+    ];
+    for (arguments, input, status, code) in cases {
+        let file = temporary("signature-of-tohost");
+        let _ = std::fs::remove_file(&file);
+        let guest = elf("tohost");
+        let arguments = [&["run", &guest][..], arguments, &["--signature", &file]].concat();
+        let output = retrace(&arguments, input);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", text(&output.stderr));
+        let letter = arguments[2].trim_start_matches('-');
+        let expected = words(if letter == "signature" { "" } else { letter });
+        assert_eq!(std::fs::read_to_string(&file).expect("it was written"), expected, "{arguments:?}");
+        let object = json(&retrace(&[&arguments[..], &["--json"]].concat(), input));
+        assert_eq!(
+            (object["ok"].as_bool(), object["stopped"].as_str()),
+            (Some(true), Some("tohost")),
+            "{object}"
+        );
+        assert_eq!(object["exit_code"], code, "{object}");
+    }
+}
+
+#[test]
+fn without_a_store_to_tohost_there_is_no_signature() {
+    let cases: [(&str, &[&str], i32, &str, &str); 7] = [
+        (
+            "tohost",
+            &["forever", "--max-cycles", "1000"],
+            125,
+            "cycle_limit",
+            "without a store to `tohost`: the cycle limit",
+        ),
+        ("tohost", &["call"], 125, "exited", "exit code 3 by a call"),
+        ("tohost", &["request"], 125, "tohost", "0x00000000_00000030"),
+        ("tohost", &["device"], 125, "tohost", "0x01010000_00000001"),
+        ("tohost", &["null"], 126, "faulted", "store to page 0"),
+        ("signature", &["--max-cycles", "3"], 125, "cycle_limit", "the cycle limit"),
+        ("tiny", &[], 125, "", "no symbol `tohost`"),
+    ];
+    for (guest, arguments, status, stopped, message) in cases {
+        let file = temporary("no-signature");
+        let guest = elf(guest);
+        let arguments = [&["run", &guest][..], arguments, &["--signature", &file]].concat();
+        let output = retrace(&arguments, b"");
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
+        assert!(text(&output.stderr).contains(message), "{}", text(&output.stderr));
+        assert!(!std::path::Path::new(&file).exists(), "{arguments:?}");
+        let output = retrace(&[&arguments[..], &["--json"]].concat(), b"");
+        let object = json(&output);
+        assert_eq!((output.status.code(), object["ok"].as_bool()), (Some(status), Some(false)), "{object}");
+        assert_eq!(object["stopped"].as_str().unwrap_or_default(), stopped, "{object}");
+        assert!(object["error"]["message"].as_str().is_some_and(|said| said.contains(message)), "{object}");
+    }
+    // A signature that cannot be written is no success.
+    let output = retrace(&["run", &elf("signature"), "--signature", "/nonexistent/signature"], b"");
+    assert_eq!(output.status.code(), Some(125));
+    assert!(text(&output.stderr).contains("cannot write /nonexistent/signature"), "{}", text(&output.stderr));
+}
+
 #[test]
 fn failures_of_retrace_itself_are_125_and_say_what_to_do() {
     let cases: [(&[&str], &str); 4] = [

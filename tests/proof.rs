@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ark_bn254::Fr;
 use ark_poly::{DenseMultilinearExtension, Polynomial};
 use proptest::prelude::*;
-use retrace::checkpoint::Execution;
+use retrace::checkpoint::{Execution, Options, Stopped, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{ColumnSource, Isa, Rv32i};
 use retrace::oracle::{DenseOracle, PolynomialOracle, WitnessOracle};
@@ -238,4 +238,22 @@ fn only_a_run_that_ended_can_be_proven() {
     let oracle = oracle(run(&program, &["illegal"], b"", 16), 1);
     let error = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect_err("it faulted");
     assert!(error.to_string().contains("faulted"), "{error}");
+}
+
+#[test]
+fn a_run_stopped_at_a_store_is_replayed_and_not_proven() {
+    let program = guest("signature");
+    let address = |name| program.symbols().address(name).expect("the guest has it");
+    let options = Options { until_stored: Some(address("tohost")), ..Options::default() };
+    let execution =
+        execute(Arc::clone(&program), Linux::default(), Input::empty(), options).expect("it runs");
+    assert_eq!((execution.stopped(), execution.exit_code()), (&Stopped::Stored(1), None));
+    let oracle = oracle(execution, 1);
+    let last = oracle.generator().execution().cycles() - 1;
+    let row = oracle.generator().witness_slice(last).expect("it can be replayed");
+    // `sw x1, tohost, t5` is auipc and sw.
+    assert_eq!(row.get("pc"), Some(i64::from(address("write_tohost") + 4)), "{row}");
+    assert_eq!(row.get("mem_after"), Some(1), "{row}");
+    let error = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect_err("its last row is no exit");
+    assert!(error.to_string().contains("stopped at a store"), "{error}");
 }

@@ -23,6 +23,9 @@ pub struct Options<'a> {
     pub policy: Policy,
     /// The most cycles to execute; by default as many as it takes.
     pub max_cycles: u64,
+    /// Stop after the cycle that leaves something other than zero in the word that holds this address; by default
+    /// nothing is looked at, and costs nothing. [`ArchTest`](crate::arch_test::ArchTest) is what this is for.
+    pub until_stored: Option<Word>,
     /// Called now and then.
     pub progress: Option<Progress<'a>>,
 }
@@ -43,6 +46,7 @@ impl Default for Options<'_> {
             output: Output::hashed(),
             policy: Policy::default(),
             max_cycles: u64::MAX,
+            until_stored: None,
             progress: None,
         }
     }
@@ -55,6 +59,8 @@ pub enum Stopped {
     Exited(Word),
     /// As many cycles as allowed were executed.
     CycleLimit,
+    /// The word at [`Options::until_stored`] became this.
+    Stored(Word),
     /// [`Progress`] asked for it.
     Interrupted,
     /// The guest did what it may not do; the cycles before are the execution.
@@ -109,7 +115,7 @@ pub fn execute<I: Isa, G: Guest>(
     options: Options<'_>,
 ) -> Result<Execution<I, G>, ExecuteError> {
     let begun = Instant::now();
-    let Options { arguments, output, policy, max_cycles, mut progress } = options;
+    let Options { arguments, output, policy, max_cycles, until_stored, mut progress } = options;
     let program = program.into();
     let initial = Checkpoint::initial(&program, guest, &arguments)?;
     let mut machine =
@@ -120,8 +126,13 @@ pub fn execute<I: Isa, G: Guest>(
     let stopped = loop {
         let cycle = machine.cycle();
         let until = checkpoints.next_due(cycle).min(cycle.saturating_add(SLICE)).min(max_cycles);
-        match machine.run(until, &mut ()) {
+        let paused = match until_stored {
+            None => machine.run(until, &mut ()),
+            Some(address) => machine.run_until_stored(until, address),
+        };
+        match paused {
             Ok(Pause::Exited(code)) => break Stopped::Exited(code),
+            Ok(Pause::Stored(value)) => break Stopped::Stored(value),
             Ok(Pause::Reached) => {}
             Err(RunError::Fault(fault)) => break Stopped::Trapped(fault),
             Err(error) => return Err(ExecuteError::Host(error)),

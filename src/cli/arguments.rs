@@ -85,6 +85,9 @@ pub(super) struct Run {
     /// Stop after so many cycles.
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub(super) max_cycles: u64,
+    /// Run an architecture test: until it stores to `tohost`, and then write its signature there.
+    #[arg(long, value_name = "FILE")]
+    pub(super) signature: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

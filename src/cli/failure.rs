@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::output;
+use crate::arch_test::ArchTestError;
 use crate::checkpoint::{ExecuteError, Stopped};
 use crate::machine::Fault;
 use crate::proof::{ProveError, VerifyError};
 
 /// What retrace ends with when the guest faulted.
-pub(super) const FAULT: u8 = 126;
+const FAULT: u8 = 126;
 /// What retrace ends with when it failed itself.
-pub(super) const FAILURE: u8 = 125;
+const FAILURE: u8 = 125;
 /// What retrace ends with when a proof is refused.
 const REFUSED: u8 = 1;
 
@@ -46,8 +47,15 @@ impl Failure {
             Stopped::Trapped(fault) => Self::fault(fault),
             Stopped::CycleLimit => Self::new("cycle_limit", "the cycle limit was reached"),
             Stopped::Interrupted => Self::new("interrupted", "the run was interrupted"),
+            Stopped::Stored(value) => {
+                Self::new("stored", format!("the run was stopped at a store of {value:#x}"))
+            }
             Stopped::Exited(code) => Self::new("exited", format!("the guest ended with exit code {code}")),
         }
+    }
+
+    pub(super) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit)
     }
 
     /// The failure as an object.
@@ -67,7 +75,7 @@ impl Failure {
         if !told {
             output::note(&format!("error: {}", self.message));
         }
-        ExitCode::from(self.exit)
+        self.exit_code()
     }
 }
 
@@ -81,6 +89,18 @@ impl From<io::Error> for Failure {
 impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         Self::new("execute", error.to_string())
+    }
+}
+
+impl From<ArchTestError> for Failure {
+    fn from(error: ArchTestError) -> Self {
+        match error {
+            // What the guest did wrong is told as in any run.
+            ArchTestError::NotStored(stopped) if matches!(*stopped, Stopped::Trapped(_)) => {
+                Self::stopped(&stopped)
+            }
+            error => Self::new("arch_test", error.to_string()),
+        }
     }
 }
 

@@ -63,15 +63,27 @@ pub(super) fn writer(path: Option<&Path>) -> Result<Box<dyn Write + Send>, Failu
 /// Writes a whole file under another name and renames it: whoever reads it finds all of it, or what was there before.
 /// A device, a pipe or what a link leads to is written as it stands.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_whole_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write_whole`], for what is not in memory.
+pub(super) fn write_whole_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let write = |file: &mut File| {
+        let mut buffered = BufWriter::with_capacity(1 << 16, file);
+        write(&mut buffered)?;
+        buffered.flush()
+    };
     if fs::symlink_metadata(path).is_ok_and(|file| !file.is_file()) {
-        return create(path)?.write_all(bytes).map_err(|error| failure("write", path, &error));
+        return write(&mut create(path)?).map_err(|error| failure("write", path, &error));
     }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
     let mut file = create(&partial)?;
-    let written =
-        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&partial, path));
+    let written = write(&mut file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&partial, path));
     written.map_err(|error| {
         let _ = fs::remove_file(&partial);
         failure("write", path, &error)

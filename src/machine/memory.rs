@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::image::Image;
 use crate::isa::{Access, Trap, TrapCause, Word};
-use crate::pages::{PAGE_BYTES, PAGE_WORDS, PageMap, WORD_BYTES};
+use crate::pages::{PAGE_BYTES, PageMap, WORD_BYTES};
 
 /// The image holds the page: loads may go.
 const READY: u8 = 1;
@@ -120,8 +120,7 @@ impl Memory {
         if self.flags[page_of(address)] & READY != 0 {
             return self.image.words()[(address / WORD_BYTES) as usize];
         }
-        let offset = (address / WORD_BYTES) as usize % PAGE_WORDS;
-        self.base.get(page_of(address) as Word).map_or(0, |page| page[offset])
+        self.base.word(address)
     }
 
     /// How many pages were loaded from or stored to since the memory was created or last restored.

@@ -47,6 +47,8 @@ pub enum Pause {
     Reached,
     /// The guest ended with this exit code.
     Exited(Word),
+    /// The word that [`Machine::run_until_stored`] looks at is no longer zero, but this.
+    Stored(Word),
 }
 
 /// Beyond every code table.
@@ -132,6 +134,27 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             }
             Stop::Trap(trap) => Err(self.error(trap)),
         }
+    }
+
+    /// Runs as [`run`](Self::run) does, and pauses also after the cycle that leaves something other than zero in the
+    /// word that holds `address`, be it a store or a call that did so.
+    ///
+    /// It looks after every cycle, which costs several times what the cycle does: so the loop of `run`, and its
+    /// stores, have nothing to look for.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn run_until_stored(&mut self, until: u64, address: Word) -> Result<Pause, RunError> {
+        while self.cycle < until {
+            if let pause @ (Pause::Exited(_) | Pause::Stored(_)) = self.run(self.cycle + 1, &mut ())? {
+                return Ok(pause);
+            }
+            match self.memory().peek(address) {
+                0 => {}
+                value => return Ok(Pause::Stored(value)),
+            }
+        }
+        Ok(Pause::Reached)
     }
 
     /// How many cycles were executed since the program's start.

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::sync::Arc;
 
-use super::{ADDRESS_SPACE, LoadError, word_at};
+use super::{ADDRESS_SPACE, LoadError};
 use crate::isa::{Op, Word};
 use crate::pages::{PAGE_BYTES, PageMap};
 
@@ -46,7 +46,7 @@ impl Code {
             regions.push(Region { start: range.start, count, first: ops.len() as u32 });
             ops.extend((0..count).map(|at| {
                 let pc = range.start + at * INSTRUCTION_BYTES;
-                decode(word_at(pages, pc), pc)
+                decode(pages.word(pc), pc)
             }));
             ops.push(Op { pc: range.end, ..Op::default() });
         }

@@ -20,7 +20,7 @@ use core::marker::PhantomData;
 use core::ops::Range;
 
 use crate::isa::{Isa, Word};
-use crate::pages::{PAGE_BYTES, Page, PageMap, WORD_BYTES};
+use crate::pages::{PAGE_BYTES, PageMap};
 
 /// The hash of what a program was loaded from.
 pub type ProgramHash = [u8; 32];
@@ -179,12 +179,6 @@ impl Image {
             isa: PhantomData,
         })
     }
-}
-
-/// The word at an aligned address of a page map.
-fn word_at(pages: &PageMap, address: Word) -> Word {
-    let offset = (address / WORD_BYTES) as usize % const { PAGE_BYTES / WORD_BYTES as usize };
-    pages.get(address / PAGE_BYTES as Word).map_or(0, |page: &Page| page[offset])
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn a_good_file() {
     assert_eq!(program.segments().first(), Some(&(u64::from(BASE)..u64::from(BASE) + 0x5000)));
     assert_eq!(program.segments().len(), 1);
     assert_eq!(program.pages().len(), 1, "zeros cost nothing");
-    assert_eq!(word_at(program.pages(), BASE + 8), 0x0403_0201);
+    assert_eq!(program.pages().word(BASE + 8), 0x0403_0201);
     assert_eq!(program.hash(), *blake3::hash(&elf()).as_bytes());
     let code = program.code();
     assert_eq!(code.ops().len(), 4, "padding, two words, the end");

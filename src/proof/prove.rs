@@ -48,6 +48,7 @@ fn describe(stopped: &Stopped) -> String {
         Stopped::Trapped(fault) => format!("faulted: {fault}"),
         Stopped::CycleLimit => "reached its cycle limit; raise it".to_owned(),
         Stopped::Interrupted => "was interrupted".to_owned(),
+        Stopped::Stored(_) => "was stopped at a store; let the guest end by a call".to_owned(),
         Stopped::Exited(code) => format!("ended with exit code {code}"),
     }
 }

@@ -208,6 +208,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
         Stopped::Exited(code) => exit_code(*code),
         Stopped::CycleLimit => "more cycles".to_owned(),
         Stopped::Interrupted => "an interruption".to_owned(),
+        Stopped::Stored(_) => "a store that was looked for".to_owned(),
         Stopped::Trapped(fault) => fault.to_string(),
     };
     differs("exit code", exit_code(statement.exit_code), stopped)?;

@@ -2,19 +2,23 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::arch_test::{ArchTest, ArchTestError};
 use crate::checkpoint::{Execution, Options, Progress, Stopped, execute};
 use crate::cli::arguments::{Common, Run};
-use crate::cli::failure::{Done, FAILURE, FAULT, Failure};
+use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
 use crate::guest::{Linux, Output};
-use crate::isa::Isa;
+use crate::isa::{Isa, Word};
 
 pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let program = files::program::<I>(&run.guest.elf)?;
+    let test = run.signature.as_ref().map(|path| Ok::<_, ArchTestError>((ArchTest::new(&program)?, path)));
+    let test = test.transpose()?;
     let sink: Box<dyn io::Write + Send> = match &run.output {
         Some(path) => Box::new(files::create(path)?),
         None if common.json => Box::new(io::sink()),
@@ -30,45 +34,52 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
         arguments: files::arguments(&run.guest),
         output: Output::new(sink, Box::new(io::stderr())),
         max_cycles: run.max_cycles,
+        until_stored: test.as_ref().map(|(test, _)| test.tohost()),
         progress: Some(Progress(&mut report)),
         ..Options::default()
     };
     let executed = execute(program, Linux::default(), files::input(&run.guest)?, options);
     bar.finish_and_clear();
     let execution = executed?;
+    let ended = match (test, execution.stopped()) {
+        (Some((test, path)), _) => end_test(&test, &execution, path),
+        (None, &Stopped::Exited(code)) => Ok(code),
+        (None, stopped) => Err(Failure::stopped(stopped)),
+    };
     if common.json {
-        print(&execution)?;
-        return Ok(exit_code(execution.stopped()));
+        print(&execution, &ended)?;
+        return Ok(ended.map_or_else(|failure| failure.exit_code(), exit_code));
     }
-    match execution.stopped() {
-        Stopped::Exited(_) => Ok(exit_code(execution.stopped())),
-        stopped => Err(Failure::stopped(stopped)),
-    }
+    ended.map(exit_code)
+}
+
+/// Gives an architecture test's exit code, and writes its signature.
+fn end_test<I: Isa>(test: &ArchTest, execution: &Execution<I, Linux>, path: &Path) -> Result<Word, Failure> {
+    let code = test.exit_code(execution)?;
+    files::write_whole_with(path, |file| test.write_signature(execution.exit(), file))?;
+    Ok(code)
 }
 
 /// The low byte of the guest's exit code, as a shell sees it.
-fn exit_code(stopped: &Stopped) -> ExitCode {
-    match stopped {
-        Stopped::Exited(code) => ExitCode::from(code.to_le_bytes()[0]),
-        Stopped::Trapped(_) => ExitCode::from(FAULT),
-        Stopped::CycleLimit | Stopped::Interrupted => ExitCode::from(FAILURE),
-    }
+fn exit_code(code: Word) -> ExitCode {
+    ExitCode::from(code.to_le_bytes()[0])
 }
 
-fn print<I: Isa>(execution: &Execution<I, Linux>) -> Result<(), Failure> {
+fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>) -> Result<(), Failure> {
     let stopped = match execution.stopped() {
         Stopped::Exited(_) => "exited",
         Stopped::CycleLimit => "cycle_limit",
         Stopped::Interrupted => "interrupted",
         Stopped::Trapped(_) => "faulted",
+        Stopped::Stored(_) => "tohost",
     };
     let (cycles, seconds) = (execution.cycles(), execution.seconds());
     let summary = execution.output();
     let hash: String = summary.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut object = json!({
-        "ok": execution.exit_code().is_some(),
+        "ok": ended.is_ok(),
         "stopped": stopped,
-        "exit_code": execution.exit_code(),
+        "exit_code": ended.as_ref().ok().copied().or(execution.exit_code()),
         "cycles": cycles,
         "seconds": seconds,
         "mhz": cycles as f64 / seconds.max(1e-9) / 1e6,
@@ -79,20 +90,13 @@ fn print<I: Isa>(execution: &Execution<I, Linux>) -> Result<(), Failure> {
         "output_hash": hash,
         "peak_rss_bytes": host::peak_rss(),
     });
-    match execution.stopped() {
-        Stopped::Exited(_) => {}
-        Stopped::Trapped(fault) => {
-            object["error"] = json!({
-                "kind": "guest_fault",
-                "message": fault.to_string(),
-                "cycle": fault.cycle,
-                "pc": fault.pc,
-                "word": fault.word,
-                "mnemonic": fault.mnemonic,
-                "symbol": fault.symbol,
-            });
-        }
-        stopped => object["error"] = Failure::stopped(stopped).to_json(),
+    if let Err(failure) = ended {
+        object["error"] = failure.to_json();
+    }
+    if let Stopped::Trapped(fault) = execution.stopped() {
+        object["error"]["word"] = json!(fault.word);
+        object["error"]["mnemonic"] = json!(fault.mnemonic);
+        object["error"]["symbol"] = json!(fault.symbol);
     }
     output::object(&object)?;
     Ok(())
