@@ -1,0 +1,15 @@
+//! In lockstep with others: random programs against qemu-riscv32, which also is the second opinion on every instruction
+//! that no model here has; and every instruction of RV32IM against two models, one of which was made from the
+//! manual's formal specification.
+//!
+//! `RETRACE_LOCKSTEP` says which random programs: `100000` the first so many, `100000..200000` those.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
+
+mod batch;
+mod cases;
+mod elf;
+mod generator;
+mod model;
+mod qemu;
+mod random;
