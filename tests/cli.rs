@@ -104,6 +104,11 @@ fn an_architecture_test_runs_to_its_store_and_leaves_its_signature() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(std::fs::read_to_string(&file).expect("it was written"), SIGNATURE);
 
+    // The store is the 25th and last cycle.
+    let limited =
+        |cycles| retrace(&["run", &elf("signature"), "--signature", &file, "--max-cycles", cycles], b"");
+    assert_eq!([limited("25"), limited("24")].map(|output| output.status.code()), [Some(0), Some(125)]);
+
     // What is executed after the store, or while it has zero to store, would show in the words.
     let words = |letter: &str| {
         let letter = letter.bytes().next().unwrap_or(0);

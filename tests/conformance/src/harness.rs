@@ -80,7 +80,7 @@ fn judge<I: Isa>(execution: &Execution<I, Terminate>) -> Outcome {
         Stopped::Trapped(fault)
             if fault.cause == TrapCause::Undecodable && at_fail(fault.symbol.as_deref()) =>
         {
-            format!("test {number}: {fault}")
+            format!("test {number}, at {:#010x} <{}>", fault.pc, fault.symbol.as_deref().unwrap_or_default())
         }
         Stopped::Trapped(fault) => format!("in or after test {number}, which did not end: {fault}"),
         Stopped::CycleLimit => format!("in or after test {number}: still running after {MAX_CYCLES} cycles"),
