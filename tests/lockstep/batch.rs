@@ -13,8 +13,9 @@ use retrace::checkpoint::{Options, Stopped, execute};
 use retrace::guest::{Input, Linux, Output};
 use retrace::isa::Isa;
 
+use crate::code::{BATCH, Code, PRINTED, Place, REGISTER_BYTES};
 use crate::elf::{PAGE, Segment, executable};
-use crate::generator::{BATCH, Code, Item, PRINTED, Place, Program, REGISTER_BYTES};
+use crate::generator::{Item, Program};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +194,7 @@ impl Batch {
         let listing: String = ours
             .map(|(&at, &word)| format!("\n    {at:#010x}: {}", disassemble::<I>(&I::decode(word, at))))
             .collect();
-        format!("{}, with registers {:x?} and{listing}", difference.what, least.registers())
+        format!("{}, with registers {:x?} and{listing}", difference.what, least.registers)
     }
 }
 

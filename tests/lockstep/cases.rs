@@ -3,7 +3,8 @@
 
 use retrace::isa::Instruction;
 
-use crate::generator::{immediate, word};
+use crate::code::word;
+use crate::generator::immediate;
 use crate::random::{EDGES, Random};
 
 /// rd, rs1, rs2: apart, the same, x0.

@@ -8,6 +8,7 @@
 
 mod batch;
 mod cases;
+mod code;
 mod elf;
 mod generator;
 mod model;

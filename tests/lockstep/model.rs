@@ -17,8 +17,9 @@ use softcore_rv64::{Core, config, new_core};
 
 use crate::batch::{Batch, End, here};
 use crate::cases::cases;
+use crate::code::{Code, PRINTED};
 use crate::elf::PAGE;
-use crate::generator::{Code, PRINTED, Program};
+use crate::generator::Program;
 
 /// How RV64 gives the result of an RV32 instruction.
 #[derive(Clone, Copy)]
