@@ -179,11 +179,23 @@ impl Batch {
             return "it does not differ when it runs alone".to_owned();
         };
         loop {
-            let mut candidates = shorter(&least.items).map(|items| least.with(items));
-            let smaller = candidates.find_map(|smaller| Some((differs(&smaller)?, smaller)));
-            drop(candidates);
-            match smaller {
-                Some(smaller) => (difference, least) = smaller,
+            // Half of the items, a quarter, ... one.
+            let mut size = least.items.len();
+            while size > 0 {
+                let mut at = 0;
+                while at < least.items.len() {
+                    let end = (at + size).min(least.items.len());
+                    let smaller = least.with([&least.items[..at], &least.items[end..]].concat());
+                    match differs(&smaller) {
+                        Some(what) => (least, difference) = (smaller, what),
+                        None => at = end,
+                    }
+                }
+                size /= 2;
+            }
+            let unrolled = unrolled(&least.items).map(|items| least.with(items));
+            match unrolled.and_then(|unrolled| Some((differs(&unrolled)?, unrolled))) {
+                Some(unrolled) => (difference, least) = unrolled,
                 None => break,
             }
         }
@@ -198,16 +210,11 @@ impl Batch {
     }
 }
 
-/// The list without one item, or with a loop's items instead of the loop.
-fn shorter(items: &[Item]) -> impl Iterator<Item = Vec<Item>> {
-    (0..items.len()).rev().flat_map(move |at| {
-        let with = |between: &[Item]| [&items[..at], between, &items[at + 1..]].concat();
-        let inner = match &items[at] {
-            Item::Loop { items, .. } => Some(with(items)),
-            _ => None,
-        };
-        [Some(with(&[])), inner].into_iter().flatten()
-    })
+/// The list with the items of its first loop instead of the loop.
+fn unrolled(items: &[Item]) -> Option<Vec<Item>> {
+    let at = items.iter().position(|item| matches!(item, Item::Loop { .. }))?;
+    let Item::Loop { items: inner, .. } = &items[at] else { return None };
+    Some([&items[..at], inner, &items[at + 1..]].concat())
 }
 
 /// A file for one thread.
