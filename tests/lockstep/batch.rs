@@ -117,7 +117,7 @@ impl Batch {
         for (&at, word) in &code.words {
             let page = at / PAGE * PAGE;
             let end = |segment: &Segment| segment.address + segment.bytes.len() as u32;
-            // A page or two of zeros cost less than a segment.
+            // Some pages of zeros cost less than a segment.
             match segments.last_mut() {
                 Some(last) if page <= end(last) + 16 * PAGE => {
                     last.bytes.resize((page + PAGE - last.address).max(last.bytes.len() as u32) as usize, 0);
@@ -143,7 +143,14 @@ impl Batch {
         let (ours, theirs) = (here::<I>(&elf), qemu(path, &elf));
         let ends = format!("it ends here: {:?}; there: {:?}", ours.end, theirs.end);
         let difference = match self.difference(&ours.output, &theirs.output) {
-            None if ours.end == theirs.end => None,
+            None if ours.end == theirs.end => {
+                let length = self.programs.len() * PRINTED as usize;
+                assert!(
+                    ours.end == End::Exited(0) && ours.output.len() == length,
+                    "all programs run: {ends}"
+                );
+                None
+            }
             None => Some(Difference { index: self.programs.len() - 1, what: ends }),
             Some(Difference { index, what }) => Some(Difference { index, what: format!("{what}; {ends}") }),
         };
