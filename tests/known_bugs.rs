@@ -335,4 +335,9 @@ fn every_byte_of_a_proof_counts() {
         flipped[at] ^= 1 << (at % 8);
         assert!(!verified(&flipped, &program), "byte {at}");
     }
+    // Each round's challenge depends on what was sent before it; and a false sum is refused.
+    let point = |source| sumcheck(Witness::of(source).0, CODE).expect("it is honest")[0].0.clone();
+    let (one, other) = (point("li t0, 5; add t1, t0, t0"), point("li t0, 6; add t1, t0, t0"));
+    assert!(one.iter().zip(&other).all(|(one, other)| one != other), "challenges stay the same");
+    assert!(sumcheck(Witness::of("li t0, 5").0, CODE + 4).is_err(), "the entry point is in the sum");
 }
