@@ -87,6 +87,9 @@ pub fn assemble<I: Isa>(source: &str, layout: Layout) -> Result<Assembly, AsmErr
     }
     let mut bytes: [Vec<u8>; SECTIONS] = placed.sizes.map(|size| vec![0; size as usize]);
     for item in std::mem::take(&mut placed.items) {
+        if placed.errors.is_full() {
+            break;
+        }
         let end = item.offset as usize;
         if let Err(mistake) = item.emit(&placed, &mut bytes[item.section][end..]) {
             let is_far = matches!(mistake.1, AsmErrorKind::Encode(_)) && item.has_target();

@@ -335,6 +335,10 @@ impl<'s> Placed<'s> {
 
     /// Reports a mistake, with a hint where the symbols have one.
     pub(super) fn mistake(&mut self, (range, kind): Mistake) {
+        // A hint searches the names: not for a mistake that is not listed.
+        if self.errors.is_full() {
+            return;
+        }
         let hint = match &kind {
             AsmErrorKind::Undefined(name) => did_you_mean(name, self.symbols.keys().copied()),
             AsmErrorKind::TooLarge(_) => Some("leave large zero-filled memory to the program".to_owned()),

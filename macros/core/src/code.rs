@@ -83,6 +83,7 @@ codes! {
     RegisterCount = "register-count", "There are not 32 registers.";
     ShiftAmount = "shift-amount", "A shift's amount can reach the width of what is shifted.";
     TomlSyntax = "toml-syntax", "The file is not TOML.";
+    TooLarge = "too-large", "A list, a string, an expression or a word of one is longer than the checker takes.";
     TooManyColumns = "too-many-columns", "More columns are stored or recorded than a row may have.";
     TooManyGroups = "too-many-groups", "There are more than 255 groups.";
     TooManyInstructions = "too-many-instructions", "There are more than 254 instructions.";

@@ -1,5 +1,6 @@
 //! Errors in a spec: what, where, and what to do.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -23,6 +24,9 @@ pub struct Diagnostic {
     /// What to do.
     pub hint: Option<String>,
 }
+
+/// Names longer than this are near to none: comparing two takes time and space by the product of their lengths.
+const MAX_NAME: usize = 64;
 
 /// Another place that belongs to an error.
 #[derive(Clone, Debug)]
@@ -65,6 +69,7 @@ impl Diagnostic {
         let names: Vec<&str> = names.collect();
         let near = names
             .iter()
+            .filter(|name| found.len().max(name.len()) <= MAX_NAME)
             .map(|name| (strsim::damerau_levenshtein(found, name), *name))
             .min()
             .filter(|(distance, name)| *distance <= 1 + name.len() / 4 && *distance < name.len());
@@ -81,21 +86,27 @@ impl Diagnostic {
 pub struct Diagnostics {
     sources: Sources,
     errors: Vec<Diagnostic>,
+    found: usize,
 }
+
+/// How many errors are kept: no one reads more, and to show one takes time by the file's length.
+const MOST: usize = 200;
 
 impl Diagnostics {
     pub(crate) fn new(sources: Sources, mut errors: Vec<Diagnostic>) -> Self {
         // What stands in for a key that is missing or of a wrong type has that key's place: its errors say nothing new.
         let is_absence = |error: &Diagnostic| matches!(error.code, Code::MissingKey | Code::WrongType);
-        let absent: Vec<Span> =
+        let absent: BTreeSet<Span> =
             errors.iter().filter(|e| is_absence(e)).map(|error| error.span.clone()).collect();
         errors.retain(|error| is_absence(error) || !absent.contains(&error.span));
         errors.sort_by(|a, b| (&a.span, &a.message).cmp(&(&b.span, &b.message)));
         errors.dedup_by(|a, b| a.span == b.span && a.message == b.message);
-        Self { sources, errors }
+        let found = errors.len();
+        errors.truncate(MOST);
+        Self { sources, errors, found }
     }
 
-    /// The errors, by place.
+    /// The errors, by place; the first 200, if there are more.
     pub fn errors(&self) -> &[Diagnostic] {
         &self.errors
     }
@@ -114,8 +125,10 @@ impl Diagnostics {
     fn render(&self, renderer: &Renderer) -> String {
         let mut reports: Vec<String> =
             self.errors.iter().map(|error| self.render_one(renderer, error)).collect();
-        let count = self.errors.len();
-        reports.push(format!("error: the spec has {count} error{}", if count == 1 { "" } else { "s" }));
+        let (count, shown) = (self.found, self.errors.len());
+        let plural = if count == 1 { "" } else { "s" };
+        let rest = if count == shown { String::new() } else { format!(", of which {shown} are shown") };
+        reports.push(format!("error: the spec has {count} error{plural}{rest}"));
         reports.join("\n\n")
     }
 

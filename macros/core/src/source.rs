@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A place in a spec file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +26,23 @@ impl Ord for Span {
 impl PartialOrd for Span {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+/// The longest spec. The longest in-tree has 24 KiB; `/dev/zero` has no end.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A file's text; of a file that is too long only the beginning.
+fn read(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        // What is too long may end within a character.
+        Err(error) if error.as_bytes().len() > MAX_BYTES => {
+            Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
+        }
+        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8")),
     }
 }
 
@@ -75,8 +94,11 @@ impl Sources {
         }
         let text = match builtin {
             Some(text) => text.clone(),
-            None => std::fs::read_to_string(self.root.join(name)).map_err(|error| error.to_string())?,
+            None => read(&self.root.join(name)).map_err(|error| error.to_string())?,
         };
+        if text.len() > MAX_BYTES {
+            return Err(format!("it has more than {MAX_BYTES} bytes"));
+        }
         self.files.push(Source { builtin: builtin.is_some(), name: label, text });
         Ok(self.files.len() - 1)
     }

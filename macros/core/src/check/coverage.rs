@@ -29,8 +29,15 @@ pub(super) fn coverage(
         let instruction = &model.instructions[kind];
         let undetermined = columns.iter().enumerate().filter(|(_, by)| by.is_none()).map(|(at, _)| at);
         free.extend(undetermined.flat_map(|at| instruction.group.map(|group| (at, group))));
-        let mut walk =
-            Walk { model, instruction, rows, nodes: nodes(instruction), columns, covered: &mut covered };
+        let mut walk = Walk {
+            model,
+            instruction,
+            rows,
+            nodes: nodes(instruction),
+            columns,
+            covered: &mut covered,
+            met: BTreeMap::new(),
+        };
         if let Some(found) = walk.instruction() {
             match open
                 .iter_mut()
@@ -107,6 +114,9 @@ struct Walk<'a, 'o> {
     /// What determines each column.
     columns: Vec<Option<Vec<Cover>>>,
     covered: &'o mut Vec<Covered>,
+    /// What was found of a name's value that inherits a column's cover: without it, values of values that are used twice would
+    /// be gone through exponentially often.
+    met: BTreeMap<(&'a str, Option<String>), Option<&'a Expr>>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -197,11 +207,17 @@ impl<'a> Walk<'a, '_> {
     /// Notes the operations of an expression, names resolved; gives the first that nothing covers.
     fn note(&mut self, node: &'a Expr, inherited: &Option<(String, Vec<Cover>)>) -> Option<&'a Expr> {
         if let ExprKind::Local(name) = &node.kind {
+            let key = (name.as_str(), inherited.as_ref().map(|(column, _)| column.clone()));
+            if let Some(found) = self.met.get(&key) {
+                return *found;
+            }
             let value = self.instruction.semantics.statements.iter().find_map(|s| match s {
                 Statement::Let(local, value) if local == name => Some(value),
                 _ => None,
             });
-            return value.and_then(|value| self.note(value, inherited));
+            let found = value.and_then(|value| self.note(value, inherited));
+            self.met.insert(key, found);
+            return found;
         }
         if is_leaf(node) {
             return None;

@@ -97,6 +97,8 @@ fn collisions(name: &Text, owners: &[(Bits, String, &Text)], errors: &mut Vec<Di
                     .other(&other_text.span, other.clone())
                     .hint("each bit of a word belongs to one field, piece or `ignored`"),
                 );
+                // One a field: a thousand fields of the same bits would give half a million.
+                break;
             }
         }
     }

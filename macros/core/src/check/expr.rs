@@ -1,5 +1,6 @@
 //! Types Rust expressions as IR. Nothing is extended, truncated or given a sign unless the text says so.
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::{BinOp, UnOp};
 
@@ -14,6 +15,14 @@ pub const FUNCTIONS: [&str; 7] = ["sext", "zext", "signed", "unsigned", "count_o
 
 /// The widest value.
 const MAX_WIDTH: u32 = 64;
+
+/// The most tokens of a statement, or of an expression that is none, and how deep they may be nested. What parses, types and
+/// prints them is recursive: without optimisation this takes half of a thread's 2 MiB. In-tree the most are 111, and 5 deep.
+const MAX_TOKENS: usize = 256;
+const MAX_NESTING: usize = 32;
+
+/// The longest token: reading a number takes the square of its length.
+const MAX_TOKEN_BYTES: usize = 128;
 
 /// What names mean where an expression stands.
 pub(super) trait Scope {
@@ -59,14 +68,61 @@ pub(super) fn parse<T: syn::parse::Parse>(
     after: &str,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<T> {
-    let parsed = syn::parse_str::<T>(&format!("{before}{}{after}", text.value));
-    let parsed = parsed.map_err(|error| {
+    let lexed = format!("{before}{}{after}", text.value).parse::<TokenStream>().map_err(syn::Error::from);
+    if let Ok(tokens) = &lexed
+        && let Some((range, message)) = excess(tokens.clone())
+    {
+        let place = place(text, before.len(), range);
+        errors.push(too_large(
+            &place,
+            message,
+            "give parts of it names, with `let` or as columns of their own",
+        ));
+        return None;
+    }
+    let parsed = lexed.and_then(syn::parse2::<T>).map_err(|error| {
         let range = error.span().byte_range();
         let place = place(text, before.len(), range);
         Diagnostic::new(Code::ExpressionSyntax, &place, error.to_string())
             .hint("semantics and expressions are written in Rust's expression syntax")
     });
     parsed.map_err(|error| errors.push(error)).ok()
+}
+
+fn too_large(place: &Span, message: String, hint: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Code::TooLarge, place, message).hint(hint)
+}
+
+/// Where a statement has too many tokens, is nested too deeply, or has too long a token; a statement is what a `;` ends that is
+/// in no more than the outermost braces. A row of signs counts as nested: each may be a prefix of what follows. Tokens are
+/// gone through on a stack that is no thread's.
+fn excess(tokens: TokenStream) -> Option<(std::ops::Range<usize>, String)> {
+    let mut open = vec![tokens.into_iter()];
+    let (mut count, mut signs) = (0, 0);
+    while let Some(innermost) = open.last_mut() {
+        let Some(token) = innermost.next() else {
+            open.pop();
+            continue;
+        };
+        let range = token.span().byte_range();
+        count += 1;
+        signs = if matches!(token, TokenTree::Punct(_)) { signs + 1 } else { 0 };
+        if count > MAX_TOKENS {
+            return Some((range, format!("a statement or expression has more than {MAX_TOKENS} tokens")));
+        }
+        if open.len() + signs > MAX_NESTING {
+            return Some((range, format!("this is nested more than {MAX_NESTING} deep")));
+        }
+        match token {
+            TokenTree::Group(group) => open.push(group.stream().into_iter()),
+            TokenTree::Punct(punct) if punct.as_char() == ';' && open.len() <= 2 => count = 0,
+            _ if range.len() > MAX_TOKEN_BYTES => {
+                return Some((range, format!("this has more than {MAX_TOKEN_BYTES} bytes")));
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn place(text: &Text, offset: usize, range: std::ops::Range<usize>) -> Span {

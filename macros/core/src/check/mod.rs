@@ -62,7 +62,9 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     let formats = encoding::formats(tables, errors);
     let mut instructions = instruction::instructions(sources, tables, &formats, &groups, &registers, errors);
     instructions.sort_by(|a, b| a.name.cmp(&b.name));
-    encoding::overlaps(&instructions, errors);
+    if instructions.len() < usize::from(u8::MAX) {
+        encoding::overlaps(&instructions, errors);
+    }
     let pseudos = pseudo::pseudos(tables, &instructions, &registers, errors);
     let columns = columns::columns(tables, &instructions, groups.len(), errors);
     let constraints = polynomial::constraints(tables, &columns, &groups, errors);

@@ -13,6 +13,8 @@ use crate::parse::{ConstraintTable, Tables, Text};
 /// The highest total degree.
 const MAX_DEGREE: usize = 3;
 
+const DEGREE_HINT: &str = "at most 3: put a product into a column of its own";
+
 /// |left − right| and |guard| must stay below this for every row that obeys the range classes: so that an equation
 /// modulo p is one of integers in every field with p > 2^63, and that a prover's first rounds can work on integers.
 const MAX_VALUE: u128 = 1 << 60;
@@ -91,7 +93,7 @@ fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnosti
                 &place,
                 format!("constraint `{}` has degree {degree}", table.name.value),
             )
-            .hint(format!("at most {MAX_DEGREE}: put a product into a column of its own")),
+            .hint(DEGREE_HINT),
         );
     }
     let at_zero: i128 = polynomial
@@ -133,6 +135,7 @@ impl Row<'_> {
                 let error = match (name, code) {
                     (Some(name), _) => error.did_you_mean(&name, names.iter().map(String::as_str)),
                     (None, Code::ConstraintRange) => error.hint("coefficients are 64-bit integers"),
+                    (None, Code::ConstraintDegree) => error.hint(DEGREE_HINT),
                     (None, _) => error.hint("write alu_a + alu_b - 0x1_0000_0000 * carry, is.add, sum(is)"),
                 };
                 errors.push(error);
@@ -197,6 +200,11 @@ impl Row<'_> {
                     BinOp::Mul(_) => match (as_constant(&a), as_constant(&b)) {
                         (Some(a), _) => scale(b, a).ok_or_else(overflow),
                         (_, Some(b)) => scale(a, b).ok_or_else(overflow),
+                        // Before it is multiplied out: the products of n sums are exponential in n.
+                        _ if degree(&a) + degree(&b) > MAX_DEGREE => {
+                            let message = format!("this product has degree {}", degree(&a) + degree(&b));
+                            Err((range, Code::ConstraintDegree, message, None))
+                        }
                         _ => Ok(multiply(&a, &b)),
                     },
                     _ => Err(unsupported(range)),
@@ -292,6 +300,9 @@ fn as_constant(polynomial: &Polynomial) -> Option<i64> {
 }
 
 fn scale(mut polynomial: Polynomial, by: i64) -> Option<Polynomial> {
+    if by == 0 {
+        return Some(constant(0));
+    }
     for product in &mut polynomial {
         let Some(first) = product.first_mut() else { continue };
         first.constant = first.constant.checked_mul(by)?;

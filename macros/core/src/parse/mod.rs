@@ -291,6 +291,8 @@ fn parse_file(
         fill: table.bool("fill"),
     });
     root.finish();
+    // What was left out would be reported of every table that needs it.
+    reading.incomplete |= errors.iter().any(|error| error.code == Code::TooLarge);
     extend(sources, &extends, tables, reading, errors);
     merge(tables, own);
     tables.extends = extends;

@@ -10,6 +10,12 @@ use crate::source::Span;
 
 type Value<'t> = Spanned<DeValue<'t>>;
 
+/// The most entries of a list or table: checks compare each with each. The longest in-tree has 60.
+const MAX_ENTRIES: usize = 1024;
+
+/// The longest string. The longest in-tree has 264 bytes.
+const MAX_BYTES: usize = 1 << 13;
+
 /// A table, and which of its keys were asked for.
 pub(super) struct Reader<'a, 't> {
     file: usize,
@@ -57,12 +63,29 @@ impl<'a, 't> Reader<'a, 't> {
         );
     }
 
+    /// Whether there are few enough entries to read them; else says so.
+    fn is_small(&mut self, entries: usize, span: &Span) -> bool {
+        if entries > MAX_ENTRIES {
+            self.errors.push(
+                Diagnostic::new(Code::TooLarge, span, format!("there are {entries} entries here"))
+                    .hint(format!("at most {MAX_ENTRIES}: `extends` puts a spec together from several")),
+            );
+        }
+        entries <= MAX_ENTRIES
+    }
+
     fn as_text(&mut self, value: &Value<'_>) -> Option<Text> {
         let Some(content) = value.get_ref().as_str() else {
             self.wrong(value, "a string");
             return None;
         };
         let range = value.span();
+        if content.len() > MAX_BYTES {
+            let message = format!("this string has {} bytes", content.len());
+            let error = Diagnostic::new(Code::TooLarge, &self.place(range), message);
+            self.errors.push(error.hint(format!("at most {MAX_BYTES}")));
+            return None;
+        }
         let raw = &self.text[range.clone()];
         let start = ["\"\"\"\n", "'''\n", "\"\"\"", "'''", "\"", "'"]
             .iter()
@@ -129,6 +152,9 @@ impl<'a, 't> Reader<'a, 't> {
             self.wrong(value, "an array of strings");
             return Vec::new();
         };
+        if !self.is_small(array.len(), &self.place(value.span())) {
+            return Vec::new();
+        }
         array.iter().filter_map(|item| self.as_text(item)).collect()
     }
 
@@ -154,6 +180,9 @@ impl<'a, 't> Reader<'a, 't> {
             return None;
         };
         let span = self.place(value.span());
+        if !self.is_small(table.len(), &span) {
+            return None;
+        }
         let mut reader = Reader {
             file: self.file,
             text: self.text,
@@ -175,6 +204,10 @@ impl<'a, 't> Reader<'a, 't> {
             self.wrong(value, "an array of tables");
             return Vec::new();
         };
+        // Of `[[key]]` tables the value's own place is the first one.
+        if !self.is_small(array.len(), &self.place(value.span())) {
+            return Vec::new();
+        }
         array.iter().filter_map(|item| self.descend(item, &read)).collect()
     }
 
