@@ -228,7 +228,7 @@ fn gnu_as_expands_pseudo_instructions_the_same() {
     let mut random = Random(2);
     // A near label before and after each statement, a variable that is far away.
     let around = |text: &str| format!("1: {text}\n1: .balign 4\n");
-    let data = ".data\nnear: .byte 1, 2\n.half 3\nvariable: .word 4, variable, begin - 4\n.asciz \"a\\tb\\101\"\n\
+    let data = ".data\nnear: .byte 1, 2\n.half 3\nvariable: .word 4, variable, begin - 4, ., . + 4\n.asciz \"a\\tb\\101\"\n\
                 .ascii \"x\"\n.balign 8\n.half -1\n.zero 3\n.p2align 2\n.byte 'a', -128, 255\n";
     let prelude = format!("{data}.text\nbegin: nop\n.zero 2048\n");
     let mut source = prelude.clone();

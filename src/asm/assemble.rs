@@ -145,7 +145,9 @@ impl Item<'_> {
             Content::Numbers(size, numbers) => {
                 for (at, number) in numbers.iter().enumerate() {
                     let bits = 8 * size;
-                    let value = number.value(&from(address))?;
+                    // Each has an address of its own, which is what `.` in it means.
+                    let start = address + (at * *size as usize) as i64;
+                    let value = number.value(&View { start, ..from(start) })?;
                     let value = number.within(value, -1 << (bits - 1), (1i64 << bits) - 1)?;
                     put(out, at * *size as usize, &value.to_le_bytes()[..*size as usize]);
                 }

@@ -73,6 +73,7 @@ codes! {
     MissingPolicy = "missing-policy", "A question of the policy has no answer.";
     MissingRegisters = "missing-registers", "There is no table of registers.";
     NeverMatches = "never-matches", "Another instruction matches every word that an instruction does.";
+    NeverRuns = "never-runs", "An instruction traps on every edge operand, so that no row of it can be checked.";
     OneHotValue = "one-hot-value", "A one-hot column holds something other than the instruction's group.";
     OperandClash = "operand-clash", "An expansion uses an operand as a register and as a number.";
     OperandTypes = "operand-types", "The operands of an operator have different types.";
@@ -111,6 +112,7 @@ codes! {
     UnsupportedSyntax = "unsupported-syntax", "Rust that is not part of the language.";
     UnsupportedXlen = "unsupported-xlen", "The runtime does not have words of that width.";
     UntypedLiteral = "untyped-literal", "The width of a literal is not known.";
+    UnusedName = "unused-name", "Nothing uses the value of a `let`.";
     UnusedOperand = "unused-operand", "An expansion does not use an operand of the text.";
     UselessCast = "useless-cast", "A conversion to what the value is already, or to fewer bits.";
     ValueWidth = "value-width", "The value of a fixed field does not fit it.";

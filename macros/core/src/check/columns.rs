@@ -98,10 +98,13 @@ fn too_many(what: &str, tables: &[&ColumnTable], most: usize, errors: &mut Vec<D
 /// Names of columns and groups become parts of identifiers.
 pub(super) fn check_name(name: &Text, what: &str, errors: &mut Vec<Diagnostic>) {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if !name.value.starts_with(|c: char| c.is_ascii_lowercase()) || !name.value.chars().all(letters) {
+    let is_plain =
+        name.value.starts_with(|c: char| c.is_ascii_lowercase()) && name.value.chars().all(letters);
+    // Expressions name it, and they are parsed as Rust.
+    if !is_plain || syn::parse_str::<syn::Ident>(&name.value).is_err() {
         errors.push(
             Diagnostic::new(Code::BadName, &name.span, format!("`{}` is no name of a {what}", name.value))
-                .hint("lower-case letters, digits and underscores, a letter first"),
+                .hint("lower-case letters, digits and underscores, a letter first; no keyword of Rust"),
         );
     }
 }

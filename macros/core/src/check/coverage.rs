@@ -11,7 +11,10 @@ use crate::ir::{BinaryOp, Expr, ExprKind, Statement, UnaryOp};
 use crate::model::{ColumnSource, Cover, Covered, Instruction, Model, OpenColumn, Recorded};
 
 /// How many rows of an instruction are solved: they differ in operands, not in structure.
-const SOLVED: usize = 24;
+const SOLVED: usize = 64;
+
+/// The distance between those rows; a prime, so that every edge of an operand is met, however they follow each other.
+const STRIDE: usize = 61;
 
 /// The operations of all instructions, each with what covers it, and the columns that some rows leave open.
 pub(super) fn coverage(
@@ -22,9 +25,14 @@ pub(super) fn coverage(
     let mut covered = Vec::new();
     let mut free: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut open: Vec<Open<'_>> = Vec::new();
-    for (kind, rows) in rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
-        let step = rows.len().div_ceil(SOLVED);
-        let sample: Vec<&Row> = rows.iter().step_by(step).collect();
+    for (kind, rows) in rows.iter().enumerate() {
+        unused(model, &model.instructions[kind], errors);
+        if rows.is_empty() {
+            errors.extend(never_runs(&model.instructions[kind]));
+            continue;
+        }
+        let sample: Vec<&Row> =
+            (0..SOLVED.min(rows.len())).map(|at| &rows[at * STRIDE % rows.len()]).collect();
         let columns = determined(model, kind, &sample);
         let instruction = &model.instructions[kind];
         let undetermined = columns.iter().enumerate().filter(|(_, by)| by.is_none()).map(|(at, _)| at);
@@ -56,6 +64,43 @@ pub(super) fn coverage(
     let name = |at: usize| model.columns[at].name.clone();
     let open = columns.into_iter().map(|(at, groups)| OpenColumn { column: name(at), groups });
     (covered, open.collect())
+}
+
+/// An instruction that traps on every edge operand could not be checked.
+fn never_runs(instruction: &Instruction) -> Option<Diagnostic> {
+    let always = instruction.semantics.always_traps();
+    (!always).then(|| {
+        Diagnostic::new(
+            Code::NeverRuns,
+            &instruction.written.span,
+            format!("`{}` traps whatever its operands: no row of it could be checked", instruction.name),
+        )
+        .label("every edge operand traps")
+        .hint("trap(…) alone says that it always traps; else let common operands, as 0, 1 and -1, execute")
+    })
+}
+
+/// Names that nothing uses: a value that no row shows and no effect has.
+fn unused(model: &Model, instruction: &Instruction, errors: &mut Vec<Diagnostic>) {
+    for statement in &instruction.semantics.statements {
+        let Statement::Let(name, value) = statement else { continue };
+        let source = Recorded::Local(name.clone());
+        let recorded = model.columns.iter().any(|column| match &column.source {
+            ColumnSource::Recorded(sources) => sources.contains(&source),
+            ColumnSource::Derived(_) => false,
+        });
+        if !recorded && !instruction.semantics.uses(&ExprKind::Local(name.clone())) {
+            errors.push(
+                Diagnostic::new(
+                    Code::UnusedName,
+                    &instruction.written.at(value.place.0.clone()),
+                    format!("nothing uses `{name}` of `{}`", instruction.name),
+                )
+                .label("computed, and dropped")
+                .hint("leave the `let` out, or record it in a column"),
+            );
+        }
+    }
 }
 
 /// A value that nothing covers.

@@ -78,7 +78,11 @@ fn given(model: &Model, kind: usize) -> Vec<bool> {
             walk(expr, &mut |e| facts |= matches!(e.kind, ExprKind::Op(_)));
             facts && columns::inputs(expr).is_empty()
         }
-        ColumnSource::Recorded(sources) => sources.iter().any(recorded),
+        // A column may record one thing here and another there: what this instruction defines, or nothing.
+        ColumnSource::Recorded(sources) => match sources.iter().find(|source| instruction.defines(source)) {
+            Some(source) => recorded(source),
+            None => sources.iter().any(recorded),
+        },
     };
     (0..model.columns.len()).map(of_program).collect()
 }

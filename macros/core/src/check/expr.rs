@@ -186,11 +186,10 @@ impl<S: Scope> Typer<'_, S> {
             [syn::Stmt::Expr(expr, None)] => self.expr(expr, expected),
             _ => {
                 let place = self.place(block);
-                self.error(Diagnostic::new(
-                    Code::UnsupportedSyntax,
-                    &place,
-                    "this block must be one expression",
-                ))
+                self.error(
+                    Diagnostic::new(Code::UnsupportedSyntax, &place, "this block must be one expression")
+                        .hint("name its parts with let, before the statement"),
+                )
             }
         }
     }
@@ -198,11 +197,10 @@ impl<S: Scope> Typer<'_, S> {
     fn literal(&mut self, literal: &syn::ExprLit, expected: Option<Type>) -> Option<Expr> {
         let place = self.place(literal);
         let syn::Lit::Int(int) = &literal.lit else {
-            return self.error(Diagnostic::new(
-                Code::UnsupportedSyntax,
-                &place,
-                "only integers are literals",
-            ));
+            return self.error(
+                Diagnostic::new(Code::UnsupportedSyntax, &place, "only integers are literals")
+                    .hint("as in 0x1f, 5 or 1u8; a bit is 0 or 1"),
+            );
         };
         let ty = if int.suffix().is_empty() { expected } else { parse_type(int.suffix()) };
         let Some(ty) = ty else {
@@ -350,7 +348,7 @@ impl<S: Scope> Typer<'_, S> {
     fn slice(&mut self, index: &syn::ExprIndex) -> Option<Expr> {
         let value = self.expr(&index.expr, None)?;
         let bound = |bound: &Option<Box<syn::Expr>>| match bound.as_deref() {
-            Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. })) => {
+            Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. })) if int.suffix().is_empty() => {
                 int.base10_parse::<u32>().ok()
             }
             _ => None,

@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::generate::camel_case;
 use crate::ir::ExprKind;
 use crate::model::{Format, Group, Instruction, Operand};
 use crate::parse::{Entry, InstructionTable, Tables, Text};
@@ -21,13 +22,26 @@ pub(super) fn instructions(
     registers: &[String],
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Instruction> {
-    // A dot is an underscore in the generated functions' names.
-    let plain: Vec<Text> = tables
-        .instructions
-        .iter()
-        .map(|table| Text { value: table.name.value.replace('.', "_"), ..table.name.clone() })
-        .collect();
-    unique("instruction", plain.iter(), errors);
+    // Generated names have no dots and underscores: the variants of for_each_instruction.
+    unique("instruction", tables.instructions.iter().map(|table| &table.name), errors);
+    for (at, table) in tables.instructions.iter().enumerate() {
+        let variant = camel_case(&table.name.value);
+        let same = |other: &&InstructionTable| {
+            other.name.value != table.name.value && camel_case(&other.name.value) == variant
+        };
+        if let Some(other) = tables.instructions[..at].iter().find(same) {
+            errors.push(
+                Diagnostic::new(
+                    Code::DuplicateName,
+                    &table.name.span,
+                    format!("`{}` and `{}` are both `{variant}` in Rust", other.name.value, table.name.value),
+                )
+                .label("the second")
+                .other(&other.name.span, "the first")
+                .hint("names of instructions differ by more than dots and underscores"),
+            );
+        }
+    }
     if tables.instructions.len() >= usize::from(u8::MAX) {
         errors.push(
             Diagnostic::new(
@@ -113,11 +127,12 @@ fn instruction(
 
 pub(super) fn check_name(name: &Text, errors: &mut Vec<Diagnostic>) {
     let ok = name.value.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_');
+        && name.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_')
+        && camel_case(&name.value) != "Self";
     if !ok {
         errors.push(
             Diagnostic::new(Code::BadName, &name.span, format!("`{}` is no mnemonic", name.value))
-                .hint("lower-case letters, digits, dots and underscores, a letter first"),
+                .hint("lower-case letters, digits, dots and underscores, a letter first; not self"),
         );
     }
 }

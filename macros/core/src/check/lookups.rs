@@ -35,7 +35,14 @@ fn lookup(
     places.dedup();
     let inputs = table.inputs.iter().filter_map(|input| columns::find(input, columns, errors)).collect();
     let output = columns::find(&table.output, columns, errors);
-    if errors.len() > before {
+    let output = output.filter(|_| errors.len() == before)?;
+    if let Some(own) = table.inputs.iter().find(|input| input.value == table.output.value) {
+        errors.push(
+            Diagnostic::new(Code::LookupFunction, &own.span, "a look-up's output is an input of its own")
+                .label("this is what it is to determine")
+                .other(&table.output.span, "its output")
+                .hint("leave it out of the inputs"),
+        );
         return None;
     }
     Some(Lookup {
@@ -43,7 +50,7 @@ fn lookup(
         doc: table.doc.value.clone(),
         groups: places,
         inputs,
-        output: output?,
+        output,
         span: table.name.span.clone(),
     })
 }

@@ -162,7 +162,7 @@ impl Row<'_> {
             || (range.clone(), Code::ConstraintRange, "a coefficient exceeds 64 bits".to_owned(), None);
         match expr {
             syn::Expr::Paren(inner) => self.expr(&inner.expr),
-            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) => {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(int), .. }) if int.suffix().is_empty() => {
                 int.base10_parse::<i64>().map(constant).map_err(|_| overflow())
             }
             syn::Expr::Path(path) => {

@@ -46,6 +46,9 @@ const REGISTERS: [[u8; 3]; 9] = [
     [31, 30, 29],
 ];
 
+/// How many rows in succession execute one word at one address, as a loop does.
+const SAME_WORD: usize = 8;
+
 /// Accesses below this address trap.
 const PAGE: u32 = 0x1000;
 
@@ -154,9 +157,11 @@ fn cases(instruction: &Instruction) -> Vec<Case> {
     let count = product.iter().map(|at| dimensions[*at]).product::<usize>().max(64);
     (0..count)
         .map(|at| {
+            // Several rows execute one instruction word at one place with other operands.
+            let word = at / SAME_WORD;
             let mut pick = [0; 4];
             for (salt, (pick, length)) in (0..).zip(pick.iter_mut().zip(dimensions)) {
-                *pick = mix(at, salt) % length;
+                *pick = mix(if salt < 2 { at } else { word }, salt) % length;
             }
             let mut rest = at;
             for dimension in &product {
@@ -171,7 +176,7 @@ fn cases(instruction: &Instruction) -> Vec<Case> {
 }
 
 fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u32) -> Case {
-    let pattern = REGISTERS[mix(at, 20) % REGISTERS.len()];
+    let pattern = REGISTERS[mix(at / SAME_WORD, 20) % REGISTERS.len()];
     let number = |operand: Operand, field: u8| match operand {
         Operand::None => 0,
         Operand::Fixed(number) => number,
@@ -209,7 +214,8 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
         reads,
         memory: edge(31).rotate_left(mix(at, 32) as u32 % 32) ^ 0x8040_2010,
         reply: reply(mix(at, 33) % 5, edge(34), edge(35), edge(36)),
-        index: 1 + mix(at, 37) as u32 % 0xffff,
+        // A word at an address has one place in the code table.
+        index: 1 + mix((word ^ pc.rotate_left(7)) as usize, 37) as u32 % 0xffff,
         first: mix(at, 38).is_multiple_of(4),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn semantics(
     format: &Format,
     errors: &mut Vec<Diagnostic>,
 ) -> Semantics {
-    let Some(block) = parse::<syn::Block>(text, "{", "}", errors) else { return Semantics::default() };
+    let Some(block) = parse::<syn::Block>(text, "{", "\n}", errors) else { return Semantics::default() };
     let mut scope = SemanticsScope {
         operands: *operands,
         has_imm: format.imm.is_some(),
@@ -193,8 +193,17 @@ impl Typer<'_, SemanticsScope> {
         if let Some((_, otherwise)) = &choice.else_branch {
             let place = self.place(&**otherwise);
             return self.error(
-                Diagnostic::new(Code::UnsupportedSyntax, &place, "a conditional jump has no `else`")
-                    .hint("at most one jump a cycle: choose its target with an expression"),
+                Diagnostic::new(Code::UnsupportedSyntax, &place, "a conditional statement has no `else`")
+                    .hint(
+                        "choose with an expression: rd = if c { a } else { b }, jump(if c { a } else { b })",
+                    ),
+            );
+        }
+        if choice.then_branch.stmts.is_empty() {
+            let place = self.place(choice);
+            return self.error(
+                Diagnostic::new(Code::UnsupportedSyntax, &place, "nothing depends on this condition")
+                    .hint("if c { jump(target) }, if c { trap(cause) }"),
             );
         }
         self.scope.set_conditional(true);

@@ -234,14 +234,15 @@ fn binary(op: BinaryOp, left: &Expr, right: &Expr, names: &impl Names) -> TokenS
 
 /// A quotient or remainder; by zero it is 0.
 fn divide(method: &TokenStream, a: &TokenStream, b: &TokenStream, ty: Type) -> TokenStream {
-    let zero = literal(0, ty);
+    // The divisor is named, since it is read twice: divisions nested in it would double at each level.
+    let (zero, divisor) = (literal(0, ty), quote!(divisor));
     let quotient = if ty.signed {
-        let (a, b, unsigned) = (as_signed(a, ty), as_signed(b, ty), rust_type(ty));
+        let (a, b, unsigned) = (as_signed(a, ty), as_signed(&divisor, ty), rust_type(ty));
         masked(quote!((#a.#method(#b) as #unsigned)), ty)
     } else {
-        quote!(#a.#method(#b))
+        quote!(#a.#method(#divisor))
     };
-    quote!((if #b == #zero { #zero } else { #quotient }))
+    quote!((match #b { #zero => #zero, divisor => #quotient }))
 }
 
 /// A shift's amount as `u32`; the check bounds its width, so that it never reaches the operand's.

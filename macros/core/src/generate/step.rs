@@ -40,7 +40,7 @@ pub(super) fn step(model: &Model) -> TokenStream {
 }
 
 fn function(instruction: &Instruction) -> proc_macro2::Ident {
-    format_ident!("step_{}", ident(&instruction.name))
+    format_ident!("step_{}", instruction.name.replace('.', "_"))
 }
 
 /// The function that executes one instruction.

@@ -12,7 +12,7 @@ impl Display for Expr {
             ExprKind::Read(port) => write!(f, "rs{}", port + 1),
             ExprKind::Pc => f.write_str("pc"),
             ExprKind::Imm => f.write_str("imm"),
-            ExprKind::Local(name) => f.write_str(name),
+            ExprKind::Local(name) => write!(f, "let.{name}"),
             ExprKind::Loaded => f.write_str("loaded"),
             ExprKind::Replied => f.write_str("replied"),
             ExprKind::Op(fact) => write!(f, "op.{}", fact.name()),
@@ -33,7 +33,7 @@ impl Display for Expr {
 impl Display for Statement {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Let(name, value) => write!(f, "let {name} = {value}"),
+            Self::Let(name, value) => write!(f, "let.{name} = {value}"),
             Self::Load { bits, address } => write!(f, "loaded = load::<{bits}>({address})"),
             Self::Call { arguments } => {
                 f.write_str("replied = call(")?;

@@ -228,7 +228,7 @@ fn parse_file(
         fields: table.table("fields", true, |fields| fields.entries_of_text()).unwrap_or_default(),
         letters: table.table("letters", false, |fields| fields.entries_of_text()).unwrap_or_default(),
         imm: table.table("imm", false, |imm| ImmTable {
-            signed: imm.bool("signed"),
+            signed: imm.required_bool("signed"),
             bits: imm.texts("bits"),
             zero: imm.text("zero"),
             span: imm.span(),
@@ -270,8 +270,8 @@ fn parse_file(
     own.lookups = root.list("lookup", |table| LookupTable {
         name: table.required("name"),
         doc: table.required("doc"),
-        groups: table.texts("groups"),
-        inputs: table.texts("inputs"),
+        groups: table.required_texts("groups"),
+        inputs: table.required_texts("inputs"),
         output: table.required("output"),
     });
     own.opcodes = root.table("opcodes", false, |table| table.entries_of_int()).unwrap_or_default();

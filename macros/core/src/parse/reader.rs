@@ -87,7 +87,7 @@ impl<'a, 't> Reader<'a, 't> {
             return None;
         }
         let raw = &self.text[range.clone()];
-        let start = ["\"\"\"\n", "'''\n", "\"\"\"", "'''", "\"", "'"]
+        let start = ["\"\"\"\r\n", "\"\"\"\n", "'''\r\n", "'''\n", "\"\"\"", "'''", "\"", "'"]
             .iter()
             .find(|quote| raw.starts_with(**quote))
             .map_or(0, |quote| quote.len());
@@ -143,6 +143,22 @@ impl<'a, 't> Reader<'a, 't> {
             self.wrong(value, "a boolean");
         }
         parsed.unwrap_or_default()
+    }
+
+    /// A boolean that may not be missing.
+    pub(super) fn required_bool(&mut self, key: &'static str) -> bool {
+        if self.get(key).is_none() {
+            self.missing(key);
+        }
+        self.bool(key)
+    }
+
+    /// An array of strings that may not be missing.
+    pub(super) fn required_texts(&mut self, key: &'static str) -> Vec<Text> {
+        if self.get(key).is_none() {
+            self.missing(key);
+        }
+        self.texts(key)
     }
 
     /// An array of strings; empty if missing.
