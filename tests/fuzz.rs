@@ -1,0 +1,107 @@
+//! The seeds of the fuzz targets, without a fuzzer, and what no header may make a reader allocate.
+//!
+//! `fuzz/run.sh` goes on from the seeds.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, unreachable_pub)]
+
+#[path = "../fuzz/src/targets/mod.rs"]
+mod targets;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ark_bn254::Fr;
+use retrace::checkpoint::{Options, execute};
+use retrace::guest::{Input, Linux};
+use retrace::isa::Rv32im;
+use retrace::oracle::WitnessOracle;
+use retrace::parallel::Pool;
+use retrace::program::Program;
+use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::replay::StreamingWitnessGenerator;
+use retrace::sumcheck::Budget;
+
+use targets::heap::within;
+
+/// Runs a target on every seed in its folder.
+fn seeds(name: &str) {
+    let (_, target) =
+        targets::TARGETS.iter().find(|(known, _)| *known == name).expect("there is such a target");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("it has seeds") {
+        let path = entry.expect("it can be read").path();
+        println!("{}", path.display());
+        target(&std::fs::read(path).expect("it can be read"));
+        count += 1;
+    }
+    assert!(count >= 8, "{count} seeds");
+}
+
+/// A test a target, so that they run side by side.
+macro_rules! seeds_of {
+    ($($name:ident)*) => {
+        mod seeds {
+            $(#[test] fn $name() { super::seeds(stringify!($name)); })*
+        }
+
+        #[test]
+        fn every_target_is_tested() {
+            assert_eq!(targets::TARGETS.map(|(name, _)| name), [$(stringify!($name)),*]);
+        }
+    };
+}
+
+seeds_of!(assembler decode elf guest proof spec);
+
+fn seed(path: &str) -> Vec<u8> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    std::fs::read(corpus.join(path)).expect("it is in the repository")
+}
+
+/// Two pages a segment at most, and messages.
+const LITTLE: usize = 64 << 10;
+
+#[test]
+fn an_elf_file_that_claims_four_gibibytes_costs_what_it_has() {
+    let whole = seed("elf/four-gibibytes-in-64-bytes");
+    assert_eq!(whole.len(), 64);
+    for bytes in [whole, seed("elf/four-gibibytes-in-file"), seed("elf/section-count-in-section-0")] {
+        within(LITTLE, || Program::<Rv32im>::from_elf(&bytes).expect_err("it is damaged"));
+    }
+    let many = seed("elf/program-headers-65535");
+    within(LITTLE, || Program::<Rv32im>::from_elf(&many).expect_err("it is damaged"));
+    // Memory that is only to be zero is no file's, and none of ours until it is touched.
+    let zeros = seed("elf/four-gibibytes-of-zeros");
+    let program = within(LITTLE, || Program::<Rv32im>::from_elf(&zeros)).expect("it can be loaded");
+    assert!(program.segments().iter().any(|segment| segment.end - segment.start > 0xfff0_0000));
+    assert_eq!(program.pages().len(), 1);
+}
+
+#[test]
+fn a_proof_that_claims_two_to_the_sixty_cycles_costs_its_bytes() {
+    let program = Arc::new(Program::<Rv32im>::from_elf(&seed("elf/smallest")).expect("it can be loaded"));
+    let run =
+        execute(Arc::clone(&program), Linux::default(), Input::empty(), Options::default()).expect("it runs");
+    let oracle =
+        WitnessOracle::new(StreamingWitnessGenerator::new(run, Pool::serial())).expect("there are rows");
+    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+    let cycles = proof.statement().cycles.to_le_bytes();
+    let bytes = proof.to_bytes();
+    let at = bytes.windows(8).position(|window| window == cycles).expect("the statement has them");
+    for claimed in [1 << 60, u64::MAX >> 1, u64::MAX] {
+        let mut altered = bytes.clone();
+        altered[at..at + 8].copy_from_slice(&u64::to_le_bytes(claimed));
+        let long = [&altered[..], &[0; 100_000]].concat();
+        for bytes in [altered, long] {
+            let verifier = Verifier::<_, Linux>::new(Arc::clone(&program), Input::empty());
+            within((1 << 20) + 2 * bytes.len(), || {
+                let proof = Proof::from_bytes(&bytes).expect("it has a statement");
+                assert_eq!(proof.statement().cycles, claimed);
+                verify::<Fr, _, _>(&proof, verifier).expect_err("nothing runs so long");
+            });
+        }
+    }
+    let endless = [&bytes[..10], &vec![0; 4 << 20][..]].concat();
+    within(LITTLE, || Proof::from_bytes(&endless).expect_err("no proof is so long"));
+}
