@@ -134,7 +134,7 @@ impl OneStep {
     fn place(address: Word, bytes: Word, causes: [TrapCause; 2]) -> Result<(Word, Word), Trap> {
         let [misaligned, null] = causes;
         let trap = |cause| Trap { cause, value: address };
-        if address % bytes != 0 {
+        if !address.is_multiple_of(bytes) {
             return Err(trap(misaligned));
         }
         if address < 0x1000 {
@@ -264,7 +264,7 @@ impl<'a> Meaning<'a> {
                 Statement::Jump { condition, target } => {
                     if self.holds(condition) {
                         let target = self.word(target);
-                        if target % 4 != 0 {
+                        if !target.is_multiple_of(4) {
                             return Err(Trap { cause: TrapCause::MisalignedTarget, value: target });
                         }
                         flow = Flow::Jump(target);

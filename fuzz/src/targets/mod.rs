@@ -9,8 +9,11 @@ pub mod heap;
 mod proof;
 mod spec;
 
+/// What a target is.
+pub type Target = fn(&[u8]);
+
 /// Every target, by the name of its folder in the corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("assembler", assembler::target),
     ("decode", decode::target),
     ("elf", elf::target),
