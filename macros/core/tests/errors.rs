@@ -112,3 +112,11 @@ fn broken_specs_have_the_error_they_are_named_after() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
+
+/// A mnemonic that goes on into the operands was looked for beyond the first text.
+#[test]
+fn a_mnemonic_with_a_brace_is_an_error() {
+    let broken = BASE.replace("\"xor7\"", "\"xor7 {rd}\"").replace("xor7 {rd},", "xor7 {rd} ");
+    let errors = check(&broken).expect_err("the name is none");
+    assert!(errors.errors().iter().any(|error| error.code == Code::BadName), "{errors}");
+}

@@ -57,7 +57,11 @@ pub(super) fn shape(text: &Text, mnemonic: &str, parts: &[Part<'_>], errors: &mu
     for (at, part) in parts.iter().enumerate() {
         match part {
             Part::Text(written, span) => {
-                let separator = if at == 0 { &written[mnemonic.len()..] } else { written };
+                // A mnemonic with a brace in it, which is an error of its own, reaches beyond the first text.
+                let separator = match at {
+                    0 => written.get(mnemonic.len()..).unwrap_or_default(),
+                    _ => written,
+                };
                 if let Some(other) = separator.chars().find(|c| !SEPARATORS.contains(c)) {
                     let message = format!("the assembler cannot take operands apart at `{other}`");
                     error(span, message, "separate operands by commas, or put one into ( ) or [ ]");
