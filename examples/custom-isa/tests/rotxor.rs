@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ark_bn254::Fr;
 use custom_isa::Rotxor;
+use vm::asm::{Layout, assemble, disassemble};
 use vm::checkpoint::{Execution, Options, execute};
-use vm::asm::disassemble;
 use vm::guest::{Input, Linux};
 use vm::isa::{Isa, Rv32i};
 use vm::oracle::WitnessOracle;
@@ -19,10 +19,13 @@ use vm::sumcheck::Budget;
 /// rotxor a0, a1, a2: funct7 0, rs2 12, rs1 11, funct3 0, rd 10, custom-0.
 const ROTXOR: u32 = 12 << 20 | 11 << 15 | 10 << 7 | 0b0001011;
 
-/// lui a1, 0x80000; addi a2, x0, 5; rotxor a0, a1, a2; addi a7, x0, 93; ecall
+/// The assembler knows the instruction too.
 fn program() -> Arc<Program<Rotxor>> {
-    let code = [0x8000_05b7, 0x0050_0613, ROTXOR, 0x05d0_0893, 0x0000_0073];
-    Arc::new(Program::from_code(0x1_0000, &code, &[]).expect("the code is where code may be"))
+    let source = "lui a1, 0x80000; li a2, 5; rotxor a0, a1, a2; li a7, 93; ecall";
+    let assembly = assemble::<Rotxor>(source, Layout::default());
+    let assembly = assembly.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(assembly.code.words()[2], ROTXOR);
+    Arc::new(assembly.program().expect("the code is where code may be"))
 }
 
 fn run() -> Execution<Rotxor, Linux> {
@@ -90,7 +93,10 @@ fn it_is_documented() {
     };
     let (code, [page, _]) = doc(&["isa/rotxor.toml"]);
     assert_eq!(code, Some(0));
-    assert!(page.contains("<a id=\"instruction-rotxor\">") && page.contains("`isa/rotxor.toml:10`"), "{page}");
+    assert!(
+        page.contains("<a id=\"instruction-rotxor\">") && page.contains("`isa/rotxor.toml:10`"),
+        "{page}"
+    );
     // The spec's text is not in the binary, and no other spec is taken for it.
     let (code, [page, message]) = doc(&[]);
     assert_eq!((code, page.as_str()), (Some(125), ""));
