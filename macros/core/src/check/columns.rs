@@ -381,14 +381,8 @@ pub(crate) fn order(columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<usi
 
 /// The stored column of that name.
 pub(super) fn find(name: &Text, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Option<usize> {
-    let found = columns.iter().position(|column| column.name == name.value);
-    if found.is_none() {
-        errors.push(
-            Diagnostic::new(Code::UnknownColumn, &name.span, format!("there is no column `{}`", name.value))
-                .did_you_mean(&name.value, columns.iter().map(|column| column.name.as_str())),
-        );
-    }
-    found
+    let names = columns.iter().map(|column| column.name.as_str());
+    super::find((Code::UnknownColumn, "column"), name, names, errors)
 }
 
 pub(super) fn links(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<Link> {

@@ -29,8 +29,8 @@ struct Broken<'a> {
 pub(super) fn check(model: &Model, rows: &[Vec<Row>], order: &[usize], errors: &mut Vec<Diagnostic>) {
     let mut broken: BTreeMap<(Code, usize), Broken<'_>> = BTreeMap::new();
     // What follows a row: any that does not jump, moved to the address.
-    let any = rows.iter().enumerate().flat_map(|(kind, rows)| rows.iter().map(move |row| (kind, row)));
-    let plain = any.into_iter().find(|(_, row)| row.next == Some(row.case.pc.wrapping_add(4)));
+    let mut any = rows.iter().enumerate().flat_map(|(kind, rows)| rows.iter().map(move |row| (kind, row)));
+    let plain = any.find(|(_, row)| row.next == Some(row.case.pc.wrapping_add(4)));
     let mut following: HashMap<u32, Vec<i64>> = HashMap::new();
     for (kind, rows) in rows.iter().enumerate() {
         for row in rows {

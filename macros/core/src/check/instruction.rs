@@ -9,7 +9,7 @@ use crate::parse::{Entry, InstructionTable, Tables, Text};
 use crate::source::Sources;
 
 use super::encoding::OPERANDS;
-use super::{asm, register, semantics, unique};
+use super::{asm, find, register, semantics, unique};
 
 /// The ports that `registers = { … }` can bind.
 const PORTS: [&str; 5] = ["rd", "rs1", "rs2", "rs3", "rs4"];
@@ -67,17 +67,8 @@ fn instruction(
     registers: &[String],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Instruction> {
-    let Some(format) = formats.iter().find(|format| format.name == table.format.value) else {
-        errors.push(
-            Diagnostic::new(
-                Code::UnknownFormat,
-                &table.format.span,
-                format!("there is no format `{}`", table.format.value),
-            )
-            .did_you_mean(&table.format.value, formats.iter().map(|format| format.name.as_str())),
-        );
-        return None;
-    };
+    let names = formats.iter().map(|format| format.name.as_str());
+    let format = &formats[find((Code::UnknownFormat, "format"), &table.format, names, errors)?];
     check_name(&table.name, errors);
     let before = errors.len();
     let (mask, bits) = fixed(table, format, errors);
@@ -196,13 +187,7 @@ fn operands(
         free.map_or(Operand::None, |field| Operand::Field(field.bits))
     });
     for Entry { key, value } in &table.registers {
-        let Some(port) = PORTS.iter().position(|port| *port == key.value) else {
-            errors.push(
-                Diagnostic::new(Code::UnknownPort, &key.span, format!("there is no port `{}`", key.value))
-                    .did_you_mean(&key.value, PORTS.into_iter()),
-            );
-            continue;
-        };
+        let Some(port) = find((Code::UnknownPort, "port"), key, PORTS.into_iter(), errors) else { continue };
         // A port whose register is in error is still a port: the semantics may use it.
         operands[port] = Operand::Fixed(register(registers, value, errors).unwrap_or_default());
     }

@@ -112,16 +112,26 @@ fn run(model: &mut Model, errors: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The place of the group of that name.
-fn find_group(name: &Text, groups: &[Group], errors: &mut Vec<Diagnostic>) -> Option<usize> {
-    let found = groups.iter().position(|group| group.name == name.value);
+/// The place of a name among others; of one that is not there, the error says which are near.
+fn find<'n>(
+    (code, what): (Code, &str),
+    name: &Text,
+    names: impl Iterator<Item = &'n str> + Clone,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<usize> {
+    let found = names.clone().position(|known| known == name.value);
     if found.is_none() {
         errors.push(
-            Diagnostic::new(Code::UnknownGroup, &name.span, format!("there is no group `{}`", name.value))
-                .did_you_mean(&name.value, groups.iter().map(|group| group.name.as_str())),
+            Diagnostic::new(code, &name.span, format!("there is no {what} `{}`", name.value))
+                .did_you_mean(&name.value, names),
         );
     }
     found
+}
+
+/// The place of the group of that name.
+fn find_group(name: &Text, groups: &[Group], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+    find((Code::UnknownGroup, "group"), name, groups.iter().map(|group| group.name.as_str()), errors)
 }
 
 /// Reports each name that occurs twice, with both places.
@@ -191,17 +201,7 @@ fn aliases(tables: &Tables, registers: &[String], errors: &mut Vec<Diagnostic>) 
 
 /// The number of a register by its name.
 pub(crate) fn register(names: &[String], name: &Text, errors: &mut Vec<Diagnostic>) -> Option<u8> {
-    let found = names.iter().position(|known| *known == name.value);
-    if found.is_none() {
-        errors.push(
-            Diagnostic::new(
-                Code::UnknownRegister,
-                &name.span,
-                format!("there is no register `{}`", name.value),
-            )
-            .did_you_mean(&name.value, names.iter().map(String::as_str)),
-        );
-    }
+    let found = find((Code::UnknownRegister, "register"), name, names.iter().map(String::as_str), errors);
     found.and_then(|at| u8::try_from(at).ok())
 }
 
