@@ -7,8 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use ark_bn254::Fr;
-use common::{CODE, EXIT, words};
+use common::{CODE, EXIT, prove_and_verify, words};
 use proptest::prelude::*;
 use retrace::asm::disassemble;
 use retrace::checkpoint::{Options, execute};
@@ -16,12 +15,7 @@ use retrace::guest::{Input, Linux};
 use retrace::isa::{
     Access, Isa, MAX_READS, Op, Ports, Reply, Rv32i, Rv32im, Rv32imZbb, Spec, Trap, TrapCause, Word,
 };
-use retrace::oracle::WitnessOracle;
-use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Verifier, prove, verify};
-use retrace::replay::StreamingWitnessGenerator;
-use retrace::sumcheck::Budget;
 
 retrace::isa! {
     /// RV32I with counts of ones of many widths.
@@ -246,11 +240,7 @@ fn a_program_of_all_is_proven() {
     let execution = execute(Arc::clone(&program), Linux::default(), Input::empty(), Options::default());
     let execution = execution.expect("it runs");
     assert_eq!(execution.exit_code(), Some(expected));
-    let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
-    let oracle = WitnessOracle::new(generator).expect("there are rows");
-    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
-    let verifier = Verifier::<_, Linux>::new(program, Input::empty());
-    verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
+    prove_and_verify(program, execution);
 }
 
 /// The columns stay those of RV32I: Zbb needs none of its own.

@@ -3,31 +3,18 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
 mod common;
+#[path = "common/sink.rs"]
+mod sink;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use retrace::checkpoint::{Options, Stopped, execute};
 use retrace::guest::{Input, Linux, Output};
 use retrace::isa::TrapCause;
 
 use common::{guest, guest_path, input_path};
-
-/// A sink that is read when the run is over.
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no writer panicked").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use sink::Shared;
 
 struct Case {
     name: &'static str,

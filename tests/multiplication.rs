@@ -6,18 +6,12 @@ mod common;
 
 use std::sync::Arc;
 
-use ark_bn254::Fr;
-use common::{CODE, EXIT, words};
+use common::{CODE, EXIT, prove_and_verify, words};
 use retrace::asm::disassemble;
 use retrace::checkpoint::{Execution, Options, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{Isa, Op, Rv32i, Rv32im};
-use retrace::oracle::WitnessOracle;
-use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Verifier, prove, verify};
-use retrace::replay::StreamingWitnessGenerator;
-use retrace::sumcheck::Budget;
 
 const EDGES: [u32; 11] =
     [0, 1, 2, 3, 7, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff, 0x1234_5678];
@@ -75,11 +69,8 @@ fn operations_on_edge_operands() {
 #[test]
 fn a_division_is_proven() {
     let program = program("div", 0x8000_0000, 0xffff_ffff);
-    let generator = StreamingWitnessGenerator::new(run(&program), Pool::serial());
-    let oracle = WitnessOracle::new(generator).expect("there are rows");
-    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
-    let verifier = Verifier::<_, Linux>::new(program, Input::empty());
-    verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
+    let execution = run(&program);
+    prove_and_verify(program, execution);
 }
 
 /// The columns stay those of RV32I: M needs none of its own.

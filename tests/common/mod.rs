@@ -5,12 +5,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ark_bn254::Fr;
 use proptest::prelude::*;
 use retrace::asm::{Layout, assemble, encode};
 use retrace::checkpoint::{Execution, Options, Policy, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{AsmPiece, Happens, Instruction, Isa, MemoryAccess, OperandKind, Rv32i, Word};
+use retrace::oracle::WitnessOracle;
+use retrace::parallel::Pool;
 use retrace::program::Program;
+use retrace::proof::{Verifier, prove, verify};
+use retrace::replay::StreamingWitnessGenerator;
+use retrace::sumcheck::Budget;
 
 /// The path of a prebuilt guest.
 pub fn guest_path(name: &str) -> PathBuf {
@@ -42,6 +48,15 @@ pub fn run<I: Isa>(
         ..Options::default()
     };
     execute(Arc::clone(program), Linux::default(), Input::from(input.to_vec()), options).expect("it runs")
+}
+
+/// Proves a run in one pass, and verifies the proof by another.
+pub fn prove_and_verify<I: Isa>(program: Arc<Program<I>>, execution: Execution<I, Linux>) {
+    let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
+    let oracle = WitnessOracle::new(generator).expect("there are rows");
+    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+    let verifier = Verifier::<_, Linux>::new(program, Input::empty());
+    verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
 }
 
 /// Where the code of programs made here begins, and their data.

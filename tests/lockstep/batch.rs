@@ -1,12 +1,10 @@
 //! A batch of programs as one executable, here and under qemu-riscv32, and where they differ.
 
 use std::fs::Permissions;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 
 use retrace::asm::disassemble;
 use retrace::checkpoint::{Options, Stopped, execute};
@@ -16,6 +14,7 @@ use retrace::isa::Isa;
 use crate::code::{BATCH, Code, PRINTED, Place, REGISTER_BYTES};
 use crate::elf::{PAGE, Segment, executable};
 use crate::generator::{Item, Program};
+use crate::sink::Shared;
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,20 +30,6 @@ pub(crate) struct Run {
     pub(crate) output: Vec<u8>,
     pub(crate) end: End,
     pub(crate) cycles: u64,
-}
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no writer panicked").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 pub(crate) fn is_installed() -> bool {

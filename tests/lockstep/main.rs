@@ -14,3 +14,5 @@ mod generator;
 mod model;
 mod qemu;
 mod random;
+#[path = "../common/sink.rs"]
+mod sink;
