@@ -50,6 +50,7 @@
 
 pub mod arch_test;
 pub mod asm;
+pub mod cancel;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;

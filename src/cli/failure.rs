@@ -9,7 +9,9 @@ use super::output;
 use crate::arch_test::ArchTestError;
 use crate::checkpoint::{ExecuteError, Stopped};
 use crate::machine::Fault;
+use crate::oracle::OracleError;
 use crate::proof::{ProveError, VerifyError};
+use crate::sumcheck::ProverError;
 
 /// What retrace ends with when the guest faulted.
 const FAULT: u8 = 126;
@@ -17,6 +19,8 @@ const FAULT: u8 = 126;
 const FAILURE: u8 = 125;
 /// What retrace ends with when a proof is refused.
 const REFUSED: u8 = 1;
+/// What retrace ends with after Ctrl-C: what a shell says of a process that SIGINT ended.
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -41,12 +45,17 @@ impl Failure {
         Self { kind: "guest_fault", message: fault.to_string(), exit: FAULT, place }
     }
 
+    /// Ctrl-C.
+    pub(super) fn interrupted() -> Self {
+        Self { exit: INTERRUPTED, ..Self::new("interrupted", "interrupted") }
+    }
+
     /// A run that should have ended by itself, and did not.
     pub(super) fn stopped(stopped: &Stopped) -> Self {
         match stopped {
             Stopped::Trapped(fault) => Self::fault(fault),
             Stopped::CycleLimit => Self::new("cycle_limit", "the cycle limit was reached"),
-            Stopped::Interrupted => Self::new("interrupted", "the run was interrupted"),
+            Stopped::Interrupted => Self::interrupted(),
             Stopped::Stored(value) => {
                 Self::new("stored", format!("the run was stopped at a store of {value:#x}"))
             }
@@ -95,8 +104,10 @@ impl From<ExecuteError> for Failure {
 impl From<ArchTestError> for Failure {
     fn from(error: ArchTestError) -> Self {
         match error {
-            // What the guest did wrong is told as in any run.
-            ArchTestError::NotStored(stopped) if matches!(*stopped, Stopped::Trapped(_)) => {
+            // What the guest did wrong, and Ctrl-C, are told as in any run.
+            ArchTestError::NotStored(stopped)
+                if matches!(*stopped, Stopped::Trapped(_) | Stopped::Interrupted) =>
+            {
                 Self::stopped(&stopped)
             }
             error => Self::new("arch_test", error.to_string()),
@@ -108,6 +119,7 @@ impl From<ProveError> for Failure {
     fn from(error: ProveError) -> Self {
         match error {
             ProveError::NotExited(stopped) => Self::stopped(&stopped),
+            ProveError::Prover(ProverError::Oracle(OracleError::Cancelled)) => Self::interrupted(),
             error => Self::new("prove", error.to_string()),
         }
     }
@@ -117,6 +129,7 @@ impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
         let message = error.to_string();
         match error {
+            VerifyError::Oracle(OracleError::Cancelled) => Self::interrupted(),
             VerifyError::Execute(_)
             | VerifyError::Oracle(_)
             | VerifyError::Start(_)

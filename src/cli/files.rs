@@ -52,16 +52,7 @@ pub(super) fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| failure("write", path, &error))
 }
 
-/// A buffered file, or standard output.
-pub(super) fn writer(path: Option<&Path>) -> Result<Box<dyn Write + Send>, Failure> {
-    Ok(match path {
-        Some(path) => Box::new(BufWriter::with_capacity(1 << 16, create(path)?)),
-        None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout())),
-    })
-}
-
-/// Writes a whole file under another name and renames it: whoever reads it finds all of it, or what was there before.
-/// A device, a pipe or what a link leads to is written as it stands.
+/// Writes a [`Whole`] file.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write_whole_with(path, |file| file.write_all(bytes))
 }
@@ -71,21 +62,63 @@ pub(super) fn write_whole_with(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let write = |file: &mut File| {
-        let mut buffered = BufWriter::with_capacity(1 << 16, file);
-        write(&mut buffered)?;
-        buffered.flush()
-    };
-    if fs::symlink_metadata(path).is_ok_and(|file| !file.is_file()) {
-        return write(&mut create(path)?).map_err(|error| failure("write", path, &error));
+    let mut file = Whole::create(path)?;
+    write(&mut file).map_err(|error| failure("write", path, &error))?;
+    file.finish()
+}
+
+/// A file that is written under another name and renamed when it is [finished](Self::finish): whoever reads it finds all
+/// of it, or what was there before. If it is dropped before, nothing is left of it. A device, a pipe or what a link leads
+/// to is written as it stands.
+pub(super) struct Whole {
+    file: BufWriter<File>,
+    path: PathBuf,
+    /// The other name, until the file is renamed.
+    partial: Option<PathBuf>,
+}
+
+impl Whole {
+    pub(super) fn create(path: &Path) -> Result<Self, Failure> {
+        let as_it_stands = fs::symlink_metadata(path).is_ok_and(|file| !file.is_file());
+        let partial = (!as_it_stands).then(|| {
+            let mut partial = path.as_os_str().to_owned();
+            partial.push(".partial");
+            PathBuf::from(partial)
+        });
+        let file = BufWriter::with_capacity(1 << 16, create(partial.as_deref().unwrap_or(path))?);
+        Ok(Self { file, path: path.to_owned(), partial })
     }
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let mut file = create(&partial)?;
-    let written = write(&mut file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&partial, path));
-    written.map_err(|error| {
-        let _ = fs::remove_file(&partial);
-        failure("write", path, &error)
-    })
+
+    /// Gives the file its name.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        self.rename().map_err(|error| failure("write", &self.path, &error))
+    }
+
+    fn rename(&mut self) -> io::Result<()> {
+        self.file.flush()?;
+        if let Some(partial) = &self.partial {
+            self.file.get_ref().sync_all()?;
+            fs::rename(partial, &self.path)?;
+            self.partial = None;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Whole {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if let Some(partial) = &self.partial {
+            let _ = fs::remove_file(partial);
+        }
+    }
 }

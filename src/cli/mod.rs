@@ -2,13 +2,14 @@
 //! [`main_of`] of one for several.
 //!
 //! Exit codes: `run` ends with the guest's exit code; a guest's fault gives 126, a failure of retrace itself 125, a
-//! proof that is refused or a spec with errors 1, a mistake in the arguments 2, everything else 0.
+//! proof that is refused or a spec with errors 1, a mistake in the arguments 2, Ctrl-C 130, everything else 0.
 
 mod arguments;
 mod commands;
 mod failure;
 mod files;
 mod host;
+mod interrupt;
 mod isa;
 mod output;
 

@@ -55,6 +55,9 @@ pub enum OracleError {
     /// The rows could not be regenerated, or the visitor gave up.
     #[error("the witness could not be regenerated: {0}")]
     Source(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The replay behind the oracle was cancelled.
+    #[error("cancelled")]
+    Cancelled,
     /// A column id that this oracle does not have.
     #[error("there is no column {id} (the oracle has {columns})", id = .id.0)]
     UnknownColumn {

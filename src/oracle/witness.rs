@@ -75,7 +75,7 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
                 cells = chunk.columns.iter().map(|column| column.to_vec()).collect();
                 Ok(())
             })
-            .map_err(source::<core::convert::Infallible>)?;
+            .map_err(|error: ReplayError| source(error))?;
         let chunk = Arc::new(CachedChunk { start, columns: cells });
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         cache.truncate(CACHED_CHUNKS - 1);
@@ -118,7 +118,6 @@ impl<I: Isa, G: Guest> PolynomialOracle for WitnessOracle<I, G> {
     ) -> Result<Vec<A>, OracleError> {
         self.generator.fold(columns, parts, MAX_ROWS, visit).map_err(|error| match error {
             ReplayError::Visitor(error) => error,
-            ReplayError::UnknownColumn { id, columns } => OracleError::UnknownColumn { id, columns },
             error => source(error),
         })
     }
@@ -148,7 +147,11 @@ impl<I: Isa, G: Guest> PolynomialOracle for WitnessOracle<I, G> {
 }
 
 fn source<E: core::error::Error + Send + Sync + 'static>(error: ReplayError<E>) -> OracleError {
-    OracleError::Source(Box::new(error))
+    match error {
+        ReplayError::UnknownColumn { id, columns } => OracleError::UnknownColumn { id, columns },
+        ReplayError::Cancelled => OracleError::Cancelled,
+        error => OracleError::Source(Box::new(error)),
+    }
 }
 
 #[cfg(test)]

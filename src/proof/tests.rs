@@ -9,7 +9,7 @@ use super::*;
 use crate::checkpoint::{Options, execute};
 use crate::guest::{Input, Linux};
 use crate::isa::Rv32i;
-use crate::oracle::WitnessOracle;
+use crate::oracle::{OracleError, WitnessOracle};
 use crate::parallel::Pool;
 use crate::program::Program;
 use crate::replay::StreamingWitnessGenerator;
@@ -84,6 +84,15 @@ fn a_longer_run_than_allowed_is_not_replayed() {
     let verifier = Verifier { max_cycles: 52, ..Verifier::<_, Linux>::new(program(), Input::empty()) };
     let refused = verify::<Fr, _, _>(&proof, verifier);
     assert!(matches!(refused, Err(VerifyError::TooLong { stated: 53, limit: 52 })));
+}
+
+#[test]
+fn a_cancelled_verification_is_no_refusal() {
+    let (proof, _) = prove::<Fr, _, _>(&oracle(), Budget::Unlimited).expect("it can be made");
+    let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
+    verifier.cancel.cancel();
+    let cancelled = verify::<Fr, _, _>(&proof, verifier);
+    assert!(matches!(cancelled, Err(VerifyError::Oracle(OracleError::Cancelled))));
 }
 
 /// BabyBear's prime is smaller than the constraints' integers; Goldilocks alone is too small for challenges.

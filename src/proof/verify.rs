@@ -7,7 +7,8 @@ use spongefish::{DefaultHash, VerifierState};
 
 use super::protocol::{Instances, SpecError, session};
 use super::{FieldId, Proof, Statement};
-use crate::checkpoint::{Checkpoint, ExecuteError, Options, Policy, Stopped, execute};
+use crate::cancel::Cancel;
+use crate::checkpoint::{Checkpoint, ExecuteError, Options, Policy, Progress, Stopped, execute};
 use crate::field::SumcheckField;
 use crate::guest::{Guest, Input, StartError};
 use crate::isa::{ColumnId, ColumnSource, Fingerprint, Isa, Word};
@@ -34,6 +35,8 @@ pub struct Verifier<I: Isa, G> {
     pub pool: Pool,
     /// The longest run that is worth a replay: a proof that states more cycles is refused at once.
     pub max_cycles: u64,
+    /// Ends the run and the replay, and with them the verification, once it is raised.
+    pub cancel: Cancel,
 }
 
 impl<I: Isa, G: Guest + Default> Verifier<I, G> {
@@ -47,6 +50,7 @@ impl<I: Isa, G: Guest + Default> Verifier<I, G> {
             policy: Policy::default(),
             pool: Pool::serial(),
             max_cycles: u64::MAX,
+            cancel: Cancel::new(),
         }
     }
 }
@@ -136,7 +140,8 @@ pub enum VerifyError {
 /// and one pass over its witness evaluates the columns at the sum-check's point. O(T) time, O(M·K + √T) space.
 ///
 /// # Errors
-/// Why the proof is refused; none of it is a panic, whatever the bytes.
+/// Why the proof is refused; none of it is a panic, whatever the bytes. [`OracleError::Cancelled`] if
+/// [`Verifier::cancel`] was raised before the replay ended.
 pub fn verify<F: SumcheckField, I: Isa, G: Guest>(
     proof: &Proof,
     verifier: Verifier<I, G>,
@@ -198,8 +203,15 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     reduced: &Reduced<F>,
     verifier: Verifier<I, G>,
 ) -> Result<(), VerifyError> {
-    let Verifier { program, guest, arguments, input, policy, pool, max_cycles: _ } = verifier;
-    let options = Options { arguments, policy, max_cycles: statement.cycles, ..Options::default() };
+    let Verifier { program, guest, arguments, input, policy, pool, max_cycles: _, cancel } = verifier;
+    let mut goes_on = |_| cancel.flow();
+    let options = Options {
+        arguments,
+        policy,
+        max_cycles: statement.cycles,
+        progress: Some(Progress(&mut goes_on)),
+        ..Options::default()
+    };
     let execution = execute(program, guest, input, options)?;
     let differs = |what, stated: String, found: String| {
         if stated == found { Ok(()) } else { Err(VerifyError::Execution { what, stated, found }) }
@@ -207,7 +219,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     let stopped = match execution.stopped() {
         Stopped::Exited(code) => exit_code(*code),
         Stopped::CycleLimit => "more cycles".to_owned(),
-        Stopped::Interrupted => "an interruption".to_owned(),
+        Stopped::Interrupted => return Err(OracleError::Cancelled.into()),
         Stopped::Stored(_) => "a store that was looked for".to_owned(),
         Stopped::Trapped(fault) => fault.to_string(),
     };
@@ -218,7 +230,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     differs("output", hex(&statement.output), hex(&output.hash))?;
     differs("exit state", hex(&statement.exit_state), hex(&execution.exit().digest()))?;
 
-    let generator = StreamingWitnessGenerator::new(execution, pool);
+    let generator = StreamingWitnessGenerator::new(execution, pool).with_cancel(cancel);
     // A statement of no cycles was refused by the sum-check.
     let oracle = WitnessOracle::new(generator).map_err(|EmptyExecution| VerifierError::Rows)?;
     let is_public = |id: ColumnId| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_));

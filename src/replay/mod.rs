@@ -11,10 +11,10 @@ pub use slice::WitnessSlice;
 pub use statistics::Statistics;
 
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::cancel::Cancel;
 use crate::checkpoint::Execution;
 use crate::guest::Guest;
 use crate::isa::{ColumnId, Isa, MAX_ROWS};
@@ -58,6 +58,9 @@ pub enum ReplayError<E = core::convert::Infallible> {
         /// The cycle.
         cycle: u64,
     },
+    /// [`Cancel`] asked for it.
+    #[error("the replay was cancelled")]
+    Cancelled,
     /// The visitor gave up.
     #[error("{0}")]
     Visitor(E),
@@ -71,6 +74,7 @@ pub enum ReplayError<E = core::convert::Infallible> {
 pub struct StreamingWitnessGenerator<I: Isa, G> {
     execution: Arc<Execution<I, G>>,
     pool: Pool,
+    cancel: Cancel,
     idle: Mutex<Vec<Worker<I, G>>>,
     counters: Counters,
 }
@@ -78,7 +82,21 @@ pub struct StreamingWitnessGenerator<I: Isa, G> {
 impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     /// A generator that works on the threads of `pool`.
     pub fn new(execution: impl Into<Arc<Execution<I, G>>>, pool: Pool) -> Self {
-        Self { execution: execution.into(), pool, idle: Mutex::default(), counters: Counters::default() }
+        Self {
+            execution: execution.into(),
+            pool,
+            cancel: Cancel::new(),
+            idle: Mutex::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The same, whose replays end with [`ReplayError::Cancelled`] once `cancel` is raised: each worker looks at it
+    /// once a chunk, and every few milliseconds on the way from a checkpoint.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
     }
 
     /// The execution.
@@ -113,7 +131,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     ) -> Result<(), ReplayError<E>> {
         self.check(core::slice::from_ref(&cycles), columns)?;
         let begun = Instant::now();
-        let replayed = self.replay(cycles, columns, rows, &AtomicBool::new(false), &mut visit);
+        let replayed = self.replay(cycles, columns, rows, &Cancel::new(), &mut visit);
         self.counters.add_pass(begun.elapsed());
         replayed
     }
@@ -133,12 +151,12 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         let ranges: Vec<Range<u64>> = parts.iter().map(|part| part.cycles.clone()).collect();
         self.check(&ranges, columns)?;
         let begun = Instant::now();
-        let stop = AtomicBool::new(false);
+        let stop = Cancel::new();
         let first_error = Mutex::new(None);
         let states = self.pool.map(parts, |Part { cycles, mut state }| {
             let replayed = self.replay(cycles, columns, rows, &stop, &mut |chunk| visit(&mut state, chunk));
             if let Err(error) = replayed {
-                stop.store(true, Ordering::Relaxed);
+                stop.cancel();
                 first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             }
             state
@@ -205,7 +223,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         cycles: Range<u64>,
         columns: &[ColumnId],
         rows: usize,
-        stop: &AtomicBool,
+        stop: &Cancel,
         visit: &mut dyn FnMut(&Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
         if cycles.is_empty() {
@@ -220,11 +238,14 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
             visited
         };
         let mut worker = self.take_worker(cycles.start)?;
-        self.counters.add_forwarded(cycles.start - worker.cycle());
-        worker.go_to(cycles.start)?;
+        while worker.cycle() < cycles.start && self.goes_on(stop)? {
+            let from = worker.cycle();
+            worker.go_to(cycles.start.min(from.saturating_add(FORWARD_SLICE)))?;
+            self.counters.add_forwarded(worker.cycle() - from);
+        }
         let unit = rows.clamp(1, MAX_ROWS) as u64;
         let mut start = cycles.start;
-        while start < cycles.end && !stop.load(Ordering::Relaxed) {
+        while start < cycles.end && self.goes_on(stop)? {
             let end = (start / unit + 1).saturating_mul(unit).min(cycles.end);
             worker.visit_chunk(end, self.execution.cycles(), columns, &mut visit)?;
             self.counters.add_replayed(end - start);
@@ -234,6 +255,11 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         // Only a machine that did not fail is used again.
         self.idle().push(worker);
         Ok(())
+    }
+
+    /// Whether neither this worker nor another is to stop; a cancelled replay is an error.
+    fn goes_on<E>(&self, stop: &Cancel) -> Result<bool, ReplayError<E>> {
+        if self.cancel.is_cancelled() { Err(ReplayError::Cancelled) } else { Ok(!stop.is_cancelled()) }
     }
 
     /// The idle machine that needs the least to get to `cycle`, or a new one; at or before `cycle`.
@@ -263,6 +289,9 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
 
 /// Several parts for each thread even out what their cycles cost; more would only add restores.
 const PARTS_A_THREAD: u64 = 4;
+
+/// How many cycles to go without a look at whether to go on: a few milliseconds of fast execution.
+const FORWARD_SLICE: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests;

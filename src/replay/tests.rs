@@ -1,9 +1,11 @@
+use std::sync::OnceLock;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::checkpoint::{Options, Policy, Stopped, execute};
-use crate::guest::{Input, Linux};
-use crate::isa::{Columns, Word};
+use crate::guest::{Call, Input, Linux, Outcome, Start, StartError};
+use crate::isa::{Columns, Trap, Word};
 use crate::machine::test_isa::{Asm, TestIsa, any_program, call, echo, program};
 use crate::machine::{Machine, Pause};
 use crate::program::Program;
@@ -150,6 +152,65 @@ fn the_first_error_ends_a_parallel_replay() {
         .fold(&all(), parts, 5, |(), chunk| if chunk.cycles.start == 65 { Err("enough") } else { Ok(()) });
     assert!(matches!(failed, Err(ReplayError::Visitor("enough"))));
     assert_eq!(serial(&generator, 0..100, 9).len(), 100, "the generator still works");
+}
+
+/// Each worker looks before every chunk: no visitor sees more than the chunk in which the flag was raised.
+#[test]
+fn a_cancelled_replay_ends_at_the_next_chunk() {
+    for threads in [1, 3] {
+        let cancel = Cancel::new();
+        let execution = run(&echo(), 4, 10, u64::MAX);
+        let generator = Generator::new(execution, pool(threads)).with_cancel(cancel.clone());
+        let parts = (0..6).map(|at| Part { cycles: at * 20..at * 20 + 20, state: 0 }).collect();
+        let visited = std::sync::atomic::AtomicU64::new(0);
+        let failed = generator.fold(&all(), parts, 5, |_, _| {
+            cancel.cancel();
+            visited.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, core::convert::Infallible>(())
+        });
+        assert!(matches!(failed, Err(ReplayError::Cancelled)));
+        assert!(visited.into_inner() <= threads as u64);
+        let failed = generator.for_each(0..20, &all(), 5, |_| Ok::<_, core::convert::Infallible>(()));
+        assert!(matches!(failed, Err(ReplayError::Cancelled)));
+    }
+}
+
+/// A guest interface whose every call raises a flag, once it has one.
+#[derive(Clone, Default)]
+struct Raises(Arc<OnceLock<Cancel>>);
+
+impl Guest for Raises {
+    fn start(&mut self, _: &mut Start<'_>) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    fn call(&mut self, _: &mut Call<'_>) -> Result<Outcome, Trap> {
+        self.0.get().inspect(|flag| flag.cancel());
+        Ok(Outcome::Return(0))
+    }
+
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn restore(_: &[u8]) -> Option<Self> {
+        None
+    }
+}
+
+#[test]
+fn the_way_from_a_checkpoint_can_be_cancelled() {
+    let (guest, cancel) = (Raises::default(), Cancel::new());
+    let program = program(&[&[Asm::ecall(), Asm::jal(0, -4)]]);
+    let options = Options { max_cycles: 3 * FORWARD_SLICE, ..Options::default() };
+    let options = Options { policy: Policy::new(1, u64::MAX), ..options };
+    let execution = execute(program, guest.clone(), Input::empty(), options).unwrap();
+    let last = execution.cycles() - 1;
+    let generator = StreamingWitnessGenerator::new(execution, Pool::default()).with_cancel(cancel.clone());
+    guest.0.set(cancel).unwrap();
+    let failed = generator.for_each(last..last + 1, &[], 1, |_| Ok::<_, core::convert::Infallible>(()));
+    assert!(matches!(failed, Err(ReplayError::Cancelled)));
+    assert_eq!(generator.statistics().cycles_forwarded, FORWARD_SLICE);
 }
 
 #[test]

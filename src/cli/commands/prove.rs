@@ -1,6 +1,5 @@
 //! `retrace prove`
 
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use ark_bn254::Fr;
@@ -9,7 +8,7 @@ use serde_json::json;
 use crate::checkpoint::{Options, Progress, execute};
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, output};
+use crate::cli::{files, host, interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
@@ -20,10 +19,11 @@ use crate::sumcheck::Budget;
 pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     let program = files::program::<I>(&prove.guest.elf)?;
     let input = files::input(&prove.guest)?;
+    let cancel = interrupt::cancel();
     let bar = output::progress("running: cycles");
     let mut report = |cycle| {
         bar.set_position(cycle);
-        ControlFlow::Continue(())
+        cancel.flow()
     };
     let options = Options {
         arguments: files::arguments(&prove.guest),
@@ -37,17 +37,23 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     }
 
     let bar = output::progress("proving");
-    let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?);
+    let generator =
+        StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel.clone());
     let oracle = WitnessOracle::new(generator).map_err(|error| Failure::new("prove", error.to_string()))?;
     let budget = match prove.memory {
         Memory::All => Budget::Unlimited,
         Memory::Bytes(bytes) => Budget::Bytes(bytes),
         Memory::Sqrt => Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables()),
     };
-    let (proof, report) = prove_execution::<Fr, I, _>(&oracle, budget)?;
+    let proved = prove_execution::<Fr, I, _>(&oracle, budget);
+    bar.finish_and_clear();
+    let (proof, report) = proved?;
+    // The rounds after the last pass do not look.
+    if cancel.is_cancelled() {
+        return Err(Failure::interrupted());
+    }
     let bytes = proof.to_bytes();
     files::write_whole(&prove.output, &bytes)?;
-    bar.finish_and_clear();
 
     let cycles = proof.statement().cycles;
     let budget_bytes = match budget {

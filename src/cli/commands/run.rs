@@ -1,7 +1,6 @@
 //! `retrace run`
 
 use std::io;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,7 +10,7 @@ use crate::arch_test::{ArchTest, ArchTestError};
 use crate::checkpoint::{Execution, Options, Progress, Stopped, execute};
 use crate::cli::arguments::{Common, Run};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, output};
+use crate::cli::{files, host, interrupt, output};
 use crate::guest::{Linux, Output};
 use crate::isa::{Isa, Word};
 
@@ -19,6 +18,9 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let program = files::program::<I>(&run.guest.elf)?;
     let test = run.signature.as_ref().map(|path| Ok::<_, ArchTestError>((ArchTest::new(&program)?, path)));
     let test = test.transpose()?;
+    let input = files::input(&run.guest)?;
+    let cancel = interrupt::cancel();
+    // As a shell's redirection would do it: the file holds what the guest has put out so far, whatever ends the run.
     let sink: Box<dyn io::Write + Send> = match &run.output {
         Some(path) => Box::new(files::create(path)?),
         None if common.json => Box::new(io::sink()),
@@ -28,7 +30,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let bar = if quiet { output::progress("cycles") } else { indicatif::ProgressBar::hidden() };
     let mut report = |cycle| {
         bar.set_position(cycle);
-        ControlFlow::Continue(())
+        cancel.flow()
     };
     let options = Options {
         arguments: files::arguments(&run.guest),
@@ -38,7 +40,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
         progress: Some(Progress(&mut report)),
         ..Options::default()
     };
-    let executed = execute(program, Linux::default(), files::input(&run.guest)?, options);
+    let executed = execute(program, Linux::default(), input, options);
     bar.finish_and_clear();
     let execution = executed?;
     let ended = match (test, execution.stopped()) {

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::checkpoint::Policy;
 use crate::cli::arguments::{Common, Verify};
 use crate::cli::failure::Done;
-use crate::cli::{files, output};
+use crate::cli::{files, interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::proof::{Proof, Verifier, verify as verify_proof};
@@ -25,6 +25,7 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
         policy: Policy::default(),
         pool: files::pool(common)?,
         max_cycles: verify.max_cycles,
+        cancel: interrupt::cancel(),
     };
     let bar = output::progress("verifying");
     let verified = verify_proof::<Fr, I, _>(&proof, verifier);

@@ -1,17 +1,17 @@
 //! `retrace witness`
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::json;
 
-use crate::checkpoint::{Options, Stopped, execute};
+use crate::checkpoint::{Options, Progress, Stopped, execute};
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, output};
-use crate::guest::Linux;
+use crate::cli::{files, host, interrupt, output};
+use crate::guest::{Guest, Linux};
 use crate::isa::{ColumnId, ColumnSource, Isa, MAX_ROWS};
 use crate::oracle::{Chunk, Part};
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
@@ -23,9 +23,18 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     let public =
         columns.iter().any(|id| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_)));
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
-    let options = Options { arguments: files::arguments(&witness.guest), max_cycles, ..Options::default() };
-    let execution = execute(program, Linux::default(), files::input(&witness.guest)?, options)?;
+    let input = files::input(&witness.guest)?;
+    let cancel = interrupt::cancel();
+    let mut goes_on = |_| cancel.flow();
+    let options = Options {
+        arguments: files::arguments(&witness.guest),
+        max_cycles,
+        progress: Some(Progress(&mut goes_on)),
+        ..Options::default()
+    };
+    let execution = execute(program, Linux::default(), input, options)?;
     let fault = match execution.stopped() {
+        Stopped::Interrupted => return Err(Failure::interrupted()),
         Stopped::Trapped(fault) => Some(fault.to_string()),
         _ => None,
     };
@@ -40,37 +49,32 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
             format!("there are no cycles {}..{}: {executed} were executed", cycles.start, cycles.end),
         ));
     }
-    let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?);
+    let generator =
+        StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel.clone());
 
     let begun = Instant::now();
-    let bar = output::progress("rows");
-    let written = match witness.format {
-        Format::None => regenerate(&generator, cycles.clone(), &columns),
-        format => {
-            let sink: Box<dyn Write + Send> = match &witness.output {
-                None if common.json => Box::new(io::sink()),
-                path => files::writer(path.as_deref())?,
-            };
-            let names: Vec<&str> = columns.iter().map(|id| I::SPEC.columns[id.index()].name).collect();
-            let mut rows = Rows { sink, format, names, line: String::new() };
-            rows.header().and_then(|()| {
-                generator
-                    .for_each(cycles.clone(), &columns, MAX_ROWS, |chunk| {
-                        bar.set_position(chunk.cycles.end - cycles.start);
-                        rows.chunk::<I>(chunk, &columns)
-                    })
-                    .map_err(|error| match error {
-                        ReplayError::Visitor(error) => error,
-                        error => io::Error::other(error.to_string()),
-                    })
-                    .and_then(|()| rows.sink.flush())
-            })
+    let written = match (witness.format, &witness.output) {
+        (Format::None, _) => regenerate(&generator, cycles.clone(), &columns),
+        (format, Some(path)) => {
+            let mut file = files::Whole::create(path)?;
+            let written = write(&generator, cycles.clone(), &columns, format, &mut file);
+            if written.is_ok() {
+                file.finish()?;
+            }
+            written
+        }
+        (format, None) if common.json => write(&generator, cycles.clone(), &columns, format, &mut io::sink()),
+        (format, None) => {
+            let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());
+            write(&generator, cycles.clone(), &columns, format, &mut stdout)
         }
     };
-    bar.finish_and_clear();
     match written {
         // Whoever read the rows has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        Err(ReplayError::Visitor(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(ReplayError::Cancelled) => return Err(Failure::interrupted()),
         written => written.map_err(|error| Failure::new("witness", error.to_string()))?,
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -109,29 +113,51 @@ fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
     names.iter().map(find).collect()
 }
 
-/// Regenerates rows on all threads, and looks at none of them.
-fn regenerate<I: Isa, G: crate::guest::Guest>(
+/// What rows can fail with; a sink's error is the visitor's.
+type Written = Result<(), ReplayError<io::Error>>;
+
+/// Writes rows, in order.
+fn write<I: Isa, G: Guest>(
     generator: &StreamingWitnessGenerator<I, G>,
     cycles: Range<u64>,
     columns: &[ColumnId],
-) -> io::Result<()> {
+    format: Format,
+    sink: &mut dyn Write,
+) -> Written {
+    let bar = output::progress("rows");
+    let names: Vec<&str> = columns.iter().map(|id| I::SPEC.columns[id.index()].name).collect();
+    let mut rows = Rows { sink, format, names, line: String::new() };
+    rows.header().map_err(ReplayError::Visitor)?;
+    let written = generator.for_each(cycles.clone(), columns, MAX_ROWS, |chunk| {
+        bar.set_position(chunk.cycles.end - cycles.start);
+        rows.chunk::<I>(chunk, columns)
+    });
+    bar.finish_and_clear();
+    written?;
+    rows.sink.flush().map_err(ReplayError::Visitor)
+}
+
+/// Regenerates rows on all threads, and looks at none of them.
+fn regenerate<I: Isa, G: Guest>(
+    generator: &StreamingWitnessGenerator<I, G>,
+    cycles: Range<u64>,
+    columns: &[ColumnId],
+) -> Written {
     let within = |part: Range<u64>| part.start.max(cycles.start)..part.end.min(cycles.end);
     let parts = generator.parts(1).into_iter().map(within).filter(|part| part.start < part.end);
     let parts: Vec<Part<()>> = parts.map(|cycles| Part { cycles, state: () }).collect();
     if parts.is_empty() && cycles.start < cycles.end {
-        return generator
-            .for_each(cycles, columns, 1, |_| Ok(()))
-            .map_err(|error: ReplayError| io::Error::other(error.to_string()));
+        return generator.for_each(cycles, columns, 1, |_| Ok(()));
     }
     let visited = generator.fold(columns, parts, MAX_ROWS, |(), chunk| {
         std::hint::black_box(chunk.columns);
         Ok(())
     });
-    visited.map(|_| ()).map_err(|error: ReplayError| io::Error::other(error.to_string()))
+    visited.map(|_| ())
 }
 
 struct Rows<'a> {
-    sink: Box<dyn Write + Send>,
+    sink: &'a mut dyn Write,
     format: Format,
     names: Vec<&'a str>,
     line: String,

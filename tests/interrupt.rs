@@ -1,0 +1,168 @@
+//! Ctrl-C: commands end soon, say so, and leave no half of a file under its name.
+
+#![cfg(unix)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests");
+
+fn elf(name: &str) -> String {
+    format!("{GUESTS}/{name}.elf")
+}
+
+/// A path in a folder of its own, which is empty.
+fn temporary(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("interrupt").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("it can be made");
+    folder.join("file")
+}
+
+fn start(arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_retrace"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts")
+}
+
+fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !reached() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until the process has said that it handles SIGINT: bit 1 of the signals that it catches.
+fn wait_for_handler(child: &Child) {
+    let status = format!("/proc/{}/status", child.id());
+    if !Path::new(&status).exists() {
+        return std::thread::sleep(Duration::from_secs(2));
+    }
+    wait_until("no handler was installed", || {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 2 != 0)
+    });
+}
+
+/// Sends SIGINT, and gives what the process then ended with.
+fn interrupt(child: Child) -> Output {
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -INT {}", child.id())).status();
+    assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
+    let begun = Instant::now();
+    let output = child.wait_with_output().expect("the process ends");
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?} to end", begun.elapsed());
+    output
+}
+
+fn assert_interrupted(output: &Output) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert_eq!(message, "error: interrupted\n");
+}
+
+/// The folder of `path` has nothing in it, a partial file included.
+fn assert_no_file(path: &Path) {
+    let folder = path.parent().expect("it is in a folder");
+    let files: Vec<_> = fs::read_dir(folder).expect("it can be read").collect();
+    assert!(files.is_empty(), "{files:?}");
+}
+
+#[test]
+fn a_run_ends_and_its_signature_is_not_written() {
+    let output = temporary("run-output");
+    let child = start(&["run", &elf("faults"), "forever", "--output", &output.display().to_string()]);
+    wait_for_handler(&child);
+    assert_interrupted(&interrupt(child));
+    // What the guest has put out so far, which is nothing.
+    assert_eq!(fs::read(&output).expect("it is there from the start"), b"");
+
+    let signature = temporary("run-signature");
+    let child = start(&["run", &elf("tohost"), "forever", "--signature", &signature.display().to_string()]);
+    wait_for_handler(&child);
+    assert_interrupted(&interrupt(child));
+    assert_no_file(&signature);
+}
+
+#[test]
+fn as_json_a_run_says_how_far_it_came() {
+    let child = start(&["run", &elf("faults"), "forever", "--json"]);
+    wait_for_handler(&child);
+    let output = interrupt(child);
+    assert_eq!(output.status.code(), Some(130));
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!((&object["ok"], &object["stopped"]), (&false.into(), &"interrupted".into()));
+    assert_eq!(object["error"]["kind"], "interrupted");
+    assert!(object["cycles"].is_number());
+}
+
+#[test]
+fn rows_are_there_whole_or_not_at_all() {
+    let rows = temporary("witness");
+    let name = rows.display().to_string();
+    let child = start(&["witness", &elf("alu"), "100000000", "-o", &name]);
+    let partial = rows.with_extension("partial");
+    wait_until("no rows were written", || fs::metadata(&partial).is_ok_and(|file| file.len() > 1 << 20));
+    assert!(!rows.exists());
+    assert_interrupted(&interrupt(child));
+    assert_no_file(&rows);
+
+    // A file that was there before stays.
+    fs::write(&rows, "before").expect("it can be written");
+    let child = start(&["witness", &elf("alu"), "100000000", "-o", &name]);
+    wait_until("no rows were written", || fs::metadata(&partial).is_ok_and(|file| file.len() > 1 << 20));
+    assert_interrupted(&interrupt(child));
+    assert_eq!(fs::read(&rows).expect("it is still there"), b"before");
+    assert!(!partial.exists());
+    let done = start(&["witness", &elf("tiny"), "-o", &name]).wait_with_output().expect("it ends");
+    assert_eq!(done.status.code(), Some(0));
+    assert_eq!(fs::read_to_string(&rows).expect("it is written").lines().count(), 54);
+}
+
+#[test]
+fn a_replay_without_rows_ends() {
+    let child = start(&["witness", &elf("alu"), "100000000", "--format", "none"]);
+    wait_for_handler(&child);
+    assert_interrupted(&interrupt(child));
+}
+
+#[test]
+fn a_proof_is_there_whole_or_not_at_all() {
+    let proof = temporary("prove");
+    let name = proof.display().to_string();
+    // During the run, which takes as long as 10¹⁰ cycles.
+    let child = start(&["prove", &elf("alu"), "1000000000", "-o", &name]);
+    wait_for_handler(&child);
+    assert_interrupted(&interrupt(child));
+    assert_no_file(&proof);
+    // During the proof: the run is long over by then.
+    let child = start(&["prove", &elf("alu"), "1000000", "-o", &name]);
+    wait_for_handler(&child);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_interrupted(&interrupt(child));
+    assert_no_file(&proof);
+}
+
+/// A command that waits for its input does not look at any flag, and so leaves the signal alone.
+#[test]
+fn what_waits_for_input_is_ended_by_the_signal() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_retrace"))
+        .args(["run", &elf("sha256")])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let pipe = child.stdin.take();
+    std::thread::sleep(Duration::from_millis(300));
+    let output = interrupt(child);
+    drop(pipe);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(2));
+}
