@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -22,14 +23,40 @@ fn temporary(name: &str) -> PathBuf {
     folder.join("file")
 }
 
-fn start(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_retrace"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts")
+/// A process that does not outlive a test that fails: it would fill the disk.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(arguments: &[&str]) -> Running {
+    start_with(arguments, Stdio::null())
+}
+
+fn start_with(arguments: &[&str], input: Stdio) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
+    command.args(arguments).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running(command.spawn().expect("the binary starts"))
+}
+
+/// What the process ends with; it prints little enough for a pipe.
+fn finish(mut running: Running) -> Output {
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = running.0.try_wait().expect("it can be waited for") {
+            break status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    running.0.stdout.take().expect("it is piped").read_to_end(&mut stdout).expect("it can be read");
+    running.0.stderr.take().expect("it is piped").read_to_end(&mut stderr).expect("it can be read");
+    Output { status, stdout, stderr }
 }
 
 fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
@@ -41,8 +68,8 @@ fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
 }
 
 /// Waits until the process has said that it handles SIGINT: bit 1 of the signals that it catches.
-fn wait_for_handler(child: &Child) {
-    let status = format!("/proc/{}/status", child.id());
+fn wait_for_handler(running: &Running) {
+    let status = format!("/proc/{}/status", running.0.id());
     if !Path::new(&status).exists() {
         return std::thread::sleep(Duration::from_secs(2));
     }
@@ -54,11 +81,11 @@ fn wait_for_handler(child: &Child) {
 }
 
 /// Sends SIGINT, and gives what the process then ended with.
-fn interrupt(child: Child) -> Output {
-    let sent = Command::new("sh").arg("-c").arg(format!("kill -INT {}", child.id())).status();
+fn interrupt(running: Running) -> Output {
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -INT {}", running.0.id())).status();
     assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
     let begun = Instant::now();
-    let output = child.wait_with_output().expect("the process ends");
+    let output = finish(running);
     assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?} to end", begun.elapsed());
     output
 }
@@ -108,7 +135,7 @@ fn as_json_a_run_says_how_far_it_came() {
 fn rows_are_there_whole_or_not_at_all() {
     let rows = temporary("witness");
     let name = rows.display().to_string();
-    let child = start(&["witness", &elf("alu"), "100000000", "-o", &name]);
+    let child = start(&["witness", &elf("alu"), "3000000", "-o", &name]);
     let partial = rows.with_extension("partial");
     wait_until("no rows were written", || fs::metadata(&partial).is_ok_and(|file| file.len() > 1 << 20));
     assert!(!rows.exists());
@@ -117,12 +144,12 @@ fn rows_are_there_whole_or_not_at_all() {
 
     // A file that was there before stays.
     fs::write(&rows, "before").expect("it can be written");
-    let child = start(&["witness", &elf("alu"), "100000000", "-o", &name]);
+    let child = start(&["witness", &elf("alu"), "3000000", "-o", &name]);
     wait_until("no rows were written", || fs::metadata(&partial).is_ok_and(|file| file.len() > 1 << 20));
     assert_interrupted(&interrupt(child));
     assert_eq!(fs::read(&rows).expect("it is still there"), b"before");
     assert!(!partial.exists());
-    let done = start(&["witness", &elf("tiny"), "-o", &name]).wait_with_output().expect("it ends");
+    let done = finish(start(&["witness", &elf("tiny"), "-o", &name]));
     assert_eq!(done.status.code(), Some(0));
     assert_eq!(fs::read_to_string(&rows).expect("it is written").lines().count(), 54);
 }
@@ -154,13 +181,8 @@ fn a_proof_is_there_whole_or_not_at_all() {
 /// A command that waits for its input does not look at any flag, and so leaves the signal alone.
 #[test]
 fn what_waits_for_input_is_ended_by_the_signal() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_retrace"))
-        .args(["run", &elf("sha256")])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let pipe = child.stdin.take();
+    let mut child = start_with(&["run", &elf("sha256")], Stdio::piped());
+    let pipe = child.0.stdin.take();
     std::thread::sleep(Duration::from_millis(300));
     let output = interrupt(child);
     drop(pipe);
