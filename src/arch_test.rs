@@ -99,6 +99,9 @@ pub enum ArchTestError {
         /// The word after it.
         high: Word,
     },
+    /// The last state's memory is in a checkpoint file, and cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 const TOHOST: &str = "tohost";
@@ -166,7 +169,9 @@ impl ArchTest {
         let &Stopped::Stored(low) = execution.stopped() else {
             return Err(ArchTestError::NotStored(Box::new(execution.stopped().clone())));
         };
-        let high = self.tohost.checked_add(WORD_BYTES).map_or(0, |high| execution.exit().pages.word(high));
+        let high = self.tohost.checked_add(WORD_BYTES).map(|high| execution.exit().pages.word(high));
+        let high =
+            high.transpose().map_err(|error| ArchTestError::Unreadable(error.to_string()))?.unwrap_or(0);
         if low & EXIT == 0 || high != 0 {
             return Err(ArchTestError::Request { tohost: self.tohost, low, high });
         }
@@ -180,7 +185,7 @@ impl ArchTest {
     /// The writer's.
     pub fn write_signature<G>(&self, state: &Checkpoint<G>, to: &mut dyn Write) -> io::Result<()> {
         for address in self.signature().step_by(WORD_BYTES as usize) {
-            writeln!(to, "{:08x}", state.pages.word(address))?;
+            writeln!(to, "{:08x}", state.pages.word(address).map_err(io::Error::other)?)?;
         }
         to.flush()
     }

@@ -61,6 +61,7 @@ pub mod machine;
 pub mod oracle;
 pub mod pages;
 pub mod parallel;
+mod positioned;
 pub mod program;
 pub mod proof;
 pub mod replay;

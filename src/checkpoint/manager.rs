@@ -1,6 +1,10 @@
 //! Which checkpoints are kept: at most 2M, evenly spaced, without knowing T.
 
+use std::borrow::Cow;
+
 use super::Checkpoint;
+use super::file::{CheckpointFileError, Place, Source};
+use crate::guest::Guest;
 
 /// How many checkpoints to keep, and how far apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,16 @@ impl Policy {
     pub const fn interval(self) -> u64 {
         self.interval
     }
+
+    /// How many cycles a page must be worth; see [`with_page_cost`](Self::with_page_cost).
+    pub const fn page_cost(self) -> u64 {
+        self.page_cost
+    }
+
+    /// The policy that said so of itself.
+    pub(super) fn restored(maximum: u64, interval: u64, page_cost: u64) -> Self {
+        Self { maximum: usize::try_from(maximum).unwrap_or(usize::MAX), interval, page_cost }
+    }
 }
 
 /// M = 32, and 2¹⁸ cycles: 64 checkpoints let some tens of threads begin at different places, and half a millisecond
@@ -51,19 +65,32 @@ impl Default for Policy {
 ///
 /// One is due every I cycles. When there are more than 2M, I doubles and those that are closer than I to the one before
 /// are dropped: every second one, if none was left out for its cost. So there are at most 2M, whatever T is, and at
-/// least M if none was left out. Space: O(M·K) at worst.
+/// least M if none was left out. Space: O(M·K) at worst; O(M) if they are in a file.
 #[derive(Clone, Debug)]
 pub struct CheckpointManager<G> {
     policy: Policy,
     interval: u64,
     first: Checkpoint<G>,
-    later: Vec<Checkpoint<G>>,
+    later: Vec<Place<G>>,
 }
 
 impl<G> CheckpointManager<G> {
     /// A manager that keeps the state of cycle 0.
     pub fn new(policy: Policy, initial: Checkpoint<G>) -> Self {
         Self { policy, interval: policy.interval, first: initial, later: Vec::new() }
+    }
+
+    /// A manager of checkpoints in a file, after the first: each its cycle and its place.
+    pub(super) fn stored(
+        policy: Policy,
+        interval: u64,
+        first: Checkpoint<G>,
+        source: &Source,
+        later: &[(u64, u64)],
+    ) -> Self {
+        let mut manager = Self { policy, interval, first, later: Vec::new() };
+        manager.later = stored(source, later);
+        manager
     }
 
     /// I, the distance between two checkpoints now.
@@ -78,20 +105,20 @@ impl<G> CheckpointManager<G> {
 
     /// Whether to keep a checkpoint at `cycle`, for which so many pages would be copied.
     pub fn is_due(&self, cycle: u64, pages: u64) -> bool {
-        let passed = cycle.saturating_sub(self.last().cycle);
+        let last = self.later.last().map_or(self.first.cycle, Place::cycle);
         let cost = pages.saturating_mul(self.policy.page_cost);
-        cycle.is_multiple_of(self.interval) && passed >= self.interval.max(cost)
+        cycle.is_multiple_of(self.interval) && cycle.saturating_sub(last) >= self.interval.max(cost)
     }
 
     /// Keeps a checkpoint, which is later than all others, and drops others if there are too many.
     pub fn keep(&mut self, checkpoint: Checkpoint<G>) {
-        self.later.push(checkpoint);
+        self.later.push(Place::Memory(checkpoint));
         while self.len() > self.policy.maximum {
             self.interval = self.interval.saturating_mul(2);
             let mut last = self.first.cycle;
-            self.later.retain(|checkpoint| {
-                let far = checkpoint.cycle - last >= self.interval;
-                last = if far { checkpoint.cycle } else { last };
+            self.later.retain(|place| {
+                let far = place.cycle() - last >= self.interval;
+                last = if far { place.cycle() } else { last };
                 far
             });
         }
@@ -102,20 +129,14 @@ impl<G> CheckpointManager<G> {
         &self.first
     }
 
-    /// The latest checkpoint.
-    pub fn last(&self) -> &Checkpoint<G> {
-        self.later.last().unwrap_or(&self.first)
+    /// The cycles of the checkpoints, ascending.
+    pub fn cycles(&self) -> impl Iterator<Item = u64> {
+        core::iter::once(self.first.cycle).chain(self.later.iter().map(Place::cycle))
     }
 
-    /// The last checkpoint at or before `cycle`. O(log M).
-    pub fn nearest(&self, cycle: u64) -> &Checkpoint<G> {
-        let after = self.later.partition_point(|checkpoint| checkpoint.cycle <= cycle);
-        after.checked_sub(1).map_or(&self.first, |at| &self.later[at])
-    }
-
-    /// All checkpoints, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = &Checkpoint<G>> {
-        core::iter::once(&self.first).chain(&self.later)
+    /// The cycle of the last checkpoint at or before `cycle`. O(log M).
+    pub fn nearest_cycle(&self, cycle: u64) -> u64 {
+        self.before(cycle).map_or(self.first.cycle, Place::cycle)
     }
 
     /// How many there are; at least 1.
@@ -123,12 +144,54 @@ impl<G> CheckpointManager<G> {
     pub fn len(&self) -> usize {
         1 + self.later.len()
     }
+
+    /// All but the first.
+    pub(super) fn later(&self) -> &[Place<G>] {
+        &self.later
+    }
+
+    /// Lets the checkpoints be read from a file from now on: all of them, each its cycle and its place.
+    pub(super) fn point_to(&mut self, source: &Source, places: &[(u64, u64)]) {
+        self.later = stored(source, places.get(1..).unwrap_or_default());
+    }
+
+    fn before(&self, cycle: u64) -> Option<&Place<G>> {
+        let after = self.later.partition_point(|place| place.cycle() <= cycle);
+        self.later.get(after.checked_sub(1)?)
+    }
+}
+
+impl<G: Guest> CheckpointManager<G> {
+    /// The last checkpoint at or before `cycle`. O(log M), and O(pages) if it is in a file.
+    ///
+    /// # Errors
+    /// It cannot be read from its file.
+    pub fn nearest(&self, cycle: u64) -> Result<Cow<'_, Checkpoint<G>>, CheckpointFileError> {
+        self.before(cycle).map_or(Ok(Cow::Borrowed(&self.first)), load)
+    }
+
+    /// All checkpoints, ascending; each as [`nearest`](Self::nearest) gives it.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Cow<'_, Checkpoint<G>>, CheckpointFileError>> {
+        core::iter::once(Ok(Cow::Borrowed(&self.first))).chain(self.later.iter().map(load))
+    }
+}
+
+fn stored<G>(source: &Source, places: &[(u64, u64)]) -> Vec<Place<G>> {
+    let place = |&(cycle, at): &(u64, u64)| Place::Stored { cycle, at, source: source.clone() };
+    places.iter().map(place).collect()
+}
+
+fn load<G: Guest>(place: &Place<G>) -> Result<Cow<'_, Checkpoint<G>>, CheckpointFileError> {
+    match place {
+        Place::Memory(checkpoint) => Ok(Cow::Borrowed(checkpoint)),
+        Place::Stored { cycle, at, source } => source.load((*cycle, *at)).map(Cow::Owned),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::PageMap;
+    use crate::pages::Snapshot;
     use proptest::prelude::*;
 
     fn at(cycle: u64) -> Checkpoint<()> {
@@ -138,7 +201,7 @@ mod tests {
             registers: vec![],
             guest: (),
             input_position: 0,
-            pages: PageMap::default(),
+            pages: Snapshot::default(),
         }
     }
 
@@ -153,12 +216,12 @@ mod tests {
                 prop_assert!(manager.len() <= 2 * m);
                 cycle = manager.next_due(cycle);
             }
-            let kept: Vec<u64> = manager.iter().map(|checkpoint| checkpoint.cycle).collect();
+            let kept: Vec<u64> = manager.cycles().collect();
             prop_assert!(kept.iter().zip(0..).all(|(&cycle, at)| cycle == at * manager.interval()));
             prop_assert!(kept.len() as u64 > cycles / manager.interval());
             prop_assert!(kept.len() >= m || manager.interval() == interval);
             let nearest = kept.iter().copied().filter(|&cycle| cycle <= ask).max();
-            prop_assert_eq!(Some(manager.nearest(ask).cycle), nearest);
+            prop_assert_eq!(Some(manager.nearest_cycle(ask)), nearest);
         }
 
         /// With costs, gaps are as long as the pages make them; the checkpoints around a gap are not thinned out.
@@ -176,13 +239,13 @@ mod tests {
                 if cycle >= 1 << 60 {
                     break;
                 }
-                let passed = cycle - manager.last().cycle;
+                let passed = cycle - manager.cycles().last().unwrap();
                 let due = manager.is_due(cycle, pages);
                 prop_assert_eq!(due, passed >= manager.interval().max(3 * pages));
                 if due {
                     manager.keep(at(cycle));
                 }
-                let kept: Vec<u64> = manager.iter().map(|kept| kept.cycle).collect();
+                let kept: Vec<u64> = manager.cycles().collect();
                 prop_assert!(kept.len() <= 2 * m);
                 prop_assert!(kept.windows(2).all(|pair| pair[1] - pair[0] >= manager.interval()));
             }
@@ -196,7 +259,7 @@ mod tests {
             assert!(manager.is_due(cycle, 0));
             manager.keep(at(cycle));
         }
-        assert!(manager.iter().map(|kept| kept.cycle).eq([0, 7, 9]));
+        assert!(manager.cycles().eq([0, 7, 9]));
         assert!(!manager.is_due(10, 0));
         assert!(manager.is_due(12, 0));
     }

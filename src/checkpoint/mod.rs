@@ -5,8 +5,10 @@
 //! output.
 
 mod execution;
+mod file;
 mod manager;
 
 pub use crate::machine::Checkpoint;
-pub use execution::{ExecuteError, Execution, Options, Progress, Stopped, execute};
+pub use execution::{ExecuteError, Execution, Options, Progress, Resume, Stopped, execute, resume};
+pub use file::{CheckpointFile, CheckpointFileError, Entry, FileOptions, FileStopped};
 pub use manager::{CheckpointManager, Policy};

@@ -131,6 +131,11 @@ impl<'a> Call<'a> {
         Trap { cause: TrapCause::CallRefused, value: self.number() }
     }
 
+    /// Whether input, output or memory failed, which ends the run whatever the interface answers.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some() || self.memory.has_failed()
+    }
+
     pub(crate) fn into_reply(self, result: Word, exit: bool) -> Reply {
         Reply { result, exit, ..self.reply }
     }

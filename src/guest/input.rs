@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::isa::Word;
+use crate::positioned::read_file_at;
 
 /// Input for a guest: cheap to clone, read at any position, never held twice.
 #[derive(Clone, Debug)]
@@ -19,6 +20,13 @@ pub struct Input {
 enum Source {
     Bytes(Vec<u8>),
     File(File),
+    Stored(Box<dyn InputStore>),
+}
+
+/// Where an input is kept, if not in memory or in a file of its own.
+pub(crate) trait InputStore: core::fmt::Debug + Send + Sync {
+    /// Fills the buffer from this position on; there are as many bytes.
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<()>;
 }
 
 impl Input {
@@ -68,6 +76,10 @@ impl Input {
         self.hash
     }
 
+    pub(crate) fn stored(store: Box<dyn InputStore>, length: u64, hash: [u8; 32]) -> Self {
+        Self { source: Arc::new(Source::Stored(store)), length, hash }
+    }
+
     fn from_file(mut file: File) -> io::Result<Self> {
         file.rewind()?;
         let mut hasher = blake3::Hasher::new();
@@ -76,7 +88,11 @@ impl Input {
         Ok(Self { source: Arc::new(Source::File(file)), length, hash: *hasher.finalize().as_bytes() })
     }
 
-    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<()> {
+    /// Fills the buffer from this position on.
+    ///
+    /// # Errors
+    /// There are not as many bytes, or they cannot be read.
+    pub(crate) fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<()> {
         match &*self.source {
             Source::Bytes(bytes) => {
                 let from =
@@ -85,6 +101,7 @@ impl Input {
                 Ok(())
             }
             Source::File(file) => read_file_at(file, position, buffer),
+            Source::Stored(store) => store.read_at(position, buffer),
         }
     }
 }
@@ -181,24 +198,6 @@ fn nameless_file() -> io::Result<File> {
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
-}
-
-#[cfg(unix)]
-fn read_file_at(file: &File, position: u64, buffer: &mut [u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, position)
-}
-
-#[cfg(windows)]
-fn read_file_at(file: &File, mut position: u64, mut buffer: &mut [u8]) -> io::Result<()> {
-    while !buffer.is_empty() {
-        let count = std::os::windows::fs::FileExt::seek_read(file, buffer, position)?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        position += count as u64;
-        buffer = &mut buffer[count..];
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ type Signed = i32;
 const _: () = assert!(Signed::BITS == Word::BITS);
 
 impl Guest for Linux {
+    const NAME: &'static str = "linux";
+
     /// The stack as `execve` leaves it: from the stack pointer up argc, the pointers of argv and a zero, an empty
     /// environment's zero, the auxiliary vector; above it the strings.
     fn start(&mut self, start: &mut Start<'_>) -> Result<(), StartError> {

@@ -8,12 +8,15 @@ mod call;
 mod input;
 mod linux;
 mod output;
+mod output_hash;
 mod start;
 
 pub use call::{Call, Outcome};
+pub(crate) use input::InputStore;
 pub use input::{Input, InputReader};
 pub use linux::Linux;
 pub use output::{Output, OutputSummary, Stream};
+pub(crate) use output_hash::OutputHash;
 pub use start::{Start, StartError};
 
 #[cfg(doc)]
@@ -25,6 +28,9 @@ use crate::isa::Trap;
 /// The value is the interface's state. Every checkpoint holds one, so it must be small, and must not grow with the
 /// number of calls.
 pub trait Guest: Clone + Send + Sync + 'static {
+    /// The interface's name in checkpoint files; another one if a [saved](Self::save) state means something else.
+    const NAME: &'static str;
+
     /// Prepares registers, memory and the interface's own state before the first cycle.
     ///
     /// # Errors

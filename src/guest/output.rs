@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::output_hash::OutputHash;
+
 /// The streams that a guest can write to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
@@ -29,8 +31,7 @@ pub struct Output {
 struct Streams {
     output: Buffered,
     error: Buffered,
-    hasher: blake3::Hasher,
-    hashed: u64,
+    hash: OutputHash,
 }
 
 struct Buffered {
@@ -49,8 +50,7 @@ impl Output {
             streams: Some(Box::new(Streams {
                 output: buffered(output),
                 error: buffered(error),
-                hasher: blake3::Hasher::new(),
-                hashed: 0,
+                hash: OutputHash::default(),
             })),
         }
     }
@@ -82,9 +82,21 @@ impl Output {
         let Some(streams) = &self.streams else {
             return OutputSummary { hash: *blake3::hash(&[]).as_bytes(), length: 0 };
         };
-        let pending = &streams.output.pending;
-        let hash = *streams.hasher.clone().update(pending).finalize().as_bytes();
-        OutputSummary { hash, length: streams.hashed + pending.len() as u64 }
+        let mut hash = streams.hash.clone();
+        hash.update(&streams.output.pending);
+        OutputSummary { hash: hash.finalize(), length: hash.length() }
+    }
+
+    /// The state of the hash, without what is still held back.
+    pub(crate) fn hash_state(&self) -> OutputHash {
+        self.streams.as_ref().map(|streams| streams.hash.clone()).unwrap_or_default()
+    }
+
+    /// Goes on with the hash of an output of which this is the rest.
+    pub(crate) fn resume_hash(&mut self, hash: OutputHash) {
+        if let Some(streams) = &mut self.streams {
+            streams.hash = hash;
+        }
     }
 
     pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
@@ -109,8 +121,7 @@ impl Output {
 
 impl Streams {
     fn write_output(&mut self) -> io::Result<()> {
-        self.hasher.update(&self.output.pending);
-        self.hashed += self.output.pending.len() as u64;
+        self.hash.update(&self.output.pending);
         self.output.write()
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::guest::{Guest, Start, StartError};
 use crate::isa::{Isa, Word};
-use crate::pages::{PAGE_BYTES, PageMap};
+use crate::pages::{PAGE_BYTES, PageError, Snapshot};
 use crate::program::Program;
 
 /// The state of a machine after `cycle` cycles.
 ///
 /// Space: O(pages that were written and differ from those of its neighbours); the others are shared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint<G> {
     /// How many cycles were executed before.
     pub cycle: u64,
@@ -21,7 +21,7 @@ pub struct Checkpoint<G> {
     /// How many bytes of input were taken.
     pub input_position: u64,
     /// The memory.
-    pub pages: PageMap,
+    pub pages: Snapshot,
 }
 
 impl<G: Guest> Checkpoint<G> {
@@ -37,12 +37,16 @@ impl<G: Guest> Checkpoint<G> {
         let mut registers = vec![0; I::SPEC.registers.names.len()];
         let mut pages = program.pages().clone();
         guest.start(&mut Start::new(I::SPEC, program.segments(), arguments, &mut registers, &mut pages))?;
+        let pages = Snapshot::from(&pages);
         Ok(Self { cycle: 0, pc: program.entry(), registers, guest, input_position: 0, pages })
     }
 
     /// A hash of the state: program counter, registers, interface, input position, and every page that is not zero.
     /// Two states have one digest if and only if the same can follow from them. O(K).
-    pub fn digest(&self) -> [u8; 32] {
+    ///
+    /// # Errors
+    /// A page is in a file, and cannot be read.
+    pub fn digest(&self) -> Result<[u8; 32], PageError> {
         let mut hasher = blake3::Hasher::new_derive_key("retrace machine state v1");
         let number = |hasher: &mut blake3::Hasher, value: u64| {
             hasher.update(&value.to_le_bytes());
@@ -57,13 +61,14 @@ impl<G: Guest> Checkpoint<G> {
         hasher.update(&guest);
         number(&mut hasher, self.input_position);
         let mut bytes = [0; PAGE_BYTES];
-        for (page, words) in self.pages.iter() {
+        for page in self.pages.iter() {
+            let (page, words) = page?;
             number(&mut hasher, u64::from(page));
-            for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words.iter()) {
                 *to = word.to_le_bytes();
             }
             hasher.update(&bytes);
         }
-        *hasher.finalize().as_bytes()
+        Ok(*hasher.finalize().as_bytes())
     }
 }

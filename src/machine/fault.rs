@@ -2,6 +2,7 @@
 
 use crate::asm::disassemble;
 use crate::isa::{Isa, Op, Trap, TrapCause, Word};
+use crate::pages::PageError;
 use crate::program::Program;
 
 /// Why a machine could not go on.
@@ -11,6 +12,9 @@ pub enum RunError {
     /// The guest did what it may not do.
     #[error(transparent)]
     Fault(Box<Fault>),
+    /// A page of a checkpoint could not be read from its file.
+    #[error(transparent)]
+    Memory(#[from] PageError),
     /// The guest's input could not be read.
     #[error("the guest's input could not be read: {0}")]
     Input(#[source] std::io::Error),

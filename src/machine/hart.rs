@@ -86,7 +86,13 @@ impl<I: Isa, G: Guest> Ports for Hart<I, G> {
             &mut self.output,
             &mut self.failure,
         );
-        match self.guest.call(&mut call)? {
+        let answer = self.guest.call(&mut call);
+        let refusal = call.refusal();
+        // An interface may take the failure for a guest's fault, and answer with an error number.
+        if call.has_failed() {
+            return Err(refusal);
+        }
+        match answer? {
             Outcome::Return(result) => Ok(call.into_reply(result, false)),
             Outcome::Exit(code) => {
                 self.exit_code = code;

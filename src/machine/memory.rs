@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::image::Image;
 use crate::isa::{Access, Trap, TrapCause, Word};
-use crate::pages::{PAGE_BYTES, PageMap, WORD_BYTES};
+use crate::pages::{PAGE_BYTES, PageError, Snapshot, WORD_BYTES};
 
 /// The image holds the page: loads may go.
 const READY: u8 = 1;
@@ -31,12 +31,14 @@ const PAGES: usize = 1 << (Word::BITS - PAGE_BYTES.trailing_zeros());
 pub struct Memory {
     image: Image,
     flags: Box<[u8; PAGES]>,
-    base: PageMap,
+    base: Snapshot,
     /// Pages that are ready.
     touched: Vec<Word>,
     /// Pages that may differ from `base`.
     dirty: Vec<Word>,
     code: Arc<[Range<Word>]>,
+    /// Why a page could not be brought in, if one could not: no fault of the guest.
+    failure: Option<PageError>,
 }
 
 impl Memory {
@@ -54,10 +56,11 @@ impl Memory {
         Ok(Self {
             image: Image::new()?,
             flags,
-            base: PageMap::default(),
+            base: Snapshot::default(),
             touched: Vec::new(),
             dirty: Vec::new(),
             code,
+            failure: None,
         })
     }
 
@@ -116,16 +119,19 @@ impl Memory {
     }
 
     /// The word that holds the address, for the host: touches nothing.
-    pub fn peek(&self, address: Word) -> Word {
+    ///
+    /// # Errors
+    /// Its page is in a checkpoint file, and cannot be read.
+    pub fn peek(&self, address: Word) -> Result<Word, PageError> {
         if self.flags[page_of(address)] & READY != 0 {
-            return self.image.words()[(address / WORD_BYTES) as usize];
+            return Ok(self.image.words()[(address / WORD_BYTES) as usize]);
         }
         self.base.word(address)
     }
 
-    /// How many pages were loaded from or stored to since the memory was created or last restored.
-    pub fn touched_pages(&self) -> usize {
-        self.touched.len()
+    /// The pages that were loaded from or stored to since the memory was created or last restored, in that order.
+    pub fn touched_pages(&self) -> &[Word] {
+        &self.touched
     }
 
     /// How many pages were stored to since the memory was created, last kept or last restored.
@@ -134,7 +140,7 @@ impl Memory {
     }
 
     /// The memory as it is now, to be kept. O(pages written since the last call); the rest is shared with it.
-    pub(super) fn checkpoint(&mut self) -> PageMap {
+    pub(super) fn checkpoint(&mut self) -> Snapshot {
         for number in self.dirty.drain(..) {
             self.base.set(number, self.image.page(number));
             self.flags[number as usize] &= !(DIRTY | WRITABLE);
@@ -144,12 +150,28 @@ impl Memory {
 
     /// Makes the memory what it was when `base` was kept. O(pages touched since the last call); pages come into the
     /// image when they are touched.
-    pub(super) fn restore(&mut self, base: PageMap) {
+    pub(super) fn restore(&mut self, base: Snapshot) {
         for number in self.touched.drain(..) {
             self.flags[number as usize] &= CODE | USED;
         }
         self.dirty.clear();
+        self.failure = None;
         self.base = base;
+    }
+
+    /// Lets `base`, which is equal to the memory as it was last kept, be what it is compared with.
+    pub(super) fn rebase(&mut self, base: Snapshot) {
+        self.base = base;
+    }
+
+    /// Why the last access failed, if it is not the guest's fault.
+    pub(super) fn take_failure(&mut self) -> Option<PageError> {
+        self.failure.take()
+    }
+
+    /// Whether an access has failed that is not the guest's fault.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some()
     }
 
     #[cold]
@@ -158,8 +180,7 @@ impl Memory {
         if page_of(address) == 0 {
             return Err(Trap { cause: TrapCause::NullLoad, value: address });
         }
-        self.bring_in(page_of(address));
-        Ok(())
+        self.bring_in(address, TrapCause::NullLoad)
     }
 
     #[cold]
@@ -173,7 +194,7 @@ impl Memory {
             return Err(Trap { cause: TrapCause::StoreToCode, value: address });
         }
         if self.flags[page] & READY == 0 {
-            self.bring_in(page);
+            self.bring_in(address, TrapCause::NullStore)?;
         }
         if self.flags[page] & DIRTY == 0 {
             self.dirty.push(page as Word);
@@ -185,17 +206,26 @@ impl Memory {
         Ok(())
     }
 
-    /// Makes the image's page what `base` has. A page that is zero in both is left to the operating system.
-    fn bring_in(&mut self, page: usize) {
+    /// Makes the image's page what `base` has. A page that is zero in both is left to the operating system. If it
+    /// cannot be read, the access ends with the trap of this cause, which says no more than that it did.
+    fn bring_in(&mut self, address: Word, cause: TrapCause) -> Result<(), Trap> {
+        let page = page_of(address);
         let number = page as Word;
-        if let Some(content) = self.base.get(number) {
-            self.image.page_mut(number).copy_from_slice(content);
-            self.flags[page] |= USED;
-        } else if self.flags[page] & USED != 0 {
-            self.image.page_mut(number).fill(0);
+        match self.base.get(number) {
+            Ok(Some(content)) => {
+                self.image.page_mut(number).copy_from_slice(&*content);
+                self.flags[page] |= USED;
+            }
+            Ok(None) if self.flags[page] & USED != 0 => self.image.page_mut(number).fill(0),
+            Ok(None) => {}
+            Err(error) => {
+                self.failure = Some(error);
+                return Err(Trap { cause, value: address });
+            }
         }
         self.flags[page] |= READY;
         self.touched.push(number);
+        Ok(())
     }
 }
 
@@ -226,6 +256,10 @@ mod tests {
         Memory::new(vec![CODE_AT].into()).unwrap()
     }
 
+    fn shared(first: &Snapshot, second: &Snapshot, page: Word) -> bool {
+        core::ptr::eq(&*first.get(page).unwrap().unwrap(), &*second.get(page).unwrap().unwrap())
+    }
+
     #[test]
     fn bytes_and_halves_of_a_word() {
         let mut memory = memory();
@@ -244,7 +278,7 @@ mod tests {
         let mut memory = memory();
         memory.store(Word::MAX - 3, 4, 7).unwrap();
         assert_eq!(memory.load(Word::MAX - 3, 4).unwrap().value, 7);
-        assert_eq!(memory.peek(Word::MAX), 7);
+        assert_eq!(memory.peek(Word::MAX).unwrap(), 7);
     }
 
     #[test]
@@ -255,7 +289,7 @@ mod tests {
         assert_eq!(memory.store(0x2_0002, 4, 0), trap(TrapCause::MisalignedStore, 0x2_0002));
         assert_eq!(memory.load(8, 4), trap(TrapCause::NullLoad, 8));
         assert_eq!(memory.store(0xfff, 1, 0), trap(TrapCause::NullStore, 0xfff));
-        assert_eq!(memory.touched_pages(), 0);
+        assert_eq!(memory.touched_pages(), &[] as &[Word]);
     }
 
     #[test]
@@ -268,7 +302,7 @@ mod tests {
             let refused = memory.store(address, 4, 1).unwrap_err();
             assert_eq!(refused, Trap { cause: TrapCause::StoreToCode, value: address });
         }
-        assert_eq!(memory.checkpoint().get(0x10).unwrap()[0xfc / 4], 1);
+        assert_eq!(memory.checkpoint().get(0x10).unwrap().unwrap()[0xfc / 4], 1);
     }
 
     #[test]
@@ -280,10 +314,10 @@ mod tests {
         memory.store(0x2_0000, 4, 2).unwrap();
         memory.store(0x4_0000, 4, 2).unwrap();
         let second = memory.checkpoint();
-        let word = |pages: &PageMap, number| pages.get(number).map(|page| page[0]);
+        let word = |pages: &Snapshot, number| pages.get(number).unwrap().map(|page| page[0]);
         assert_eq!([0x20, 0x30, 0x40].map(|page| word(&first, page)), [Some(1), Some(1), None]);
         assert_eq!([0x20, 0x30, 0x40].map(|page| word(&second, page)), [Some(2), Some(1), Some(2)]);
-        assert!(core::ptr::eq(first.get(0x30).unwrap(), second.get(0x30).unwrap()), "clean pages are shared");
+        assert!(shared(&first, &second, 0x30), "clean pages are shared");
 
         memory.store(0x3_0000, 4, 3).unwrap();
         memory.restore(first.clone());
@@ -301,7 +335,7 @@ mod tests {
         memory.store(0x2_0000, 4, 1).unwrap();
         memory.store(0x5_0000, 4, 0).unwrap();
         let second = memory.checkpoint();
-        assert!(core::ptr::eq(first.get(0x20).unwrap(), second.get(0x20).unwrap()));
+        assert!(shared(&first, &second, 0x20));
         assert_eq!(second.len(), 1);
     }
 }

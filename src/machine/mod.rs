@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::guest::{Guest, Input, Output};
 use crate::isa::{Flow, Isa, Recorder, Trap, TrapCause, Word};
 use crate::oracle::State;
+use crate::pages::Snapshot;
 use crate::program::Program;
 use hart::Hart;
 
@@ -88,6 +89,12 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         }
     }
 
+    /// Lets memory at rest be these pages, which are equal to it, from now on. To be called after
+    /// [`checkpoint`](Self::checkpoint).
+    pub(crate) fn rebase(&mut self, pages: Snapshot) {
+        self.hart.memory.rebase(pages);
+    }
+
     /// Runs until `until` cycles were executed since the program's start, or the guest ends. Records a row a cycle.
     ///
     /// O(1) a cycle; with `R = ()` nothing of recording remains.
@@ -149,7 +156,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             if let pause @ (Pause::Exited(_) | Pause::Stored(_)) = self.run(self.cycle + 1, &mut ())? {
                 return Ok(pause);
             }
-            match self.memory().peek(address) {
+            match self.memory().peek(address)? {
                 0 => {}
                 value => return Ok(Pause::Stored(value)),
             }
@@ -205,7 +212,8 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     #[cold]
     #[inline(never)]
     fn error(&mut self, trap: Trap) -> RunError {
-        match self.hart.failure.take() {
+        let memory = self.hart.memory.take_failure().map(RunError::Memory);
+        match self.hart.failure.take().or(memory) {
             Some(failure) => failure,
             None => {
                 let from = self.jumped_from.filter(|_| self.index == OUTSIDE);

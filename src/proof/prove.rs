@@ -9,6 +9,7 @@ use crate::field::SumcheckField;
 use crate::guest::Guest;
 use crate::isa::Isa;
 use crate::oracle::WitnessOracle;
+use crate::pages::PageError;
 use crate::sumcheck::{Budget, ProverError, Report, SumCheckProver, prover_state};
 
 /// What a proof took.
@@ -38,6 +39,9 @@ pub enum ProveError {
     /// The spec's constraints do not fit the field.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// A page of the first or last state is in a checkpoint file, and cannot be read.
+    #[error(transparent)]
+    Memory(#[from] PageError),
     /// The witness could not be regenerated.
     #[error(transparent)]
     Prover(#[from] ProverError),
@@ -66,7 +70,7 @@ pub fn prove<F: SumcheckField, I: Isa, G: Guest>(
     budget: Budget,
 ) -> Result<(Proof, ProveReport), ProveError> {
     let execution = oracle.generator().execution();
-    let statement = Statement::new::<F, I, G>(execution)
+    let statement = Statement::new::<F, I, G>(execution)?
         .ok_or_else(|| ProveError::NotExited(Box::new(execution.stopped().clone())))?;
     prove_statement::<F, I, G>(oracle, statement, budget)
 }

@@ -5,6 +5,7 @@ use ark_ff::{BigInteger, Field, PrimeField};
 use crate::checkpoint::{Checkpoint, Execution};
 use crate::guest::{Guest, OutputSummary};
 use crate::isa::{Fingerprint, Isa, Word};
+use crate::pages::PageError;
 
 /// "Under this spec, this program, started in the entry state with this input, runs for `cycles` cycles, ends in the
 /// exit state with this exit code, and has put out this output."
@@ -55,23 +56,27 @@ impl Statement {
     pub const BYTES: usize = 7 * 32 + 3 * 8 + 2 * size_of::<Word>();
 
     /// The statement about an execution; none if its guest did not end by itself. O(K) for the digests.
-    pub fn new<F: Field, I: Isa, G: Guest>(execution: &Execution<I, G>) -> Option<Self> {
+    ///
+    /// # Errors
+    /// A page of the first or last state is in a checkpoint file, and cannot be read.
+    pub fn new<F: Field, I: Isa, G: Guest>(execution: &Execution<I, G>) -> Result<Option<Self>, PageError> {
+        let Some(exit_code) = execution.exit_code() else { return Ok(None) };
         let entry: &Checkpoint<G> = execution.checkpoints().first();
         let OutputSummary { hash, length } = execution.output();
-        Some(Self {
+        Ok(Some(Self {
             fingerprint: I::SPEC.fingerprint,
             program: execution.program().hash(),
             field: FieldId::of::<F>(),
             cycles: execution.cycles(),
             entry: entry.pc,
-            entry_state: entry.digest(),
-            exit_state: execution.exit().digest(),
+            entry_state: entry.digest()?,
+            exit_state: execution.exit().digest()?,
             input: execution.input().hash(),
             input_length: execution.input().length(),
             output: hash,
             output_length: length,
-            exit_code: execution.exit_code()?,
-        })
+            exit_code,
+        }))
     }
 
     /// The statement's bytes: the fields in order, numbers little-endian.

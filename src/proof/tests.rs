@@ -29,7 +29,9 @@ fn oracle() -> WitnessOracle<Rv32i, Linux> {
 /// What the verifier says to a proof of the statement as `forge` changes it.
 fn refusal(forge: impl FnOnce(&mut Statement)) -> String {
     let oracle = oracle();
-    let mut statement = Statement::new::<Fr, _, _>(oracle.generator().execution()).expect("it ended");
+    let mut statement = Statement::new::<Fr, _, _>(oracle.generator().execution())
+        .expect("it is in memory")
+        .expect("it ended");
     forge(&mut statement);
     let (proof, _) =
         prove_statement::<Fr, _, _>(&oracle, statement, Budget::Unlimited).expect("it can be made");
@@ -72,7 +74,9 @@ fn another_number_of_cycles_is_refused() {
 
 #[test]
 fn a_statement_survives_its_bytes() {
-    let statement = Statement::new::<Fr, _, _>(oracle().generator().execution()).expect("it ended");
+    let statement = Statement::new::<Fr, _, _>(oracle().generator().execution())
+        .expect("it is in memory")
+        .expect("it ended");
     assert_eq!(Statement::from_bytes(&statement.to_bytes()), statement);
     assert!(statement.to_bytes().windows(8).any(|window| window == 53u64.to_le_bytes()));
 }

@@ -13,6 +13,7 @@ use crate::field::SumcheckField;
 use crate::guest::{Guest, Input, StartError};
 use crate::isa::{ColumnId, ColumnSource, Fingerprint, Isa, Word};
 use crate::oracle::{EmptyExecution, OracleError, WitnessOracle, evaluate};
+use crate::pages::PageError;
 use crate::parallel::Pool;
 use crate::program::Program;
 use crate::replay::StreamingWitnessGenerator;
@@ -125,6 +126,9 @@ pub enum VerifyError {
     /// The replay could not be run.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
+    /// A page of the first or last state could not be read.
+    #[error(transparent)]
+    Memory(#[from] PageError),
     /// The witness could not be regenerated.
     #[error(transparent)]
     Oracle(#[from] OracleError),
@@ -178,7 +182,7 @@ fn check_subject<F: SumcheckField, I: Isa, G: Guest>(
     let checks = [
         ("program", statement.program == verifier.program.hash()),
         ("entry point", statement.entry == entry.pc),
-        ("entry state (the same program with other arguments)", statement.entry_state == entry.digest()),
+        ("entry state (the same program with other arguments)", statement.entry_state == entry.digest()?),
         ("input", statement.input == input && statement.input_length == length),
     ];
     match checks.into_iter().find(|(_, same)| !same) {
@@ -228,7 +232,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     let output = execution.output();
     differs("output length", statement.output_length.to_string(), output.length.to_string())?;
     differs("output", hex(&statement.output), hex(&output.hash))?;
-    differs("exit state", hex(&statement.exit_state), hex(&execution.exit().digest()))?;
+    differs("exit state", hex(&statement.exit_state), hex(&execution.exit().digest()?))?;
 
     let generator = StreamingWitnessGenerator::new(execution, pool).with_cancel(cancel);
     // A statement of no cycles was refused by the sum-check.

@@ -15,11 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
-use crate::checkpoint::Execution;
+use crate::checkpoint::{CheckpointFileError, Execution};
 use crate::guest::Guest;
 use crate::isa::{ColumnId, Isa, MAX_ROWS};
 use crate::machine::RunError;
 use crate::oracle::{Chunk, Part};
+use crate::pages::PageError;
 use crate::parallel::Pool;
 use statistics::Counters;
 use worker::Worker;
@@ -49,6 +50,12 @@ pub enum ReplayError<E = core::convert::Infallible> {
         "a replay worker's address space could not be reserved: {0}; use fewer threads, or allow overcommit"
     )]
     AddressSpace(#[source] std::io::Error),
+    /// A checkpoint could not be read from its file.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointFileError),
+    /// A page of a checkpoint could not be read from its file.
+    #[error(transparent)]
+    Memory(#[from] PageError),
     /// The replay failed where the run did not: the input has changed since.
     #[error("the replay failed where the run did not, so that the input must have changed: {0}")]
     Diverged(#[source] RunError),
@@ -176,7 +183,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         let length = cycles.div_ceil(wanted).max(MAX_ROWS as u64);
         let inner = (1..wanted).map(|at| {
             let ideal = at.saturating_mul(length);
-            let checkpoint = self.execution.checkpoints().nearest(ideal).cycle;
+            let checkpoint = self.execution.checkpoints().nearest_cycle(ideal);
             let near = if ideal - checkpoint <= length / 4 { checkpoint } else { ideal };
             near.checked_next_multiple_of(align.max(1)).unwrap_or(cycles).min(cycles)
         });
@@ -264,21 +271,22 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
 
     /// The idle machine that needs the least to get to `cycle`, or a new one; at or before `cycle`.
     fn take_worker<E>(&self, cycle: u64) -> Result<Worker<I, G>, ReplayError<E>> {
-        let checkpoint = self.execution.checkpoints().nearest(cycle);
+        let nearest = self.execution.checkpoints().nearest_cycle(cycle);
         let idle = {
             let mut idle = self.idle();
-            let on_the_way = |at: &usize| (checkpoint.cycle..=cycle).contains(&idle[*at].cycle());
+            let on_the_way = |at: &usize| (nearest..=cycle).contains(&idle[*at].cycle());
             if let Some(at) = (0..idle.len()).filter(on_the_way).max_by_key(|&at| idle[at].cycle()) {
                 return Ok(idle.swap_remove(at));
             }
             idle.pop()
         };
+        let checkpoint = self.execution.checkpoints().nearest(cycle)?;
         match idle {
             Some(mut worker) => {
-                worker.restore(checkpoint);
+                worker.restore(&checkpoint);
                 Ok(worker)
             }
-            None => Worker::new(&self.execution, checkpoint).map_err(ReplayError::AddressSpace),
+            None => Worker::new(&self.execution, &checkpoint).map_err(ReplayError::AddressSpace),
         }
     }
 

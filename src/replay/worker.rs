@@ -6,7 +6,7 @@ use super::ReplayError;
 use crate::checkpoint::{Checkpoint, Execution};
 use crate::guest::Guest;
 use crate::isa::{ColumnId, ColumnSource, Columns, Isa, Recorder};
-use crate::machine::Machine;
+use crate::machine::{Machine, RunError};
 use crate::oracle::Chunk;
 
 #[derive(Debug)]
@@ -63,7 +63,10 @@ fn run<I: Isa, G: Guest, R: Recorder, E>(
     until: u64,
     recorder: &mut R,
 ) -> Result<(), ReplayError<E>> {
-    machine.run(until, recorder).map_err(ReplayError::Diverged)?;
+    machine.run(until, recorder).map_err(|error| match error {
+        RunError::Memory(error) => ReplayError::Memory(error),
+        error => ReplayError::Diverged(error),
+    })?;
     if machine.cycle() == until { Ok(()) } else { Err(ReplayError::EndedEarly { cycle: machine.cycle() }) }
 }
 

@@ -46,12 +46,12 @@ fn stack(arguments: &[&str]) -> (Vec<Word>, Checkpoint<Linux>, Machine<TestIsa, 
     let arguments: Vec<Vec<u8>> = arguments.iter().map(|argument| argument.as_bytes().to_vec()).collect();
     let initial = Checkpoint::initial(&program, Linux::default(), &arguments).unwrap();
     let machine = Machine::new(program, Input::empty(), &initial).unwrap();
-    let words = (0..16).map(|at| machine.memory().peek(initial.registers[2] + 4 * at)).collect();
+    let words = (0..16).map(|at| machine.memory().peek(initial.registers[2] + 4 * at).unwrap()).collect();
     (words, initial, machine)
 }
 
 fn string(machine: &Machine<TestIsa, Linux>, address: Word) -> String {
-    let byte = |at: Word| (machine.memory().peek(at) >> (at % 4 * 8)) as u8;
+    let byte = |at: Word| (machine.memory().peek(at).unwrap() >> (at % 4 * 8)) as u8;
     (address..).map(byte).take_while(|&byte| byte != 0).map(char::from).collect()
 }
 
@@ -108,7 +108,7 @@ fn input_comes_a_word_at_a_time() {
     assert_eq!(answer(63, [0, DATA, 2]).0, 2);
     assert_eq!(answer(63, [0, DATA, 0]).0, 0);
     let (_, machine) = answer(63, [0, DATA + 1, 100]);
-    assert_eq!(machine.memory().peek(DATA).to_le_bytes(), *b"d012", "the other bytes stay");
+    assert_eq!(machine.memory().peek(DATA).unwrap().to_le_bytes(), *b"d012", "the other bytes stay");
 }
 
 #[test]
@@ -136,8 +136,8 @@ fn errors_are_those_of_linux() {
 fn fstat_writes_the_mode_and_nothing_else() {
     let (answer_, machine) = answer(80, [1, DATA, 0]);
     assert_eq!(answer_, 0);
-    assert_eq!(machine.memory().peek(DATA + 16), CHARACTER_DEVICE);
-    assert_eq!(machine.memory().peek(DATA).to_le_bytes(), *b"data");
+    assert_eq!(machine.memory().peek(DATA + 16).unwrap(), CHARACTER_DEVICE);
+    assert_eq!(machine.memory().peek(DATA).unwrap().to_le_bytes(), *b"data");
     assert_eq!(answer(80, [3, DATA, 0]).0, EBADF);
     assert_eq!(answer(80, [1, DATA + 1, 0]).0, EFAULT);
 }

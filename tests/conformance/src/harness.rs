@@ -32,6 +32,8 @@ struct Terminate;
 const PASS: [Word; 2] = [0, 0x400];
 
 impl Guest for Terminate {
+    const NAME: &'static str = "riscv-tests";
+
     /// All registers are zero, and there is no stack.
     fn start(&mut self, _: &mut Start<'_>) -> Result<(), StartError> {
         Ok(())

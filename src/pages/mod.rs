@@ -1,8 +1,13 @@
-//! Memory at rest: a persistent map from page number to page, which checkpoints share.
+//! Memory at rest: maps from page number to page. [`PageMap`] is what a program's file fills; [`Snapshot`] is the memory
+//! of a checkpoint, which shares its pages with others, or leaves them in a file.
 
+mod snapshot;
+
+pub use snapshot::{PageError, PageRef, Snapshot};
+pub(crate) use snapshot::{PageStore, Slot, StoredPage};
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use rpds::RedBlackTreeMapSync;
 
 use crate::isa::Word;
 
@@ -19,49 +24,30 @@ pub(crate) const WORD_BYTES: Word = size_of::<Word>() as Word;
 pub type Page = [Word; PAGE_WORDS];
 
 /// The pages of a memory that are not zero, by number (address / [`PAGE_BYTES`]). Equal memories are equal maps.
-///
-/// Persistent: a clone is O(1), and shares all pages with its source until one of the two is changed. A look-up or a
-/// change is O(log pages).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PageMap {
-    pages: RedBlackTreeMapSync<Word, Arc<Page>>,
+    pages: BTreeMap<Word, Arc<Page>>,
 }
 
 impl PageMap {
-    /// The page, if it is not zero.
+    /// The page, if it is not zero. O(log pages).
     pub fn get(&self, number: Word) -> Option<&Page> {
         self.pages.get(&number).map(|page| &**page)
     }
 
-    /// The word that holds the address.
+    /// The word that holds the address. O(log pages).
     pub fn word(&self, address: Word) -> Word {
-        let offset = (address / WORD_BYTES) as usize % PAGE_WORDS;
-        self.get(address / PAGE_BYTES as Word).map_or(0, |page| page[offset])
-    }
-
-    /// All pages that are not zero, by ascending number.
-    pub fn iter(&self) -> impl Iterator<Item = (Word, &Page)> {
-        self.pages.iter().map(|(&number, page)| (number, &**page))
+        self.get(page_of(address)).map_or(0, |page| page[word_of(address)])
     }
 
     /// How many pages are not zero.
     pub fn len(&self) -> usize {
-        self.pages.size()
+        self.pages.len()
     }
 
     /// Whether all of the memory is zero.
     pub fn is_empty(&self) -> bool {
         self.pages.is_empty()
-    }
-
-    /// Replaces a page by a copy of `content`; does nothing if they are equal already, so that equal pages stay
-    /// shared.
-    pub(crate) fn set(&mut self, number: Word, content: &Page) {
-        if content.iter().all(|&word| word == 0) {
-            self.pages.remove_mut(&number);
-        } else if self.get(number) != Some(content) {
-            self.pages.insert_mut(number, Arc::new(*content));
-        }
     }
 
     /// Replaces the bytes of a page from `offset` on; `bytes` must end within the page.
@@ -72,8 +58,22 @@ impl PageMap {
             let word = &mut page[at / size_of::<Word>()];
             *word = *word & !(0xff << shift) | Word::from(byte) << shift;
         }
-        self.set(number, &page);
+        if page.iter().all(|&word| word == 0) {
+            self.pages.remove(&number);
+        } else {
+            self.pages.insert(number, Arc::new(page));
+        }
     }
+}
+
+/// The number of the page that holds the address.
+fn page_of(address: Word) -> Word {
+    address / PAGE_BYTES as Word
+}
+
+/// The place in its page of the word that holds the address.
+fn word_of(address: Word) -> usize {
+    (address / WORD_BYTES) as usize % PAGE_WORDS
 }
 
 /// The pages' numbers: their content would fill screens.
