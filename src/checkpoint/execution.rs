@@ -1,60 +1,14 @@
-//! The one fast pass.
+//! What a run gives.
 
-use core::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::file::{self, CheckpointFileError, FileOptions, Index, Opened, Shape, StoredStop, Writer};
-use super::{Checkpoint, CheckpointManager, Policy};
-use crate::guest::{Guest, Input, Output, OutputSummary, StartError};
+use super::file::{CheckpointFileError, Opened, StoredStop};
+use super::{Checkpoint, CheckpointManager, ExecuteError};
+use crate::guest::{Guest, Input, OutputSummary};
 use crate::isa::{Isa, Word};
-use crate::machine::{Fault, Machine, Pause, RunError};
-use crate::pages::{PAGE_WORDS, Snapshot};
+use crate::machine::{Fault, Machine, RunError};
+use crate::pages::PAGE_WORDS;
 use crate::program::Program;
-
-/// What a run needs beside program, guest interface and input. Everything has a default.
-#[derive(Debug)]
-pub struct Options<'a> {
-    /// The arguments, the program's name first. They are in the stack, and so in every digest: a proof's verifier must
-    /// be given the same.
-    pub arguments: Vec<Vec<u8>>,
-    /// Where output goes; by default it is hashed only.
-    pub output: Output,
-    /// Which checkpoints to keep.
-    pub policy: Policy,
-    /// Where to write them, with what a replay needs beside the program; by default they stay in memory.
-    pub file: Option<FileOptions>,
-    /// The most cycles to execute; by default as many as it takes.
-    pub max_cycles: u64,
-    /// Stop after the cycle that leaves something other than zero in the word that holds this address; by default
-    /// nothing is looked at, and costs nothing. [`ArchTest`](crate::arch_test::ArchTest) is what this is for.
-    pub until_stored: Option<Word>,
-    /// Called now and then.
-    pub progress: Option<Progress<'a>>,
-}
-
-/// Called every few milliseconds with the number of cycles executed; `Break` ends the run there.
-pub struct Progress<'a>(pub &'a mut dyn FnMut(u64) -> ControlFlow<()>);
-
-impl core::fmt::Debug for Progress<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Progress")
-    }
-}
-
-impl Default for Options<'_> {
-    fn default() -> Self {
-        Self {
-            arguments: vec![b"guest".to_vec()],
-            output: Output::hashed(),
-            policy: Policy::default(),
-            file: None,
-            max_cycles: u64::MAX,
-            until_stored: None,
-            progress: None,
-        }
-    }
-}
 
 /// Why a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,261 +25,19 @@ pub enum Stopped {
     Trapped(Box<Fault>),
 }
 
-/// Why there is no execution.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExecuteError {
-    /// The program cannot be started.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The operating system refused to reserve the guest's address space.
-    #[error(
-        "the guest's address space could not be reserved: {0}; raise the limit of virtual memory (ulimit -v), or allow overcommit"
-    )]
-    AddressSpace(#[source] std::io::Error),
-    /// The guest's input could not be read, or its output not be written.
-    #[error(transparent)]
-    Host(RunError),
-    /// The checkpoint file cannot be read, written or gone on with.
-    #[error(transparent)]
-    File(#[from] CheckpointFileError),
-}
-
 /// A run: T cycles, the checkpoints that any of them can be replayed from, and how it ended.
 ///
 /// Space: O(M·K) for the checkpoints, nothing that grows with T.
 #[derive(Debug)]
 pub struct Execution<I: Isa, G> {
-    program: Arc<Program<I>>,
-    input: Input,
-    checkpoints: CheckpointManager<G>,
-    exit: Checkpoint<G>,
-    stopped: Stopped,
-    output: OutputSummary,
-    memory_words: u64,
-    seconds: f64,
-}
-
-/// How many cycles to run between two calls of [`Progress`] and flushes of the output: some milliseconds.
-const SLICE: u64 = 1 << 22;
-
-/// Runs a program once, and keeps checkpoints.
-///
-/// A guest that faults, or reaches the cycle limit, still gives an execution: the cycles before. O(T) time.
-///
-/// # Errors
-/// Only what is not the guest's doing; see [`ExecuteError`].
-pub fn execute<I: Isa, G: Guest>(
-    program: impl Into<Arc<Program<I>>>,
-    guest: G,
-    input: Input,
-    mut options: Options<'_>,
-) -> Result<Execution<I, G>, ExecuteError> {
-    let begun = Instant::now();
-    let program = program.into();
-    let initial = Checkpoint::initial(&program, guest, &options.arguments)?;
-    let writer = options.file.take().map(|file| {
-        let head = file::head::<I, G>(&program, &options.arguments, &input, options.policy);
-        Writer::create(file, head, Shape::of::<I>(input.length()), &input, &initial)
-    });
-    let checkpoints = CheckpointManager::new(options.policy, initial.clone());
-    let run = Run {
-        begun,
-        seconds_before: 0.0,
-        touched_before: Vec::new(),
-        program,
-        input,
-        checkpoints,
-        writer: writer.transpose()?,
-    };
-    run.from(&initial, options)
-}
-
-/// What a run is resumed with, beside the program.
-#[derive(Clone, Debug)]
-pub struct Resume {
-    /// The checkpoint file of the run, which is written on.
-    pub file: FileOptions,
-    /// The input, if it is to be the run's; else it is read from the file.
-    pub input: Option<Input>,
-    /// The arguments, if they are to be the run's; else they are not looked at.
-    pub arguments: Option<Vec<Vec<u8>>>,
-}
-
-/// Goes on with a run from its checkpoint file: from the latest state that was written there. The run then is as if it
-/// had not been cut off, its output but for what went to the sink before; see [`CheckpointFile::output_length`].
-///
-/// Arguments and policy are those of the run, whatever the options say. A run whose guest ended by itself or faulted is
-/// given as it is. O(cycles from there on) time, and a pass over the file.
-///
-/// # Errors
-/// As [`execute`]; or the file is of another program, input or run, or damaged.
-///
-/// [`CheckpointFile::output_length`]: super::CheckpointFile::output_length
-pub fn resume<I: Isa, G: Guest>(
-    program: impl Into<Arc<Program<I>>>,
-    resume: Resume,
-    mut options: Options<'_>,
-) -> Result<Execution<I, G>, ExecuteError> {
-    let begun = Instant::now();
-    let program = program.into();
-    let mut opened = Opened::resume(&resume.file)?;
-    opened.expect::<I, G>(&program)?;
-    if let Some(arguments) = &resume.arguments {
-        opened.expect_arguments(arguments)?;
-    }
-    let input = resume.input.unwrap_or_else(|| opened.input());
-    opened.expect_input(&input)?;
-    if matches!(opened.index.stopped, Some(StoredStop::Exited(_) | StoredStop::Trapped)) {
-        return Execution::stored(program, opened);
-    }
-    let latest = opened.source().load(opened.index.latest)?;
-    options.output.resume_hash(opened.index.output.clone());
-    let run = Run {
-        begun,
-        seconds_before: opened.index.seconds,
-        touched_before: opened.index.touched_pages(),
-        program,
-        input,
-        checkpoints: opened.checkpoints()?,
-        writer: Some(Writer::resume(resume.file, opened)?),
-    };
-    run.from(&latest, options)
-}
-
-/// A run that is under way.
-struct Run<I: Isa, G> {
-    begun: Instant,
-    seconds_before: f64,
-    /// The pages touched before it was cut off.
-    touched_before: Vec<Word>,
-    program: Arc<Program<I>>,
-    input: Input,
-    checkpoints: CheckpointManager<G>,
-    writer: Option<Writer>,
-}
-
-impl<I: Isa, G: Guest> Run<I, G> {
-    fn from(mut self, start: &Checkpoint<G>, options: Options<'_>) -> Result<Execution<I, G>, ExecuteError> {
-        let Options { output, max_cycles, until_stored, mut progress, .. } = options;
-        let machine = Machine::new(Arc::clone(&self.program), self.input.clone(), start);
-        let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
-        machine.set_output(output);
-        let mut pending_pages = 0;
-        let stopped = loop {
-            let cycle = machine.cycle();
-            if cycle >= max_cycles {
-                break Stopped::CycleLimit;
-            }
-            let until = self.checkpoints.next_due(cycle).min(cycle.saturating_add(SLICE)).min(max_cycles);
-            let paused = match until_stored {
-                None => machine.run(until, &mut ()),
-                Some(address) => machine.run_until_stored(until, address),
-            };
-            match paused {
-                Ok(Pause::Exited(code)) => break Stopped::Exited(code),
-                Ok(Pause::Stored(value)) => break Stopped::Stored(value),
-                Ok(Pause::Reached) => {}
-                Err(RunError::Fault(fault)) => break Stopped::Trapped(fault),
-                Err(error) => return Err(ExecuteError::Host(error)),
-            }
-            let cycle = machine.cycle();
-            let pages = machine.memory().written_pages() as u64;
-            let kept = cycle < max_cycles && self.checkpoints.is_due(cycle, pages);
-            if kept {
-                self.checkpoints.keep(machine.checkpoint());
-                pending_pages += pages;
-            }
-            machine.output().flush().map_err(host_output)?;
-            if kept && self.writer.as_ref().is_some_and(|writer| writer.is_due(pending_pages)) {
-                let state = machine.checkpoint();
-                self.commit(&mut machine, &state, None)?;
-                pending_pages = 0;
-            }
-            if let Some(Progress(report)) = &mut progress
-                && report(cycle).is_break()
-            {
-                break Stopped::Interrupted;
-            }
-        };
-        machine.output().flush().map_err(host_output)?;
-        let mut exit = machine.checkpoint();
-        if let Some(memory) = self.commit(&mut machine, &exit, Some(&stopped))? {
-            exit.pages = memory;
-        }
-        let memory_words = (self.touched(&machine).len() * PAGE_WORDS) as u64;
-        Ok(Execution {
-            exit,
-            output: machine.output().summary(),
-            memory_words,
-            stopped,
-            seconds: self.seconds(),
-            program: self.program,
-            input: self.input,
-            checkpoints: self.checkpoints,
-        })
-    }
-
-    /// Writes what is new to the file, if there is one, and lets the machine's memory at rest be read from there.
-    fn commit(
-        &mut self,
-        machine: &mut Machine<I, G>,
-        state: &Checkpoint<G>,
-        stopped: Option<&Stopped>,
-    ) -> Result<Option<Snapshot>, ExecuteError> {
-        let (seconds, touched) = (self.seconds(), self.touched(machine));
-        let Some(writer) = &mut self.writer else { return Ok(None) };
-        let interval = self.checkpoints.interval();
-        let stopped = stopped.map(StoredStop::from);
-        let output = machine.output().hash_state();
-        let index = Index { interval, stopped, output, seconds, ..Index::default() }.with_touched(&touched);
-        let memory = writer.commit(&mut self.checkpoints, state, &index)?;
-        machine.rebase(memory.clone());
-        Ok(Some(memory))
-    }
-
-    fn seconds(&self) -> f64 {
-        self.seconds_before + self.begun.elapsed().as_secs_f64()
-    }
-
-    /// The pages touched since cycle 0, ascending.
-    fn touched(&self, machine: &Machine<I, G>) -> Vec<Word> {
-        let mut pages = [machine.memory().touched_pages(), &self.touched_before].concat();
-        pages.sort_unstable();
-        pages.dedup();
-        pages
-    }
-}
-
-impl From<&Stopped> for StoredStop {
-    fn from(stopped: &Stopped) -> Self {
-        match stopped {
-            Stopped::Exited(code) => Self::Exited(*code),
-            Stopped::CycleLimit => Self::CycleLimit,
-            Stopped::Stored(word) => Self::Stored(*word),
-            Stopped::Interrupted => Self::Interrupted,
-            Stopped::Trapped(_) => Self::Trapped,
-        }
-    }
-}
-
-/// The fault of the cycle after a state.
-fn fault_after<I: Isa, G: Guest>(
-    program: &Arc<Program<I>>,
-    input: &Input,
-    state: &Checkpoint<G>,
-) -> Result<Box<Fault>, ExecuteError> {
-    let machine = Machine::new(Arc::clone(program), input.clone(), state);
-    let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
-    match machine.run(state.cycle.saturating_add(1), &mut ()) {
-        Err(RunError::Fault(fault)) => Ok(fault),
-        Err(error) => Err(ExecuteError::Host(error)),
-        Ok(_) => Err(CheckpointFileError::NoFault { cycle: state.cycle }.into()),
-    }
-}
-
-fn host_output(error: std::io::Error) -> ExecuteError {
-    ExecuteError::Host(RunError::Output(error))
+    pub(super) program: Arc<Program<I>>,
+    pub(super) input: Input,
+    pub(super) checkpoints: CheckpointManager<G>,
+    pub(super) exit: Checkpoint<G>,
+    pub(super) stopped: Stopped,
+    pub(super) output: OutputSummary,
+    pub(super) memory_words: u64,
+    pub(super) seconds: f64,
 }
 
 impl<I: Isa, G: Guest> Execution<I, G> {
@@ -405,5 +117,32 @@ impl<I: Isa, G: Guest> Execution<I, G> {
     /// How long the run took, checkpoints included.
     pub fn seconds(&self) -> f64 {
         self.seconds
+    }
+}
+
+impl From<&Stopped> for StoredStop {
+    fn from(stopped: &Stopped) -> Self {
+        match stopped {
+            Stopped::Exited(code) => Self::Exited(*code),
+            Stopped::CycleLimit => Self::CycleLimit,
+            Stopped::Stored(word) => Self::Stored(*word),
+            Stopped::Interrupted => Self::Interrupted,
+            Stopped::Trapped(_) => Self::Trapped,
+        }
+    }
+}
+
+/// The fault of the cycle after a state.
+fn fault_after<I: Isa, G: Guest>(
+    program: &Arc<Program<I>>,
+    input: &Input,
+    state: &Checkpoint<G>,
+) -> Result<Box<Fault>, ExecuteError> {
+    let machine = Machine::new(Arc::clone(program), input.clone(), state);
+    let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
+    match machine.run(state.cycle.saturating_add(1), &mut ()) {
+        Err(RunError::Fault(fault)) => Ok(fault),
+        Err(error) => Err(ExecuteError::Host(error)),
+        Ok(_) => Err(CheckpointFileError::NoFault { cycle: state.cycle }.into()),
     }
 }

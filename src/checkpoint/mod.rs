@@ -7,8 +7,10 @@
 mod execution;
 mod file;
 mod manager;
+mod run;
 
 pub use crate::machine::Checkpoint;
-pub use execution::{ExecuteError, Execution, Options, Progress, Resume, Stopped, execute, resume};
+pub use execution::{Execution, Stopped};
 pub use file::{CheckpointFile, CheckpointFileError, Entry, FileOptions, FileStopped};
 pub use manager::{CheckpointManager, Policy};
+pub use run::{ExecuteError, Options, Progress, Resume, execute};

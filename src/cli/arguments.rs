@@ -38,6 +38,8 @@ pub(super) enum Command {
     Prove(Prove),
     /// Verify a proof. There is no commitment yet, so this replays the program.
     Verify(Verify),
+    /// Say what is in a checkpoint file, and verify it.
+    Checkpoints(Checkpoints),
     /// Print a program's code in assembly.
     Disasm(Disasm),
     /// Explain and check instruction set specs.
@@ -56,7 +58,7 @@ impl Command {
             Self::Prove(prove) => Some(&prove.guest.elf),
             Self::Verify(verify) => Some(&verify.guest.elf),
             Self::Disasm(disasm) => Some(&disasm.elf),
-            Self::Isa { .. } => None,
+            Self::Checkpoints(_) | Self::Isa { .. } => None,
         }
     }
 }
@@ -85,15 +87,32 @@ pub(super) struct Run {
     /// Stop after so many cycles.
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub(super) max_cycles: u64,
+    /// Write checkpoints to a new file: with it and the program the run can be resumed, and its rows regenerated.
+    #[arg(long, value_name = "FILE")]
+    pub(super) checkpoints: Option<PathBuf>,
+    /// Go on with the run of a checkpoint file. Its input is in the file, and its arguments need not be given. What is in
+    /// --output stays, up to where the run goes on.
+    #[arg(long, value_name = "FILE", conflicts_with = "checkpoints")]
+    pub(super) resume: Option<PathBuf>,
     /// Run an architecture test: until it stores to `tohost`, and then write its signature there.
     #[arg(long, value_name = "FILE")]
     pub(super) signature: Option<PathBuf>,
+}
+
+impl Run {
+    /// The checkpoint file that is written to.
+    pub(super) fn checkpoint_file(&self) -> Option<&Path> {
+        self.checkpoints.as_deref().or(self.resume.as_deref())
+    }
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Witness {
     #[command(flatten)]
     pub(super) guest: Guest,
+    /// Regenerate from a checkpoint file, without running the program; its input is in the file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
+    pub(super) checkpoints: Option<PathBuf>,
     /// Which cycles, from 0 [default: all].
     #[arg(long, value_name = "A..B", value_parser = cycles)]
     pub(super) cycles: Option<Range<u64>>,
@@ -148,6 +167,13 @@ pub(super) struct Verify {
     /// Refuse a proof of more cycles, rather than replay them.
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub(super) max_cycles: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Checkpoints {
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,14 @@
 //! Failures: one line for people or one object for programs, and the exit code.
 
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::output;
 use crate::arch_test::ArchTestError;
-use crate::checkpoint::{ExecuteError, Stopped};
+use crate::checkpoint::{CheckpointFileError, ExecuteError, Stopped};
 use crate::machine::Fault;
 use crate::oracle::OracleError;
 use crate::proof::{ProveError, VerifyError};
@@ -48,6 +49,16 @@ impl Failure {
     /// Ctrl-C.
     pub(super) fn interrupted() -> Self {
         Self { exit: INTERRUPTED, ..Self::new("interrupted", "interrupted") }
+    }
+
+    /// A checkpoint file that cannot be used.
+    pub(super) fn checkpoint_file(path: &Path, error: &CheckpointFileError) -> Self {
+        Self::new("checkpoint_file", format!("{}: {error}", path.display()))
+    }
+
+    /// A checkpoint file that is not whole.
+    pub(super) fn refused_file(path: &Path, error: &CheckpointFileError) -> Self {
+        Self { exit: REFUSED, ..Self::checkpoint_file(path, error) }
     }
 
     /// A run that should have ended by itself, and did not.

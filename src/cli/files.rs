@@ -52,6 +52,22 @@ pub(super) fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| failure("write", path, &error))
 }
 
+/// A file to go on with after so many bytes, which it must have.
+pub(super) fn append(path: &Path, length: u64) -> Result<File, Failure> {
+    let opened = File::options().append(true).open(path);
+    let file = opened.map_err(|error| failure("go on with", path, &error))?;
+    let found = file.metadata().map_err(|error| failure("go on with", path, &error))?.len();
+    if found < length {
+        let path = path.display();
+        let message = format!(
+            "cannot go on with {path}: the run had put out {length} bytes, and it has {found}; give the output file of the run, or none"
+        );
+        return Err(Failure::new("file", message));
+    }
+    file.set_len(length).map_err(|error| failure("go on with", path, &error))?;
+    Ok(file)
+}
+
 /// Writes a [`Whole`] file.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write_whole_with(path, |file| file.write_all(bytes))

@@ -2,7 +2,7 @@
 //! [`main_of`] of one for several.
 //!
 //! Exit codes: `run` ends with the guest's exit code; a guest's fault gives 126, a failure of retrace itself 125, a
-//! proof that is refused or a spec with errors 1, a mistake in the arguments 2, Ctrl-C 130, everything else 0.
+//! proof or checkpoint file that is refused or a spec with errors 1, a mistake in the arguments 2, Ctrl-C 130, everything else 0.
 
 mod arguments;
 mod commands;
@@ -80,6 +80,7 @@ fn command<I: Isa>(arguments: Arguments) -> Done {
         Command::Witness(witness) => commands::witness::<I>(&common, &witness),
         Command::Prove(prove) => commands::prove::<I>(&common, &prove),
         Command::Verify(verify) => commands::verify::<I>(&common, &verify),
+        Command::Checkpoints(checkpoints) => commands::checkpoints(&common, &checkpoints),
         Command::Disasm(disasm) => commands::disasm::<I>(&common, &disasm),
         Command::Isa { command: IsaCommand::Explain { what } } => isa::explain::<I>(&common, &what),
         Command::Isa { command: IsaCommand::Check { specs } } => isa::check(&common, &specs),

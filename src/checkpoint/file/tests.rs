@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::layout::{DATA, End};
 use super::lock::partial;
 use super::*;
-use crate::checkpoint::{Options, Progress, Resume, Stopped, execute, resume};
+use crate::checkpoint::{Options, Progress, Resume, Stopped, execute};
 use crate::guest::{Input, Linux};
 use crate::isa::{ColumnId, Word};
 use crate::machine::test_isa::{Asm, TestIsa, echo, program};
@@ -64,8 +64,7 @@ fn in_memory() -> Run {
 }
 
 fn resumed(file: &Temporary, options: Options<'_>) -> Run {
-    let from = Resume { file: file.options(), input: None, arguments: None };
-    resume(echo(), from, options).unwrap()
+    Resume::open(file.options()).unwrap().run(echo(), options).unwrap()
 }
 
 fn stored(file: &Temporary) -> core::result::Result<Run, ExecuteError> {
@@ -238,8 +237,7 @@ fn a_fault_is_found_again() {
     assert_eq!(opened.stopped(), FileStopped::Trapped);
     let found = opened.execution::<TestIsa, Linux>(faulty.clone()).unwrap();
     assert_eq!(found.stopped(), begun.stopped());
-    let from = Resume { file: file.options(), input: None, arguments: None };
-    let resumed: Run = resume(faulty, from, Options::default()).unwrap();
+    let resumed: Run = Resume::open(file.options()).unwrap().run(faulty, Options::default()).unwrap();
     assert_eq!(resumed.stopped(), begun.stopped());
 }
 
@@ -253,29 +251,28 @@ fn a_file_is_for_one_run() {
     assert!(matches!(exists, Err(ExecuteError::File(CheckpointFileError::Exists))));
     assert!(!partial(&file.0).exists());
 
-    let from = Resume { file: file.options(), input: None, arguments: None };
+    let open = || Resume::open(file.options());
     let other = program(&[&[Asm::ebreak()]]);
-    assert!(refusal(resume(other.clone(), from.clone(), Options::default())).contains("another program"));
+    let resumed: core::result::Result<Run, _> = open().unwrap().run(other.clone(), Options::default());
+    assert!(refusal(resumed).contains("another program"));
     let execution = CheckpointFile::open(&file.0).unwrap().execution::<TestIsa, Linux>(other);
     assert!(refusal(execution).contains("another program"));
 
-    let input = Resume { input: Some(Input::from(&b"other"[..])), ..from.clone() };
-    assert!(refusal(resume(echo(), input, Options::default())).contains("another input"));
-    let arguments = Resume { arguments: Some(vec![b"other".to_vec()]), ..from.clone() };
-    assert!(refusal(resume(echo(), arguments, Options::default())).contains("another list of arguments"));
-    let given = Resume {
-        input: Some(Input::from(INPUT)),
-        arguments: Some(Options::default().arguments),
-        ..from.clone()
-    };
-    let mut second = None;
+    let input = open().unwrap().with_input(Input::from(&b"other"[..])).unwrap_err();
+    assert!(input.to_string().contains("another input"));
+    let arguments = open().unwrap().with_arguments(&[b"other".to_vec()]).unwrap_err();
+    assert!(arguments.to_string().contains("another list of arguments"));
+
+    let first = open().unwrap().with_input(Input::from(INPUT)).unwrap();
+    let first = first.with_arguments(&Options::default().arguments).unwrap();
+    assert!(matches!(open(), Err(CheckpointFileError::InUse)));
     let mut meanwhile = |_| {
-        second = Some(resume::<TestIsa, Linux>(echo(), from.clone(), Options::default()));
+        assert!(matches!(open(), Err(CheckpointFileError::InUse)));
         ControlFlow::Continue(())
     };
     let options = Options { progress: Some(Progress(&mut meanwhile)), ..Options::default() };
-    assert_same(&resume(echo(), given, options).unwrap(), &in_memory());
-    assert!(matches!(second, Some(Err(ExecuteError::File(CheckpointFileError::InUse)))));
+    assert_same(&first.run(echo(), options).unwrap(), &in_memory());
+    assert!(open().is_ok());
 }
 
 #[test]

@@ -7,24 +7,27 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::arch_test::{ArchTest, ArchTestError};
-use crate::checkpoint::{Execution, Options, Progress, Stopped, execute};
-use crate::cli::arguments::{Common, Run};
+use crate::checkpoint::{ExecuteError, Execution, FileOptions, Options, Progress, Resume, Stopped, execute};
+use crate::cli::arguments::{Common, Guest, Run};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, interrupt, output};
-use crate::guest::{Linux, Output};
+use crate::guest::{Input, Linux, Output};
 use crate::isa::{Isa, Word};
 
 pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let program = files::program::<I>(&run.guest.elf)?;
     let test = run.signature.as_ref().map(|path| Ok::<_, ArchTestError>((ArchTest::new(&program)?, path)));
     let test = test.transpose()?;
-    let input = files::input(&run.guest)?;
+    let resume = run.resume.as_deref().map(|path| resume(path, &run.guest)).transpose()?;
+    // A resumed run has its input in the file.
+    let input = if resume.is_some() { Input::empty() } else { files::input(&run.guest)? };
     let cancel = interrupt::cancel();
     // As a shell's redirection would do it: the file holds what the guest has put out so far, whatever ends the run.
-    let sink: Box<dyn io::Write + Send> = match &run.output {
-        Some(path) => Box::new(files::create(path)?),
-        None if common.json => Box::new(io::sink()),
-        None => Box::new(io::stdout()),
+    let sink: Box<dyn io::Write + Send> = match (&run.output, &resume) {
+        (Some(path), Some(resume)) => Box::new(files::append(path, resume.output_length())?),
+        (Some(path), None) => Box::new(files::create(path)?),
+        (None, _) if common.json => Box::new(io::sink()),
+        (None, _) => Box::new(io::stdout()),
     };
     let quiet = common.json || run.output.is_some();
     let bar = if quiet { output::progress("cycles") } else { indicatif::ProgressBar::hidden() };
@@ -35,14 +38,21 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let options = Options {
         arguments: files::arguments(&run.guest),
         output: Output::new(sink, Box::new(io::stderr())),
+        file: run.checkpoints.as_ref().map(FileOptions::new),
         max_cycles: run.max_cycles,
         until_stored: test.as_ref().map(|(test, _)| test.tohost()),
         progress: Some(Progress(&mut report)),
         ..Options::default()
     };
-    let executed = execute(program, Linux::default(), input, options);
+    let executed = match resume {
+        Some(resume) => resume.run(program, options),
+        None => execute(program, Linux::default(), input, options),
+    };
     bar.finish_and_clear();
-    let execution = executed?;
+    let execution: Execution<I, Linux> = executed.map_err(|error| match (&error, run.checkpoint_file()) {
+        (ExecuteError::File(error), Some(path)) => Failure::checkpoint_file(path, error),
+        _ => error.into(),
+    })?;
     let ended = match (test, execution.stopped()) {
         (Some((test, path)), _) => end_test(&test, &execution, path),
         (None, &Stopped::Exited(code)) => Ok(code),
@@ -53,6 +63,19 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
         return Ok(ended.map_or_else(|failure| failure.exit_code(), exit_code));
     }
     ended.map(exit_code)
+}
+
+/// Opens the file of a run to go on with. What is given of its arguments and its input must be what it had.
+fn resume(path: &Path, guest: &Guest) -> Result<Resume, Failure> {
+    let failure = |error| Failure::checkpoint_file(path, &error);
+    let mut resume = Resume::open(FileOptions::new(path)).map_err(failure)?;
+    if !guest.arguments.is_empty() {
+        resume = resume.with_arguments(&files::arguments(guest)).map_err(failure)?;
+    }
+    if guest.input.is_some() {
+        resume = resume.with_input(files::input(guest)?).map_err(failure)?;
+    }
+    Ok(resume)
 }
 
 /// Gives an architecture test's exit code, and writes its signature.
@@ -77,7 +100,6 @@ fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>)
     };
     let (cycles, seconds) = (execution.cycles(), execution.seconds());
     let summary = execution.output();
-    let hash: String = summary.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut object = json!({
         "ok": ended.is_ok(),
         "stopped": stopped,
@@ -89,7 +111,7 @@ fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>)
         "memory_words": execution.memory_words(),
         "input_bytes": execution.input().length(),
         "output_bytes": summary.length,
-        "output_hash": hash,
+        "output_hash": output::hex(&summary.hash),
         "peak_rss_bytes": host::peak_rss(),
     });
     if let Err(failure) = ended {

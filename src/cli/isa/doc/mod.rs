@@ -93,5 +93,5 @@ const fn format_name(format: PageFormat) -> &'static str {
 }
 
 fn fingerprint(model: &Model) -> String {
-    model.fingerprint.iter().map(|byte| format!("{byte:02x}")).collect()
+    output::hex(&model.fingerprint)
 }
