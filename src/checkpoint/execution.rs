@@ -45,17 +45,20 @@ impl<I: Isa, G: Guest> Execution<I, G> {
     pub(super) fn stored(program: Arc<Program<I>>, mut opened: Opened) -> Result<Self, ExecuteError> {
         opened.expect::<I, G>(&program)?;
         let input = opened.input();
+        let checkpoints = opened.checkpoints()?;
         let exit: Checkpoint<G> = opened.source().load(opened.index.latest)?;
         let stopped = match opened.index.stopped {
             Some(StoredStop::Exited(code)) => Stopped::Exited(code),
             Some(StoredStop::CycleLimit) => Stopped::CycleLimit,
             Some(StoredStop::Stored(word)) => Stopped::Stored(word),
             Some(StoredStop::Interrupted) | None => Stopped::Interrupted,
-            Some(StoredStop::Trapped) => Stopped::Trapped(fault_after(&program, &input, &exit)?),
+            Some(StoredStop::Trapped) => {
+                Stopped::Trapped(find_fault(&program, &input, &checkpoints, exit.cycle)?)
+            }
         };
         let output = &opened.index.output;
         Ok(Self {
-            checkpoints: opened.checkpoints()?,
+            checkpoints,
             exit,
             stopped,
             output: OutputSummary { hash: output.finalize(), length: output.length() },
@@ -132,17 +135,20 @@ impl From<&Stopped> for StoredStop {
     }
 }
 
-/// The fault of the cycle after a state.
-fn fault_after<I: Isa, G: Guest>(
+/// The fault of this cycle, found again from a checkpoint before the one that led there: where a jump out of the code
+/// came from is in no state.
+pub(super) fn find_fault<I: Isa, G: Guest>(
     program: &Arc<Program<I>>,
     input: &Input,
-    state: &Checkpoint<G>,
+    checkpoints: &CheckpointManager<G>,
+    cycle: u64,
 ) -> Result<Box<Fault>, ExecuteError> {
-    let machine = Machine::new(Arc::clone(program), input.clone(), state);
+    let start = checkpoints.nearest(cycle.saturating_sub(1))?;
+    let machine = Machine::new(Arc::clone(program), input.clone(), &start);
     let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
-    match machine.run(state.cycle.saturating_add(1), &mut ()) {
-        Err(RunError::Fault(fault)) => Ok(fault),
-        Err(error) => Err(ExecuteError::Host(error)),
-        Ok(_) => Err(CheckpointFileError::NoFault { cycle: state.cycle }.into()),
+    match machine.run(cycle.saturating_add(1), &mut ()) {
+        Err(RunError::Fault(fault)) if fault.cycle == cycle => Ok(fault),
+        Err(error @ (RunError::Input(_) | RunError::Memory(_))) => Err(ExecuteError::Host(error)),
+        _ => Err(CheckpointFileError::NoFault { cycle }.into()),
     }
 }

@@ -4,6 +4,7 @@ use core::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::execution::find_fault;
 use super::file::{self, CheckpointFileError, FileOptions, Index, Opened, Shape, StoredStop, Writer};
 use super::{Checkpoint, CheckpointManager, Execution, Policy, Stopped};
 use crate::guest::{Guest, Input, Output, StartError};
@@ -226,6 +227,14 @@ impl<I: Isa, G: Guest> Run<I, G> {
                 Ok(Pause::Exited(code)) => break Stopped::Exited(code),
                 Ok(Pause::Stored(value)) => break Stopped::Stored(value),
                 Ok(Pause::Reached) => {}
+                Err(RunError::Fault(fault)) if fault.cycle == start.cycle => {
+                    break Stopped::Trapped(find_fault(
+                        &self.program,
+                        &self.input,
+                        &self.checkpoints,
+                        start.cycle,
+                    )?);
+                }
                 Err(RunError::Fault(fault)) => break Stopped::Trapped(fault),
                 Err(error) => return Err(ExecuteError::Host(error)),
             }

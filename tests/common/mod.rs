@@ -156,6 +156,22 @@ pub fn program() -> impl Strategy<Value = Vec<u32>> {
     program_of::<Rv32i>()
 }
 
+/// A random program of RV32I that, at a random place, may fault in one of the ways that the policy refuses.
+pub fn program_that_may_fault() -> impl Strategy<Value = Vec<u32>> {
+    let faults =
+        ["ebreak", "lw t1, 1(t0)", "sh t1, 3(t0)", "lw t1, 0(zero)", "sb t1, 4(zero)", ".word 0", "jr zero"];
+    let store_to_code = "auipc t1, 0; sw t1, 0(t1)";
+    let fault = prop::sample::select([&faults[..], &[store_to_code]].concat());
+    (program(), prop::option::of((fault, any::<prop::sample::Index>()))).prop_map(|(mut words, fault)| {
+        if let Some((fault, place)) = fault {
+            let fault = self::words::<Rv32i>(fault);
+            let start = place.index(words.len() + 1 - fault.len());
+            words[start..start + fault.len()].copy_from_slice(&fault);
+        }
+        words
+    })
+}
+
 /// A program of these words, with a page of data around [`DATA`].
 pub fn load<I: Isa>(words: &[u32]) -> Arc<Program<I>> {
     let data: Vec<u8> = (0..4096u32).map(|at| (at.wrapping_mul(0x9e37_79b9) >> 24) as u8).collect();
