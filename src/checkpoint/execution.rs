@@ -53,7 +53,7 @@ impl<I: Isa, G: Guest> Execution<I, G> {
             Some(StoredStop::Stored(word)) => Stopped::Stored(word),
             Some(StoredStop::Interrupted) | None => Stopped::Interrupted,
             Some(StoredStop::Trapped) => {
-                Stopped::Trapped(find_fault(&program, &input, &checkpoints, exit.cycle)?)
+                Stopped::Trapped(next_fault(&program, &input, &exit, opened.index.jumped_from)?)
             }
         };
         let output = &opened.index.output;
@@ -135,20 +135,19 @@ impl From<&Stopped> for StoredStop {
     }
 }
 
-/// The fault of this cycle, found again from a checkpoint before the one that led there: where a jump out of the code
-/// came from is in no state.
-pub(super) fn find_fault<I: Isa, G: Guest>(
+/// The fault of the cycle after a state.
+fn next_fault<I: Isa, G: Guest>(
     program: &Arc<Program<I>>,
     input: &Input,
-    checkpoints: &CheckpointManager<G>,
-    cycle: u64,
+    state: &Checkpoint<G>,
+    jumped_from: Option<Word>,
 ) -> Result<Box<Fault>, ExecuteError> {
-    let start = checkpoints.nearest(cycle.saturating_sub(1))?;
-    let machine = Machine::new(Arc::clone(program), input.clone(), &start);
+    let machine = Machine::new(Arc::clone(program), input.clone(), state);
     let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
-    match machine.run(cycle.saturating_add(1), &mut ()) {
-        Err(RunError::Fault(fault)) if fault.cycle == cycle => Ok(fault),
-        Err(error @ (RunError::Input(_) | RunError::Memory(_))) => Err(ExecuteError::Host(error)),
-        _ => Err(CheckpointFileError::NoFault { cycle }.into()),
+    machine.set_jumped_from(jumped_from);
+    match machine.run(state.cycle.saturating_add(1), &mut ()) {
+        Err(RunError::Fault(fault)) => Ok(fault),
+        Err(error) => Err(ExecuteError::Host(error)),
+        Ok(_) => Err(CheckpointFileError::NoFault { cycle: state.cycle }.into()),
     }
 }

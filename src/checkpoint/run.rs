@@ -4,7 +4,6 @@ use core::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::execution::find_fault;
 use super::file::{self, CheckpointFileError, FileOptions, Index, Opened, Shape, StoredStop, Writer};
 use super::{Checkpoint, CheckpointManager, Execution, Policy, Stopped};
 use crate::guest::{Guest, Input, Output, StartError};
@@ -108,6 +107,7 @@ pub fn execute<I: Isa, G: Guest>(
         input,
         checkpoints,
         writer: writer.transpose()?,
+        jumped_from: None,
     };
     run.from(&initial, options)
 }
@@ -188,6 +188,7 @@ impl Resume {
             program,
             input: input.unwrap_or_else(|| opened.input()),
             checkpoints: opened.checkpoints()?,
+            jumped_from: opened.index.jumped_from,
             writer: Some(Writer::resume(file, opened)?),
         };
         run.from(&latest, options)
@@ -204,6 +205,8 @@ struct Run<I: Isa, G> {
     input: Input,
     checkpoints: CheckpointManager<G>,
     writer: Option<Writer>,
+    /// Where the jump was that left the code before the first state, if one did.
+    jumped_from: Option<Word>,
 }
 
 impl<I: Isa, G: Guest> Run<I, G> {
@@ -211,6 +214,7 @@ impl<I: Isa, G: Guest> Run<I, G> {
         let Options { output, max_cycles, until_stored, mut progress, .. } = options;
         let machine = Machine::new(Arc::clone(&self.program), self.input.clone(), start);
         let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
+        machine.set_jumped_from(self.jumped_from);
         machine.set_output(output);
         let mut pending_pages = 0;
         let stopped = loop {
@@ -227,14 +231,6 @@ impl<I: Isa, G: Guest> Run<I, G> {
                 Ok(Pause::Exited(code)) => break Stopped::Exited(code),
                 Ok(Pause::Stored(value)) => break Stopped::Stored(value),
                 Ok(Pause::Reached) => {}
-                Err(RunError::Fault(fault)) if fault.cycle == start.cycle => {
-                    break Stopped::Trapped(find_fault(
-                        &self.program,
-                        &self.input,
-                        &self.checkpoints,
-                        start.cycle,
-                    )?);
-                }
                 Err(RunError::Fault(fault)) => break Stopped::Trapped(fault),
                 Err(error) => return Err(ExecuteError::Host(error)),
             }
@@ -286,8 +282,9 @@ impl<I: Isa, G: Guest> Run<I, G> {
         let Some(writer) = &mut self.writer else { return Ok(None) };
         let interval = self.checkpoints.interval();
         let stopped = stopped.map(StoredStop::from);
-        let output = machine.output().hash_state();
-        let index = Index { interval, stopped, output, seconds, ..Index::default() }.with_touched(&touched);
+        let (jumped_from, output) = (machine.jumped_from(), machine.output().hash_state());
+        let index = Index { interval, stopped, jumped_from, output, seconds, ..Index::default() };
+        let index = index.with_touched(&touched);
         let memory = writer.commit(&mut self.checkpoints, state, &index)?;
         machine.rebase(memory.clone());
         Ok(Some(memory))

@@ -54,10 +54,8 @@ impl Fault {
         trap: Trap,
         cycle: u64,
         pc: Word,
-        jumped_from: Option<u32>,
+        jumped_from: Option<Word>,
     ) -> Self {
-        let jumped_from =
-            jumped_from.and_then(|from| program.code().ops().get(from as usize)).map(|op| op.pc);
         let op = program.code().at(pc);
         let instruction = op.and_then(|op| I::SPEC.instruction(op.kind));
         // The entry after a region's last instruction does not decode, and is no code.

@@ -204,6 +204,17 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         &mut self.hart.output
     }
 
+    /// Where the jump was that left the code, if the program counter is outside: for errors, and no part of the state.
+    pub(crate) fn jumped_from(&self) -> Option<Word> {
+        let from = self.jumped_from.filter(|_| self.index == OUTSIDE)?;
+        self.program.code().ops().get(from as usize).map(|op| op.pc)
+    }
+
+    /// Says again what [`jumped_from`](Self::jumped_from) said of this state.
+    pub(crate) fn set_jumped_from(&mut self, pc: Option<Word>) {
+        self.jumped_from = pc.and_then(|pc| self.program.code().index_of(pc));
+    }
+
     fn go_to(&mut self, pc: Word) {
         self.index = self.program.code().index_of(pc).unwrap_or(OUTSIDE);
         (self.outside, self.jumped_from) = (pc, None);
@@ -216,8 +227,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         match self.hart.failure.take().or(memory) {
             Some(failure) => failure,
             None => {
-                let from = self.jumped_from.filter(|_| self.index == OUTSIDE);
-                let fault = Fault::new(&self.program, trap, self.cycle, self.pc(), from);
+                let fault = Fault::new(&self.program, trap, self.cycle, self.pc(), self.jumped_from());
                 RunError::Fault(Box::new(fault))
             }
         }

@@ -2,6 +2,7 @@
 //! justifies. `fuzz/src/main.rs` gives them to libFuzzer, `tests/fuzz.rs` every seed of the corpus.
 
 mod assembler;
+mod checkpoints;
 mod decode;
 mod elf;
 mod guest;
@@ -13,8 +14,9 @@ mod spec;
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder in the corpus.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("assembler", assembler::target),
+    ("checkpoints", checkpoints::target),
     ("decode", decode::target),
     ("elf", elf::target),
     ("guest", guest::target),

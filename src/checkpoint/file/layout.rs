@@ -138,6 +138,8 @@ pub(in crate::checkpoint) struct Index {
     pub(in crate::checkpoint) latest: (u64, u64),
     /// How the run ended in the latest state, if it did.
     pub(in crate::checkpoint) stopped: Option<StoredStop>,
+    /// Where the jump was that left the code just before the latest state, if one did.
+    pub(in crate::checkpoint) jumped_from: Option<Word>,
     /// The hash of the output up to the latest state.
     pub(in crate::checkpoint) output: OutputHash,
     /// The pages touched up to the latest state: the first one's number, and the distances between them.
