@@ -33,7 +33,7 @@ impl Kind {
             Self::Page => PAGE_BYTES,
             Self::Table => 1 << 15,
             Self::State => 1 << 20,
-            Self::Index => 1 << 24,
+            Self::Index => 1 << 26,
         }
     }
 }

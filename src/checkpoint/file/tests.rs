@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::layout::{DATA, End};
 use super::lock::partial;
+use super::record::{HEADER, Kind};
 use super::*;
 use crate::checkpoint::{Options, Progress, Resume, Stopped, execute};
 use crate::guest::{Input, Linux};
@@ -326,4 +327,59 @@ fn equal_pages_are_stored_once() {
     assert!(different * 2 < pages, "{different} of {pages}");
     assert!(entries.windows(2).all(|pair| pair[0].cycle < pair[1].cycle));
     assert_eq!(entries[0].pc, u64::from(echo().entry()));
+}
+
+/// The places of the records of a kind, by walking the file.
+fn records(bytes: &[u8], kind: Kind) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut at = DATA as usize;
+    while at < bytes.len() {
+        if bytes[at] == kind as u8 {
+            found.push(at);
+        }
+        let stored = u32::from_le_bytes(*bytes[at + 5..].first_chunk().unwrap());
+        at += HEADER + stored as usize;
+    }
+    found
+}
+
+/// Rows that touch one page are regenerated whatever other page is damaged, and not if that one is.
+#[test]
+fn only_the_pages_that_rows_touch_are_read() {
+    let [start, end] = [Asm::li(6, 0x2_0000), Asm::li(7, 0x2_8000)];
+    let write = [Asm::addi(5, 5, 1), Asm::sw(5, 6, 0), Asm::addi(6, 6, 1024), Asm::bne(6, 7, -12)];
+    let wait = [Asm::lw(8, 6, -1024), Asm::jal(0, -4)];
+    let program = program(&[&start, &end, &write, &wait]);
+    let file = Temporary::new();
+    let options = Options { max_cycles: 1000, policy: Policy::new(8, 100), ..options(&file) };
+    execute::<TestIsa, _>(program.clone(), Linux::default(), Input::empty(), options).unwrap();
+    let bytes = file.bytes();
+    let rows = |bytes: &[u8]| {
+        let file = Temporary::with(bytes);
+        let execution = CheckpointFile::open(&file.0).unwrap().execution::<TestIsa, Linux>(program.clone());
+        let generator = StreamingWitnessGenerator::new(execution.unwrap(), Pool::default());
+        let mut rows = Vec::new();
+        let visit = |chunk: &crate::oracle::Chunk<'_>| {
+            rows.extend(chunk.columns[0].to_vec());
+            Ok::<_, core::convert::Infallible>(())
+        };
+        generator.for_each(900..1000, &[ColumnId(0)], 64, visit).map(|()| rows)
+    };
+    let expected = rows(&bytes).unwrap();
+    assert_eq!(expected.len(), 100);
+    let pages = records(&bytes, Kind::Page);
+    assert!(pages.len() >= 8, "{}", pages.len());
+    let read = pages.iter().filter(|&&at| {
+        let mut damaged = bytes.clone();
+        damaged[at + HEADER] ^= 0xff;
+        match rows(&damaged) {
+            Ok(rows) => {
+                assert_eq!(rows, expected);
+                false
+            }
+            Err(ReplayError::Memory(_)) => true,
+            Err(other) => panic!("{other}"),
+        }
+    });
+    assert_eq!(read.count(), 1);
 }
