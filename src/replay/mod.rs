@@ -4,6 +4,7 @@
 //! The row that is regenerated equals the row of the run, whatever the chunk's size, the checkpoints and the threads.
 
 mod slice;
+mod split;
 mod statistics;
 mod worker;
 
@@ -175,27 +176,39 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         }
     }
 
-    /// A split of all rows into ranges of about equal length, a few for each thread, that begin at or soon after a
-    /// checkpoint where there is one near. Every boundary but the last is a multiple of `align`. O(parts · log M).
+    /// Visits every row of a range, parts of it in parallel, each with an accumulator that `identity` makes; merges the
+    /// accumulators in the order of the rows.
+    ///
+    /// # Errors
+    /// As [`fold`](Self::fold).
+    pub fn reduce<A: Send, E: Send>(
+        &self,
+        cycles: Range<u64>,
+        columns: &[ColumnId],
+        rows: usize,
+        identity: impl Fn() -> A,
+        visit: impl Fn(&mut A, &Chunk<'_>) -> Result<(), E> + Sync,
+        merge: impl FnMut(A, A) -> A,
+    ) -> Result<A, ReplayError<E>> {
+        self.check(core::slice::from_ref(&cycles), columns)?;
+        let parts = self.parts_of(cycles, 1).into_iter();
+        let parts = parts.map(|cycles| Part { cycles, state: identity() }).collect();
+        let folded = self.fold(columns, parts, rows, visit)?;
+        Ok(folded.into_iter().reduce(merge).unwrap_or_else(identity))
+    }
+
+    /// [`parts_of`](Self::parts_of) all rows.
     pub fn parts(&self, align: u64) -> Vec<Range<u64>> {
-        let cycles = self.execution.cycles();
-        let wanted = if self.pool.threads() == 1 { 1 } else { self.pool.threads() as u64 * PARTS_A_THREAD };
-        let length = cycles.div_ceil(wanted).max(MAX_ROWS as u64);
-        let inner = (1..wanted).map(|at| {
-            let ideal = at.saturating_mul(length);
-            let checkpoint = self.execution.checkpoints().nearest_cycle(ideal);
-            let near = if ideal - checkpoint <= length / 4 { checkpoint } else { ideal };
-            near.checked_next_multiple_of(align.max(1)).unwrap_or(cycles).min(cycles)
-        });
-        let mut parts = Vec::new();
-        let mut start = 0;
-        for end in inner.chain([cycles]).filter(|&end| end > 0) {
-            if end > start {
-                parts.push(start..end);
-                start = end;
-            }
-        }
-        parts
+        self.parts_of(0..self.execution.cycles(), align)
+    }
+
+    /// A split of a range into parts of about equal length, several for each thread, or one if there is one thread. They
+    /// begin at checkpoints where these are close enough, and elsewhere where an interval is longer than a part. Every
+    /// boundary inside the range is a multiple of `align`. O(parts · log M).
+    pub fn parts_of(&self, cycles: Range<u64>, align: u64) -> Vec<Range<u64>> {
+        let threads = self.pool.threads() as u64;
+        let parts = if threads == 1 { 1 } else { threads * PARTS_A_THREAD };
+        split::split(cycles, parts, align, |cycle| self.execution.checkpoints().nearest_cycle(cycle))
     }
 
     /// All stored columns of one row. Costs half an interval of fast execution on average.
@@ -286,7 +299,10 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
                 worker.restore(&checkpoint);
                 Ok(worker)
             }
-            None => Worker::new(&self.execution, &checkpoint).map_err(ReplayError::AddressSpace),
+            None => {
+                self.counters.add_machine();
+                Worker::new(&self.execution, &checkpoint).map_err(ReplayError::AddressSpace)
+            }
         }
     }
 
@@ -295,8 +311,10 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     }
 }
 
-/// Several parts for each thread even out what their cycles cost; more would only add restores.
-const PARTS_A_THREAD: u64 = 4;
+/// Several parts for each thread even out what their cycles cost, and how much of a processor the threads get: at the
+/// end a thread waits for half a part on average. A thread that goes on to the part behind its last one needs no restore, so
+/// that parts beyond those that change hands cost nothing.
+const PARTS_A_THREAD: u64 = 8;
 
 /// How many cycles to go without a look at whether to go on: a few milliseconds of fast execution.
 const FORWARD_SLICE: u64 = 1 << 20;

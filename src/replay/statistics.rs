@@ -12,6 +12,8 @@ pub struct Statistics {
     pub cycles_replayed: u64,
     /// The cycles executed without recording, to get from a checkpoint to the first row asked for.
     pub cycles_forwarded: u64,
+    /// The machines that were built: at most one for each thread that was at work at once.
+    pub machines: u64,
     /// The time that callers waited, their visitors included.
     pub seconds: f64,
     /// The time that rows took to regenerate, visitors left out, summed over threads.
@@ -23,6 +25,7 @@ pub(super) struct Counters {
     regenerations: AtomicU64,
     replayed: AtomicU64,
     forwarded: AtomicU64,
+    machines: AtomicU64,
     waited: AtomicU64,
     regenerating: AtomicU64,
 }
@@ -45,6 +48,10 @@ impl Counters {
         self.forwarded.fetch_add(cycles, Ordering::Relaxed);
     }
 
+    pub(super) fn add_machine(&self) {
+        self.machines.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn snapshot(&self) -> Statistics {
         let seconds =
             |counter: &AtomicU64| Duration::from_nanos(counter.load(Ordering::Relaxed)).as_secs_f64();
@@ -52,6 +59,7 @@ impl Counters {
             regenerations: self.regenerations.load(Ordering::Relaxed),
             cycles_replayed: self.replayed.load(Ordering::Relaxed),
             cycles_forwarded: self.forwarded.load(Ordering::Relaxed),
+            machines: self.machines.load(Ordering::Relaxed),
             seconds: seconds(&self.waited),
             thread_seconds: seconds(&self.regenerating),
         }

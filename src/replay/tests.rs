@@ -82,6 +82,15 @@ fn parallel(generator: &Generator, align: u64, chunk: usize) -> Vec<Vec<Word>> {
     states.unwrap().concat()
 }
 
+fn reduced(generator: &Generator, cycles: Range<u64>, chunk: usize) -> Vec<Vec<Word>> {
+    let visit = |state: &mut Vec<_>, chunk: &Chunk<'_>| {
+        state.extend(rows(chunk));
+        Ok::<_, core::convert::Infallible>(())
+    };
+    let merge = |low: Vec<_>, high: Vec<_>| [low, high].concat();
+    generator.reduce(cycles, &all(), chunk, Vec::new, visit, merge).unwrap()
+}
+
 #[test]
 fn chunks_end_at_multiples_of_their_size() {
     let execution = run(&echo(), 4, 10, 100);
@@ -101,6 +110,11 @@ fn what_is_not_there_is_an_error() {
     let visit = |_: &Chunk<'_>| Ok::<_, core::convert::Infallible>(());
     let beyond = generator.for_each(90..101, &[], 7, visit).unwrap_err();
     assert!(matches!(beyond, ReplayError::UnknownCycles { executed: 100, .. }), "{beyond}");
+    for cycles in [0..101, 101..101, Range { start: 9, end: 3 }] {
+        let nothing = |(): &mut (), _: &Chunk<'_>| Ok::<_, core::convert::Infallible>(());
+        let beyond = generator.reduce(cycles.clone(), &[], 7, || (), nothing, |(), ()| ()).unwrap_err();
+        assert!(matches!(beyond, ReplayError::UnknownCycles { executed: 100, .. }), "{cycles:?}: {beyond}");
+    }
     let unknown = generator.for_each(0..1, &[ColumnId(18)], 7, visit).unwrap_err();
     assert!(matches!(unknown, ReplayError::UnknownColumn { columns: 18, .. }), "{unknown}");
 }
@@ -142,6 +156,22 @@ fn consecutive_ranges_go_on_without_a_restore() {
     let statistics = generator.statistics();
     assert_eq!((statistics.regenerations, statistics.cycles_replayed), (10, 200));
     assert_eq!(statistics.cycles_forwarded, 0);
+}
+
+/// However many passes there are, no more machines are built than threads are at work at once.
+#[test]
+fn machines_are_pooled() {
+    for threads in [1, 3] {
+        let generator = Generator::new(run(&echo(), 4, 10, u64::MAX), pool(threads));
+        for pass in 0..20 {
+            let parts = (0..12).map(|at| Part { cycles: at * 10..at * 10 + 10, state: () }).collect();
+            let visit = |(): &mut (), _: &Chunk<'_>| Ok::<_, core::convert::Infallible>(());
+            generator.fold(&all(), parts, 4, visit).unwrap();
+            generator.witness_slice(pass).unwrap();
+        }
+        let built = generator.statistics().machines;
+        assert!((1..=threads as u64).contains(&built), "{built} machines for {threads} threads");
+    }
 }
 
 #[test]
@@ -268,6 +298,7 @@ proptest! {
         let (low, high) = (bounds.0.min(bounds.1), bounds.0.max(bounds.1));
         let cycles = low.min(execution.cycles())..high.min(execution.cycles());
         let part = serial(&generator, cycles.clone(), chunk);
+        prop_assert_eq!(&reduced(&generator, cycles.clone(), chunk), &part);
         prop_assert_eq!(&part[..], &expected[cycles.start as usize..cycles.end as usize]);
         if let Some(cycle) = cycles.clone().next() {
             let slice = generator.witness_slice(cycle).unwrap();
@@ -289,20 +320,5 @@ proptest! {
             prop_assert_eq!(pause != Pause::Reached, exited);
             prop_assert_eq!(machine.checkpoint(), checkpoint);
         }
-    }
-
-    /// Parts cover the rows once, in order, at aligned boundaries.
-    #[test]
-    fn parts_cover_everything(cycles in 0u64..60_000, interval in 1u64..5000, threads in 1usize..9, bits in 0u32..14) {
-        let execution = run(&program(&[&[Asm::jal(0, 0)]]), 8, interval, cycles);
-        let parts = Generator::new(execution, pool(threads)).parts(1 << bits);
-        let mut next = 0;
-        for part in &parts {
-            prop_assert_eq!(part.start, next);
-            prop_assert!(part.end > part.start);
-            prop_assert!(part.end == cycles || part.end % (1 << bits) == 0);
-            next = part.end;
-        }
-        prop_assert_eq!(next, cycles);
     }
 }

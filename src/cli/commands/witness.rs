@@ -15,7 +15,7 @@ use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, interrupt, output};
 use crate::guest::{Guest, Linux};
 use crate::isa::{ColumnId, ColumnSource, Isa, MAX_ROWS};
-use crate::oracle::{Chunk, Part};
+use crate::oracle::Chunk;
 use crate::program::Program;
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
 
@@ -160,17 +160,11 @@ fn regenerate<I: Isa, G: Guest>(
     cycles: Range<u64>,
     columns: &[ColumnId],
 ) -> Written {
-    let within = |part: Range<u64>| part.start.max(cycles.start)..part.end.min(cycles.end);
-    let parts = generator.parts(1).into_iter().map(within).filter(|part| part.start < part.end);
-    let parts: Vec<Part<()>> = parts.map(|cycles| Part { cycles, state: () }).collect();
-    if parts.is_empty() && cycles.start < cycles.end {
-        return generator.for_each(cycles, columns, 1, |_| Ok(()));
-    }
-    let visited = generator.fold(columns, parts, MAX_ROWS, |(), chunk| {
+    let visit = |(): &mut (), chunk: &Chunk<'_>| {
         std::hint::black_box(chunk.columns);
         Ok(())
-    });
-    visited.map(|_| ())
+    };
+    generator.reduce(cycles, columns, MAX_ROWS, || (), visit, |(), ()| ())
 }
 
 struct Rows<'a> {
