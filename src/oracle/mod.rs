@@ -4,6 +4,7 @@
 //! Row j of column i is position j·k + i of the interleaved vector, and the value of polynomial i at the point of
 //! {0,1}^n whose first variable is the low bit of j, as in `ark-poly`. Rows T..2^n are zero.
 
+mod cache;
 pub(crate) mod dense;
 mod evaluate;
 mod witness;
@@ -123,7 +124,7 @@ pub trait PolynomialOracle: Sync {
     ) -> Result<Vec<A>, OracleError>;
 
     /// The value of one cell; zero in the padding. Costs half a checkpoint interval where the oracle replays, unless
-    /// the chunk that holds it is cached: never a way to visit many rows.
+    /// the chunk that holds it is cached or follows one that is: never a way to visit many rows here and there.
     ///
     /// # Errors
     /// An unknown column or row, or an error of the source.

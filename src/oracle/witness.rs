@@ -1,9 +1,10 @@
 //! The oracle over an execution: every pass is a replay.
 
 use core::ops::Range;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use super::cache::{ChunkCache, ROWS};
 use super::{Chunk, OracleError, Part, PolynomialOracle};
 use crate::guest::Guest;
 use crate::isa::{Column, ColumnId, ColumnSource, Isa, MAX_ROWS, Word};
@@ -11,23 +12,29 @@ use crate::replay::{ReplayError, StreamingWitnessGenerator};
 
 /// The witness of an execution as multilinear polynomials that no one holds.
 ///
-/// Space: a chunk of the columns asked for a thread in a pass; [`CACHED_CHUNKS`] chunks of all stored columns for
-/// [`query`](PolynomialOracle::query).
+/// Space: a chunk of the columns asked for a thread in a pass. For [`query`](PolynomialOracle::query),
+/// [`CACHED_CHUNKS`] chunks, or two for each thread of the pool if these are more, of the columns that were asked for; and
+/// as many machines as half of that.
 #[derive(Debug)]
 pub struct WitnessOracle<I: Isa, G> {
     generator: StreamingWitnessGenerator<I, G>,
-    cache: Mutex<VecDeque<Arc<CachedChunk>>>,
+    cache: ChunkCache,
+    /// Who regenerates a chunk holds the lock that is its turn, so that whoever wants the same one waits for it.
+    misses: Vec<Mutex<()>>,
+    machines: usize,
+    /// Bit i: `query` was asked for column i.
+    asked: AtomicU64,
 }
 
-/// How many chunks `query` keeps: for a few readers that each go their own way.
-pub const CACHED_CHUNKS: usize = 4;
+/// How many chunks `query` keeps at least: for a few readers that each go their own way.
+pub const CACHED_CHUNKS: usize = 8;
 
-/// All stored columns of a chunk of [`MAX_ROWS`] rows.
-#[derive(Debug)]
-struct CachedChunk {
-    start: u64,
-    columns: Vec<Vec<Word>>,
-}
+/// A chunk is regenerated with the columns that were asked for, until they are more than this: then with all, lest a
+/// reader of whole rows regenerates its first chunk once a column.
+const FEW_COLUMNS: u32 = 4;
+
+/// How many different chunks may be regenerated at once.
+const MISSES_AT_ONCE: usize = 64;
 
 /// An execution of no cycles has no witness: its first instruction already faulted, or none was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +50,14 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
         if generator.execution().cycles() == 0 {
             return Err(EmptyExecution);
         }
-        Ok(Self { generator, cache: Mutex::default() })
+        let chunks = CACHED_CHUNKS.max(2 * generator.pool().threads());
+        Ok(Self {
+            generator,
+            cache: ChunkCache::new(chunks, I::SPEC.stored),
+            misses: (0..MISSES_AT_ONCE).map(|_| Mutex::default()).collect(),
+            machines: chunks / 2,
+            asked: AtomicU64::new(0),
+        })
     }
 
     /// The generator, for its statistics and its execution.
@@ -62,34 +76,37 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
         self.query(ColumnId((index % stored) as u16), row)
     }
 
-    fn chunk(&self, row: u64) -> Result<Arc<CachedChunk>, OracleError> {
-        let start = row - row % MAX_ROWS as u64;
-        if let Some(chunk) = self.cached(start) {
-            return Ok(chunk);
+    /// A cell of a stored column, and its chunk into the cache.
+    #[cold]
+    fn regenerate(&self, column: ColumnId, row: u64) -> Result<Word, OracleError> {
+        let start = row - row % ROWS;
+        let turn = (start / ROWS) as usize % self.misses.len();
+        let _alone = self.misses[turn].lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever had the lock before may have regenerated it.
+        if let Some(cell) = self.cache.get(column, row) {
+            return Ok(cell);
         }
-        let end = start.saturating_add(MAX_ROWS as u64).min(self.num_rows());
-        let columns: Vec<ColumnId> = (0..I::SPEC.stored as u16).map(ColumnId).collect();
-        let mut cells = Vec::new();
-        self.generator
-            .for_each(start..end, &columns, MAX_ROWS, |chunk| {
-                cells = chunk.columns.iter().map(|column| column.to_vec()).collect();
-                Ok(())
-            })
-            .map_err(|error: ReplayError| source(error))?;
-        let chunk = Arc::new(CachedChunk { start, columns: cells });
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.truncate(CACHED_CHUNKS - 1);
-        cache.push_front(Arc::clone(&chunk));
-        Ok(chunk)
+        let columns = self.columns_to_keep(column);
+        let place = columns.iter().position(|id| *id == column).unwrap_or_default();
+        let end = start.saturating_add(ROWS).min(self.num_rows());
+        let mut found = 0;
+        let visit = |chunk: &Chunk<'_>| {
+            found = chunk.columns[place][(row - start) as usize];
+            self.cache.keep(start, &columns, chunk.columns);
+            Ok(())
+        };
+        let replayed = self.generator.for_each_of(start..end, &columns, MAX_ROWS, self.machines, visit);
+        replayed.map_err(|error: ReplayError| source(error))?;
+        Ok(found)
     }
 
-    /// The chunk, moved to the front: the last one in the list is that least recently used.
-    fn cached(&self, start: u64) -> Option<Arc<CachedChunk>> {
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = cache.iter().position(|chunk| chunk.start == start)?;
-        let chunk = cache.remove(at)?;
-        cache.push_front(Arc::clone(&chunk));
-        Some(chunk)
+    /// The columns that were asked for so far, this one among them; all if they are many.
+    fn columns_to_keep(&self, column: ColumnId) -> Vec<ColumnId> {
+        let bit = |id: u16| 1u64.checked_shl(id.into()).unwrap_or(0);
+        let asked = self.asked.fetch_or(bit(column.0), Ordering::Relaxed) | bit(column.0);
+        let all = asked.count_ones() > FEW_COLUMNS;
+        let keeps = |id: &u16| all || *id == column.0 || asked & bit(*id) != 0;
+        (0..I::SPEC.stored as u16).filter(keeps).map(ColumnId).collect()
     }
 }
 
@@ -122,22 +139,19 @@ impl<I: Isa, G: Guest> PolynomialOracle for WitnessOracle<I, G> {
         })
     }
 
+    /// A cached cell costs a few loads. A chunk that is not there is regenerated, by one thread while others that want it
+    /// wait, with the columns that were asked for so far: a reader that goes on from chunk to chunk costs what a pass over
+    /// its columns does, and one that goes elsewhere the way from the checkpoint besides, half an interval on average.
     fn query(&self, column: ColumnId, row: u64) -> Result<Word, OracleError> {
-        let columns = I::SPEC.columns.len();
         let Some(declared) = I::SPEC.columns.get(column.index()) else {
-            return Err(OracleError::UnknownColumn { id: column, columns });
+            return Err(OracleError::UnknownColumn { id: column, columns: I::SPEC.columns.len() });
         };
-        let variables = self.num_variables();
-        if row.checked_shr(variables).is_some_and(|beyond| beyond > 0) {
-            return Err(OracleError::UnknownRow { row, variables });
-        }
         if row >= self.num_rows() {
-            return Ok(0);
+            let variables = self.num_variables();
+            let beyond = row.checked_shr(variables).is_some_and(|beyond| beyond > 0);
+            return if beyond { Err(OracleError::UnknownRow { row, variables }) } else { Ok(0) };
         }
-        let stored = |id: ColumnId| {
-            let chunk = self.chunk(row)?;
-            Ok(chunk.columns[id.index()][(row - chunk.start) as usize])
-        };
+        let stored = |id| self.cache.get(id, row).map_or_else(|| self.regenerate(id, row), Ok);
         match declared.source {
             ColumnSource::Recorded | ColumnSource::Derived => stored(column),
             ColumnSource::Flag { of, value } => Ok((stored(of)? == value).into()),

@@ -83,6 +83,7 @@ pub struct StreamingWitnessGenerator<I: Isa, G> {
     execution: Arc<Execution<I, G>>,
     pool: Pool,
     cancel: Cancel,
+    /// Machines that are not at work, in the order in which they ended it.
     idle: Mutex<Vec<Worker<I, G>>>,
     counters: Counters,
 }
@@ -135,11 +136,24 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         cycles: Range<u64>,
         columns: &[ColumnId],
         rows: usize,
+        visit: impl FnMut(&Chunk<'_>) -> Result<(), E>,
+    ) -> Result<(), ReplayError<E>> {
+        self.for_each_of(cycles, columns, rows, 1, visit)
+    }
+
+    /// The same for one of several readers: a machine that is somewhere else is left there for whoever goes on from there,
+    /// unless `machines` of them are idle.
+    pub(crate) fn for_each_of<E>(
+        &self,
+        cycles: Range<u64>,
+        columns: &[ColumnId],
+        rows: usize,
+        machines: usize,
         mut visit: impl FnMut(&Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
         self.check(core::slice::from_ref(&cycles), columns)?;
         let begun = Instant::now();
-        let replayed = self.replay(cycles, columns, rows, &Cancel::new(), &mut visit);
+        let replayed = self.replay(cycles, columns, rows, machines, &Cancel::new(), &mut visit);
         self.counters.add_pass(begun.elapsed());
         replayed
     }
@@ -162,7 +176,8 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         let stop = Cancel::new();
         let first_error = Mutex::new(None);
         let states = self.pool.map(parts, |Part { cycles, mut state }| {
-            let replayed = self.replay(cycles, columns, rows, &stop, &mut |chunk| visit(&mut state, chunk));
+            let mut visit = |chunk: &Chunk<'_>| visit(&mut state, chunk);
+            let replayed = self.replay(cycles, columns, rows, 1, &stop, &mut visit);
             if let Err(error) = replayed {
                 stop.cancel();
                 first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -243,6 +258,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         cycles: Range<u64>,
         columns: &[ColumnId],
         rows: usize,
+        machines: usize,
         stop: &Cancel,
         visit: &mut dyn FnMut(&Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
@@ -257,7 +273,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
             visiting += begun.elapsed();
             visited
         };
-        let mut worker = self.take_worker(cycles.start)?;
+        let mut worker = self.take_worker(cycles.start, machines)?;
         while worker.cycle() < cycles.start && self.goes_on(stop)? {
             let from = worker.cycle();
             worker.go_to(cycles.start.min(from.saturating_add(FORWARD_SLICE)))?;
@@ -282,16 +298,17 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         if self.cancel.is_cancelled() { Err(ReplayError::Cancelled) } else { Ok(!stop.is_cancelled()) }
     }
 
-    /// The idle machine that needs the least to get to `cycle`, or a new one; at or before `cycle`.
-    fn take_worker<E>(&self, cycle: u64) -> Result<Worker<I, G>, ReplayError<E>> {
+    /// The idle machine that needs the least to get to `cycle`; or the one that was idle for longest, put back to the
+    /// checkpoint, if there are `machines` of them; or a new one.
+    fn take_worker<E>(&self, cycle: u64, machines: usize) -> Result<Worker<I, G>, ReplayError<E>> {
         let nearest = self.execution.checkpoints().nearest_cycle(cycle);
         let idle = {
             let mut idle = self.idle();
             let on_the_way = |at: &usize| (nearest..=cycle).contains(&idle[*at].cycle());
             if let Some(at) = (0..idle.len()).filter(on_the_way).max_by_key(|&at| idle[at].cycle()) {
-                return Ok(idle.swap_remove(at));
+                return Ok(idle.remove(at));
             }
-            idle.pop()
+            (idle.len() >= machines).then(|| idle.remove(0))
         };
         let checkpoint = self.execution.checkpoints().nearest(cycle)?;
         match idle {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 
 use super::*;
 use crate::checkpoint::{Execution, Options, Policy, execute};
@@ -63,15 +63,87 @@ fn sequential_queries_replay_each_chunk_once() {
     assert_eq!(statistics.cycles_forwarded, 0);
 }
 
+/// A column that is asked for later costs its chunk once more; the next chunks come with both, and from the fifth column
+/// on with all.
+#[test]
+fn a_reader_of_whole_rows_replays_its_first_chunk_a_few_times() {
+    let oracle = oracle(5000, 1);
+    let columns = oracle.num_stored() as u64;
+    for index in 0..oracle.num_rows() * columns {
+        oracle.interleaved(index.into()).unwrap();
+    }
+    let chunks = oracle.num_rows().div_ceil(ROWS);
+    assert_eq!(oracle.generator().statistics().regenerations, chunks + u64::from(FEW_COLUMNS));
+}
+
+/// Each has a machine, and goes on with it.
 #[test]
 fn a_few_readers_do_not_push_each_other_out() {
-    let oracle = oracle(5000, 1);
-    assert!(oracle.num_rows() > 3 * MAX_ROWS as u64);
-    for at in 0..100 {
-        oracle.query(ColumnId(0), at % 3 * MAX_ROWS as u64).unwrap();
+    let oracle = oracle(20_000, 1);
+    let readers = CACHED_CHUNKS as u64 / 2;
+    let share = oracle.num_rows() / readers / ROWS * ROWS;
+    assert!(share >= 2 * ROWS);
+    for row in (0..share).step_by(64) {
+        for reader in 0..readers {
+            oracle.query(ColumnId(0), reader * share + row).unwrap();
+        }
     }
-    assert_eq!(oracle.generator().statistics().regenerations, 3);
-    assert!(oracle.cache.lock().unwrap().len() <= CACHED_CHUNKS);
+    let statistics = oracle.generator().statistics();
+    assert_eq!((statistics.regenerations, statistics.machines), (readers * share / ROWS, readers));
+    let interval = oracle.generator().execution().checkpoints().interval();
+    assert!(statistics.cycles_forwarded <= readers * interval, "only at first: {statistics:?}");
+}
+
+/// Threads that want one chunk wait for the one that regenerates it.
+#[test]
+fn a_chunk_is_regenerated_once_for_all_threads() {
+    let oracle = oracle(100_000, 1);
+    let (threads, chunks) = (8, oracle.num_rows() / ROWS);
+    assert!(chunks > 100);
+    let barrier = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                for chunk in 0..chunks {
+                    barrier.wait();
+                    oracle.query(ColumnId(0), chunk * ROWS).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(oracle.generator().statistics().regenerations, chunks);
+}
+
+/// Threads that read here and there, more chunks than are kept, read what a pass does.
+#[test]
+fn what_is_overwritten_meanwhile_is_not_read() {
+    let oracle = oracle(30_000, 1);
+    let rows = oracle.num_rows();
+    assert!(rows / ROWS > 2 * CACHED_CHUNKS as u64);
+    let id = ColumnId(0);
+    let mut cells = Vec::new();
+    let visit = |chunk: &Chunk<'_>| {
+        cells.extend_from_slice(chunk.columns[0]);
+        Ok::<_, core::convert::Infallible>(())
+    };
+    oracle.generator().for_each(0..rows, &[id], MAX_ROWS, visit).unwrap();
+    let (oracle, cells) = (&oracle, &cells);
+    std::thread::scope(|scope| {
+        for thread in 0..4u64 {
+            scope.spawn(move || {
+                let mut state = thread + 1;
+                for _ in 0..2000 {
+                    // Knuth's MMIX generator; then a few rows from there on.
+                    state =
+                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let row = (state >> 20) % (rows - 200);
+                    for row in row..row + 200 {
+                        assert_eq!(oracle.query(id, row).unwrap(), cells[row as usize], "row {row}");
+                    }
+                }
+            });
+        }
+    });
 }
 
 #[test]
