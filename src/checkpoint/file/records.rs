@@ -41,6 +41,10 @@ pub(super) struct Records {
     pub(super) sequence: u64,
 }
 
+/// Where pages in memory were written: checkpoints share them, and to compress one takes as long as some thousand cycles.
+/// Only for as long as the checkpoints keep them in place.
+pub(super) type Written = HashMap<*const Page, u64>;
+
 /// What is written at once.
 const BUFFER: usize = 1 << 20;
 
@@ -101,8 +105,13 @@ impl Records {
         Ok(())
     }
 
-    /// Writes a checkpoint, but for what of its memory is in this file already. O(its pages).
-    pub(super) fn write_state<G: Guest>(&mut self, checkpoint: &Checkpoint<G>) -> Result<u64> {
+    /// Writes a checkpoint, but for what of its memory is in this file already; `written` says where the pages in memory
+    /// are that were written before, by their addresses. O(its pages).
+    pub(super) fn write_state<G: Guest>(
+        &mut self,
+        checkpoint: &Checkpoint<G>,
+        written: &mut Written,
+    ) -> Result<u64> {
         let mut tables: Vec<(u16, u64)> = Vec::new();
         let mut table: Table = Vec::new();
         let mut high = 0;
@@ -113,10 +122,15 @@ impl Records {
             }
             let at = match slot {
                 Slot::Stored(page) if self.holds(&page.store, page.at) => page.at,
-                slot => {
-                    let page = slot.read(number)?;
-                    self.write_page(&page)?
-                }
+                Slot::Stored(_) => self.write_page(&*slot.read(number)?)?,
+                Slot::Memory(page) => match written.get(&Arc::as_ptr(page)) {
+                    Some(&at) => at,
+                    None => {
+                        let at = self.write_page(page)?;
+                        written.insert(Arc::as_ptr(page), at);
+                        at
+                    }
+                },
             };
             table.push(((number % (1 << TABLE_BITS)) as u16, at));
         }

@@ -8,7 +8,7 @@ use super::error::{CheckpointFileError, Result};
 use super::layout::{Head, Index};
 use super::lock::{partial, rename};
 use super::reader::{Opened, Resumed};
-use super::records::Records;
+use super::records::{Records, Written};
 use super::store::Shape;
 use super::{FileOptions, Place};
 use crate::checkpoint::{Checkpoint, CheckpointManager};
@@ -64,7 +64,7 @@ impl Writer {
             }
             records.write_head(&head)?;
             records.write_input(input)?;
-            let first = (initial.cycle, records.write_state(initial)?);
+            let first = (initial.cycle, records.write_state(initial, &mut Written::new())?);
             let pointers = Pointers { checkpoints: vec![first], latest: first };
             let index = Index { interval: head.interval, ..Index::default() };
             let mut writer = Self {
@@ -107,13 +107,16 @@ impl Writer {
         index: &Index,
     ) -> Result<Snapshot> {
         let mut checkpoints: Vec<_> = self.pointers.checkpoints.iter().take(1).copied().collect();
+        let written = &mut Written::new();
         for later in kept.later() {
             checkpoints.push(match later {
-                Place::Memory(checkpoint) => (checkpoint.cycle, self.records.write_state(checkpoint)?),
+                Place::Memory(checkpoint) => {
+                    (checkpoint.cycle, self.records.write_state(checkpoint, written)?)
+                }
                 Place::Stored { cycle, at, .. } => (*cycle, *at),
             });
         }
-        let latest = (latest.cycle, self.records.write_state(latest)?);
+        let latest = (latest.cycle, self.records.write_state(latest, written)?);
         self.point_to(Pointers { checkpoints, latest });
         self.write_index(index)?;
         if self.records.dead_bytes() > self.records.live_bytes().max(LEAST_DEAD) {
