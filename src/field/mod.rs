@@ -35,6 +35,14 @@ pub trait SumcheckField: Field {
         weights.iter().zip(values).map(|(weight, value)| *weight * Self::from(*value)).sum()
     }
 
+    /// Adds Σ weightsᵢ·valuesᵢ of each row of `rows`, of which one begins every `stride` values, to its sum. O(length);
+    /// values below 2⁴⁷ in magnitude are the fast case.
+    fn dot_rows(weights: &[Self], rows: &[i64], stride: usize, sums: &mut [Self]) {
+        for (sum, row) in sums.iter_mut().zip(rows.chunks(stride.max(1))) {
+            *sum += Self::dot_i64(weights, row);
+        }
+    }
+
     /// Σ weightsᵢ·valuesᵢ. O(length).
     fn dot_i128(weights: &[Self], values: &[i128]) -> Self {
         weights.iter().zip(values).map(|(weight, value)| *weight * Self::from(*value)).sum()
@@ -48,6 +56,15 @@ pub trait SumcheckField: Field {
     /// Σ weightsᵢ·valuesᵢ over field elements. O(length).
     fn dot(weights: &[Self], values: &[Self]) -> Self {
         Self::inner_product(weights.len().min(values.len()), |i| (&weights[i], &values[i]))
+    }
+
+    /// Adds each weight to the bucket that its cell names; cells beyond the buckets add to none. O(length).
+    fn scatter(weights: &[Self], cells: &[Word], buckets: &mut [Self]) {
+        for (weight, cell) in weights.iter().zip(cells) {
+            if let Some(bucket) = buckets.get_mut(*cell as usize) {
+                *bucket = bucket.plus(weight);
+            }
+        }
     }
 
     /// This element plus another: the same as `+`, but for sums whose order of magnitude no branch can predict.

@@ -12,6 +12,9 @@ use crate::isa::Word;
 /// Values below 2^48 in magnitude times limbs below 2^64 leave a signed lane room for 2^14 terms and a carry.
 const PIECE_BITS: u32 = 48;
 
+/// What makes values below it in magnitude positive, and below 2^[`PIECE_BITS`].
+const BIAS: i64 = 1 << (PIECE_BITS - 1);
+
 /// How many terms go into the lanes before a reduction. Far beyond the point where its cost disappears.
 const MAX_TERMS: usize = 1 << 13;
 
@@ -38,6 +41,35 @@ impl<T: MontConfig<N>, const N: usize> SumcheckField for Fp<MontBackend<T, N>, N
             sum += lanes::<T, N>(weights, cells.iter().map(|cell| i64::from(cell.cast_signed())));
         }
         sum
+    }
+
+    /// Every value is moved up by [`BIAS`] to be no longer negative, which saves the sign's share of each product; what
+    /// that adds is the same for all rows.
+    #[inline]
+    fn dot_rows(weights: &[Self], rows: &[i64], stride: usize, sums: &mut [Self]) {
+        let mut totals = [0i128; N];
+        for weight in weights.iter().take(stride) {
+            totals.iter_mut().zip(&weight.0.0).for_each(|(total, limb)| *total += i128::from(*limb));
+        }
+        let biased = totals.map(|total| total * i128::from(BIAS));
+        for (sum, row) in sums.iter_mut().zip(rows.chunks(stride.max(1))) {
+            let row = &row[..row.len().min(weights.len())];
+            let magnitude = row.iter().fold(0, |all, value| all | (value ^ (value >> 63)));
+            *sum += if magnitude == 0 && !row.contains(&-1) {
+                continue;
+            } else if magnitude < BIAS && row.len() <= MAX_TERMS {
+                let mut lanes = biased.map(|lane| -lane);
+                for (weight, value) in weights.iter().zip(row) {
+                    let value = value.wrapping_add(BIAS).cast_unsigned();
+                    for (lane, limb) in lanes.iter_mut().zip(&weight.0.0) {
+                        *lane += (u128::from(*limb) * u128::from(value)).cast_signed();
+                    }
+                }
+                reduce_lanes(lanes)
+            } else {
+                Self::dot_i64(weights, row)
+            };
+        }
     }
 
     #[inline]
@@ -368,6 +400,11 @@ pub(crate) mod tests {
         assert_eq!(F::dot_signed_words(weights, &words), naive(weights, &signed));
         assert_eq!(F::dot_i64(weights, &longs), naive(weights, &longs));
         assert_eq!(F::dot_i128(weights, values), naive(weights, values));
+        let mut sums = [F::ONE, F::ZERO];
+        let small: Vec<i64> = longs.iter().map(|value| value >> 20).collect();
+        let stride = longs.len() + 2;
+        F::dot_rows(weights, &[longs.as_slice(), &[7, 7], &small].concat(), stride, &mut sums);
+        assert_eq!(sums, [F::ONE + naive(weights, &longs), naive(weights, &small)]);
         for (weight, value) in weights.iter().zip(&longs) {
             assert_eq!(weight.mul_i64(*value), *weight * F::from(*value));
         }

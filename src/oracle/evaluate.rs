@@ -23,7 +23,7 @@ impl<F: SumcheckField> EqTable<F> {
     pub fn new(point: &[F]) -> Self {
         let low_bits = point.len().div_ceil(2).max(MIN_LOW).min(point.len());
         let (low, high) = point.split_at(low_bits);
-        Self { low: expand(low), high: expand(high), low_bits: low_bits as u32, beyond: F::ZERO }
+        Self { low: eq_all(low), high: eq_all(high), low_bits: low_bits as u32, beyond: F::ZERO }
     }
 
     /// Weights that are one in every row: what turns a weighted sum into a plain one.
@@ -50,8 +50,8 @@ impl<F: SumcheckField> EqTable<F> {
     }
 }
 
-/// eq(point, x) for all x, by doubling.
-fn expand<F: SumcheckField>(point: &[F]) -> Vec<F> {
+/// eq(point, x) for all x, by doubling. O(2^n) time and space.
+pub(crate) fn eq_all<F: SumcheckField>(point: &[F]) -> Vec<F> {
     let mut table = Vec::with_capacity(1 << point.len());
     table.push(F::ONE);
     for coordinate in point {

@@ -11,7 +11,7 @@ mod witness;
 
 pub use dense::{DenseOracle, DenseOracleError};
 pub use evaluate::{EqTable, eq, eq_prefix_sum, evaluate, evaluate_public};
-pub(crate) use evaluate::{is_signed, shapes, weigh};
+pub(crate) use evaluate::{eq_all, is_signed, shapes, weigh};
 pub use witness::{CACHED_CHUNKS, EmptyExecution, WitnessOracle};
 
 use core::ops::Range;

@@ -6,7 +6,7 @@
 use super::Statement;
 
 const MAGIC: [u8; 8] = *b"retrace\xf0";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER: usize = MAGIC.len() + size_of::<u16>();
 
 /// The most bytes that a transcript can have: 64 rounds of degree 4 and 512 columns, of elements of 512 bytes.

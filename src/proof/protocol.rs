@@ -13,7 +13,7 @@ use crate::sumcheck::{
 
 /// The protocol's name and version, which every challenge depends on.
 pub(super) fn session() -> SessionId {
-    derive_session_id::<DefaultHash>(b"retrace execution v1")
+    derive_session_id::<DefaultHash>(b"retrace execution v2")
 }
 
 /// The soundness error is about (rounds · degree + constraints) / |F|: with 2^100 elements below 2^-90.

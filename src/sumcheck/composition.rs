@@ -1,10 +1,13 @@
 //! Compositions g(w₁…w_k) of one row's columns, as data: sums of products of linear forms.
 
-use super::instance::{Block, Scratch};
-use super::kernels;
+use super::exclusive;
+use super::grid::Grid;
+use super::instance::{Block, MAX_WINDOW, Scratch};
+use super::lines::Lines;
 use super::round::{Node, nodes};
+use super::{bound, cells};
 use crate::field::SumcheckField;
-use crate::isa::{Column, ColumnId, Constraint, Product};
+use crate::isa::{Column, ColumnId, ColumnSource, Constraint, Product};
 use crate::oracle::EqTable;
 
 /// A polynomial over one row's columns: a [`Composition`], or one of your own.
@@ -24,31 +27,45 @@ pub trait RowPolynomial<F: SumcheckField>: Send + Sync {
         false
     }
 
-    /// Adds `scale · Σ_m weights[m] · g(line of pair m at the node)` to each node's sum, for the block's pairs.
-    /// The default evaluates pair by pair, in round 0 too.
+    /// The most rounds that a window on cells may cover, at least 1: as many as its integers bear.
+    fn integer_rounds(&self) -> u32 {
+        MAX_WINDOW
+    }
+
+    /// What [`accumulate`](Self::accumulate) costs for one group and `points` points of its grid, in field products.
+    /// Schedules are made by it, and no proof depends on it. The default is that of the default of `accumulate`.
+    fn cost(&self, window: u32, points: usize, _integral: bool) -> f64 {
+        (points * (self.columns().len() + self.degree()) + (self.columns().len() << window)) as f64
+    }
+
+    /// Adds `scale · Σ_m weights[m] · g(group m at the point)` to each point's sum, for the block's groups, where a group
+    /// is a multilinear polynomial for each column, and `points` are points of the grid. The default evaluates group by
+    /// group, on cells too.
     fn accumulate(
         &self,
-        nodes: &[Node],
+        (grid, points): (&Grid, &[usize]),
         block: &Block<'_, F>,
         (weights, scale): (&[F], F),
         scratch: &mut Scratch<F>,
         sums: &mut [F],
     ) {
-        let row = &mut scratch.elements;
-        for (pair, weight) in weights.iter().enumerate().take(block.pairs()) {
-            let at = block.narrow(pair, 1);
-            for (node, sum) in nodes.iter().zip(sums.iter_mut()) {
-                row.clear();
-                row.extend((0..self.columns().len()).map(|column| {
-                    match (at.cells(column), at.bound(column)) {
-                        ([even, odd], _) => {
-                            let shape = at.shape(column);
-                            node.line(F::from(shape.value(*even)), F::from(shape.value(*odd)))
-                        }
-                        (_, [even, odd]) => node.line(*even, *odd),
-                        _ => F::ZERO,
-                    }
-                }));
+        let columns = self.columns().len();
+        let Scratch { integers, elements, .. } = scratch;
+        elements.resize(columns * (grid.points() + 1), F::ZERO);
+        let (values, row) = elements.split_at_mut(columns * grid.points());
+        for (group, weight) in weights.iter().enumerate().take(block.groups()) {
+            let at = block.narrow(group, 1);
+            for column in 0..columns {
+                at.integers(column, integers);
+                for (entry, boolean) in grid.booleans().iter().enumerate() {
+                    let integer = integers.get(entry).map(|value| F::from(*value));
+                    let value = integer.or_else(|| at.bound(column).get(entry).copied());
+                    values[boolean * columns + column] = value.unwrap_or(F::ZERO);
+                }
+            }
+            grid.extend(values, columns, |node: Node, even, odd| node.line(even, odd));
+            for (point, sum) in points.iter().zip(sums.iter_mut()) {
+                row.copy_from_slice(&values[point * columns..][..columns]);
                 *sum += scale * weight * self.evaluate(row);
             }
         }
@@ -64,14 +81,17 @@ pub struct LinearForm {
     pub terms: Vec<(ColumnId, i64)>,
 }
 
-/// Σ coefficient · Π linear forms, prepared for blocks: each distinct form is computed once a block.
+/// Σ coefficient · Π linear forms, prepared for blocks.
 #[derive(Clone, Debug)]
 pub struct Composition<F> {
-    pub(super) columns: Vec<ColumnId>,
+    columns: Vec<ColumnId>,
     pub(super) forms: Vec<Form>,
     pub(super) terms: Vec<Term<F>>,
-    pub(super) groups: Vec<Group<F>>,
+    /// For each one-hot column whose flags are read, the place of one of them.
+    pub(super) one_hots: Vec<usize>,
+    pub(super) lines: Lines<F>,
     degree: usize,
+    integer_rounds: u32,
 }
 
 /// A linear form over places in [`Composition::columns`].
@@ -79,22 +99,20 @@ pub struct Composition<F> {
 pub(super) struct Form {
     pub(super) constant: i64,
     pub(super) terms: Vec<(usize, i64)>,
+    /// The terms for cells: those of `terms` that are not in `tables`.
+    pub(super) others: Vec<(usize, i64)>,
+    /// What a one-hot column's value adds: its place in [`Composition::one_hots`], and the sum of its flags'
+    /// coefficients by value; what is beyond the last value adds the last entry, which is zero.
+    pub(super) tables: Vec<(usize, Vec<i64>)>,
 }
 
-/// coefficient · Σ Π forms, whose sum of products is an integer: round 0 sees these.
+/// coefficient · Σ Π forms, whose sum of products is an integer: the first window sees these.
 #[derive(Clone, Debug)]
 pub(super) struct Term<F> {
     pub(super) coefficient: F,
     pub(super) products: Vec<Vec<usize>>,
-    /// Whether the integer may leave an i64.
-    pub(super) wide: bool,
-}
-
-/// guard · Σ coefficient · Π forms: what shares a factor, for the rounds on field elements.
-#[derive(Clone, Debug)]
-pub(super) struct Group<F> {
-    pub(super) guard: Option<usize>,
-    pub(super) products: Vec<(F, Vec<usize>)>,
+    /// From how many rounds on the integer may leave an i64.
+    pub(super) wide_from: u32,
 }
 
 /// Why a composition cannot be built.
@@ -128,8 +146,15 @@ impl<F: SumcheckField> Composition<F> {
         columns: &[Column],
         terms: impl IntoIterator<Item = (F, Vec<Vec<LinearForm>>)>,
     ) -> Result<Self, CompositionError> {
-        let mut composition =
-            Self { columns: Vec::new(), forms: Vec::new(), terms: Vec::new(), groups: Vec::new(), degree: 1 };
+        let mut composition = Self {
+            columns: Vec::new(),
+            forms: Vec::new(),
+            terms: Vec::new(),
+            one_hots: Vec::new(),
+            lines: Lines::default(),
+            degree: 1,
+            integer_rounds: MAX_WINDOW,
+        };
         for (term, (coefficient, products)) in terms.into_iter().enumerate() {
             let mut indices = Vec::with_capacity(products.len());
             for product in &products {
@@ -137,15 +162,16 @@ impl<F: SumcheckField> Composition<F> {
                 let forms = product.iter().map(|form| composition.intern(columns, term, form));
                 indices.push(forms.collect::<Result<Vec<_>, _>>()?);
             }
-            composition.terms.push(Term { coefficient, products: indices, wide: false });
+            composition.terms.push(Term { coefficient, products: indices, wide_from: u32::MAX });
         }
         composition.bound_integers(columns)?;
-        composition.group();
+        composition.lines = Lines::new(&composition.forms, &composition.terms);
         Ok(composition)
     }
 
-    /// Σ αⁱ · constraintᵢ: zero in every row, for a random α, only if every constraint is, but for a chance of
-    /// (constraints − 1)/|F| a row.
+    /// Σ αⁱ · constraintᵢ, where constraints that exclude each other share a power: where a one-hot column of the row
+    /// decides which of them are not zero anyway, their sum is zero only if each is. Zero in every row, for a random α,
+    /// only if every constraint is, but for a chance of (constraints − 1)/|F| a row.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -160,7 +186,9 @@ impl<F: SumcheckField> Composition<F> {
         };
         let product = |product: &Product| product.factors.iter().map(form).collect();
         let powers = core::iter::successors(Some(F::ONE), |power| Some(*power * alpha));
-        let products = constraints.iter().map(|constraint| constraint.products.iter().map(product).collect());
+        let products = exclusive::batches(columns, constraints).into_iter().map(|batch| {
+            batch.into_iter().flat_map(|at| constraints[at].products.iter().map(product)).collect()
+        });
         Self::new(columns, powers.zip(products))
     }
 
@@ -171,74 +199,73 @@ impl<F: SumcheckField> Composition<F> {
         form: &LinearForm,
     ) -> Result<usize, CompositionError> {
         let mut terms = Vec::with_capacity(form.terms.len());
-        for (column, coefficient) in &form.terms {
-            if column.index() >= columns.len() {
-                return Err(CompositionError::UnknownColumn { term, column: *column });
-            }
-            terms.push((place(&mut self.columns, *column), *coefficient));
+        let mut others = Vec::new();
+        let mut tables: Vec<(usize, Vec<i64>)> = Vec::new();
+        for (id, coefficient) in &form.terms {
+            let Some(column) = columns.get(id.index()) else {
+                return Err(CompositionError::UnknownColumn { term, column: *id });
+            };
+            let at = place(&mut self.columns, *id);
+            terms.push((at, *coefficient));
+            let ColumnSource::Flag { of, value: value @ 1..=MAX_TABLE } = column.source else {
+                others.push((at, *coefficient));
+                continue;
+            };
+            let same = |flag: &usize| matches!(columns[self.columns[*flag].index()].source, ColumnSource::Flag { of: other, .. } if other == of);
+            let one_hot = self.one_hots.iter().position(same).unwrap_or_else(|| {
+                self.one_hots.push(at);
+                self.one_hots.len() - 1
+            });
+            let known = tables.iter().position(|table| table.0 == one_hot);
+            let table = known.unwrap_or_else(|| {
+                tables.push((one_hot, vec![0; 2]));
+                tables.len() - 1
+            });
+            let table = &mut tables[table].1;
+            table.resize(table.len().max(value as usize + 2), 0);
+            table[value as usize] = table[value as usize].saturating_add(*coefficient);
         }
-        Ok(place(&mut self.forms, Form { constant: form.constant, terms }))
+        Ok(place(&mut self.forms, Form { constant: form.constant, terms, others, tables }))
     }
 
-    /// Decides for each term between i64 and i128, by the classes of the columns.
+    /// Decides how many rounds the integers bear, and for each term between i64 and i128, by the classes of the columns.
     fn bound_integers(&mut self, columns: &[Column]) -> Result<(), CompositionError> {
         let growth = nodes(self.degree, true).into_iter().map(Node::growth).max().unwrap_or(1);
         let magnitude = |column: usize| {
             let (min, max) = columns[self.columns[column].index()].class.bounds();
             u128::from(min.unsigned_abs().max(max.unsigned_abs()))
         };
-        let bound = |form: &usize| {
-            let Form { constant, terms } = &self.forms[*form];
-            let sum = terms.iter().fold(u128::from(constant.unsigned_abs()), |sum, (column, coefficient)| {
+        let bound = |form: &Form| {
+            form.terms.iter().fold(u128::from(form.constant.unsigned_abs()), |sum, (column, coefficient)| {
                 sum.saturating_add(u128::from(coefficient.unsigned_abs()) * magnitude(*column))
-            });
-            growth.saturating_mul(sum)
+            })
         };
-        let bounds: Vec<u128> = (0..self.forms.len()).map(|form| bound(&form)).collect();
+        let bounds: Vec<u128> = self.forms.iter().map(bound).collect();
+        let mut integer_rounds = MAX_WINDOW;
         for (at, term) in self.terms.iter_mut().enumerate() {
-            let total = term.products.iter().fold(0u128, |sum, product| {
-                sum.saturating_add(
-                    product.iter().fold(1u128, |value, form| value.saturating_mul(bounds[*form])),
-                )
-            });
-            let large_form = term.products.iter().flatten().any(|form| bounds[*form] >> 62 != 0);
-            if large_form || total >> 126 != 0 {
+            let grown =
+                |form: &usize, window: u32| growth.saturating_pow(window).saturating_mul(bounds[*form]);
+            let fits = |window: u32, bits: u32| {
+                let forms = term.products.iter().flatten().all(|form| grown(form, window) >> 62 == 0);
+                let total = term.products.iter().fold(0u128, |sum, product| {
+                    let factors = product.iter().map(|form| grown(form, window));
+                    sum.saturating_add(factors.fold(1, u128::saturating_mul))
+                });
+                forms && total >> bits == 0
+            };
+            let Some(most) = (1..=MAX_WINDOW).rev().find(|window| fits(*window, 126)) else {
                 return Err(CompositionError::TooLarge { term: at });
-            }
-            term.wide = total >> 62 != 0;
+            };
+            integer_rounds = integer_rounds.min(most);
+            term.wide_from = (1..=MAX_WINDOW).find(|window| !fits(*window, 62)).unwrap_or(u32::MAX);
         }
+        self.integer_rounds = integer_rounds;
         Ok(())
     }
-
-    /// Collects products that share a factor, the most shared factors first.
-    fn group(&mut self) {
-        let mut left: Vec<(F, Vec<usize>)> = Vec::new();
-        for term in &self.terms {
-            left.extend(term.products.iter().map(|product| (term.coefficient, product.clone())));
-        }
-        loop {
-            let uses = |form: &usize| {
-                left.iter().filter(|(_, product)| product.len() > 1 && product.contains(form)).count()
-            };
-            let shared = (0..self.forms.len())
-                .map(|form| (uses(&form), form))
-                .max_by_key(|(uses, form)| (*uses, usize::MAX - form));
-            let Some((1.., guard)) = shared else { break };
-            let (mut members, others): (Vec<_>, Vec<_>) =
-                left.into_iter().partition(|(_, product)| product.len() > 1 && product.contains(&guard));
-            left = others;
-            for (_, product) in &mut members {
-                if let Some(at) = product.iter().position(|form| *form == guard) {
-                    product.remove(at);
-                }
-            }
-            self.groups.push(Group { guard: Some(guard), products: members });
-        }
-        if !left.is_empty() {
-            self.groups.push(Group { guard: None, products: left });
-        }
-    }
 }
+
+/// The greatest value of a one-hot column that is looked up in a table.
+const MAX_TABLE: u32 = 255;
 
 /// The place of an item in a list, where it is put if it is new.
 fn place<I: PartialEq>(list: &mut Vec<I>, item: I) -> usize {
@@ -259,7 +286,7 @@ impl<F: SumcheckField> RowPolynomial<F> for Composition<F> {
 
     fn evaluate(&self, values: &[F]) -> F {
         let form = |form: &usize| {
-            let Form { constant, terms } = &self.forms[*form];
+            let Form { constant, terms, .. } = &self.forms[*form];
             let sum = |sum, (column, coefficient): &(usize, i64)| sum + values[*column].mul_i64(*coefficient);
             terms.iter().fold(F::from(*constant), sum)
         };
@@ -271,35 +298,43 @@ impl<F: SumcheckField> RowPolynomial<F> for Composition<F> {
         true
     }
 
+    fn integer_rounds(&self) -> u32 {
+        self.integer_rounds
+    }
+
+    fn cost(&self, window: u32, points: usize, integral: bool) -> f64 {
+        if integral { cells::cost(self, window, points) } else { bound::cost(&self.lines, window, points) }
+    }
+
     fn accumulate(
         &self,
-        nodes: &[Node],
+        at: (&Grid, &[usize]),
         block: &Block<'_, F>,
         weights: (&[F], F),
         scratch: &mut Scratch<F>,
         sums: &mut [F],
     ) {
         if block.is_integral() {
-            kernels::accumulate_cells(self, nodes, block, weights, scratch, sums);
+            cells::accumulate(self, at, block, weights, scratch, sums);
         } else {
-            kernels::accumulate_bound(self, nodes, block, weights, scratch, sums);
+            bound::accumulate((&self.lines, self.degree), at, block, weights, scratch, sums);
         }
     }
 }
 
-/// Adds `Σ_m table[m] · g(pair m at the node)` to each node's sum.
+/// Adds `Σ_m table[m] · g(group m at the point)` to each point's sum.
 pub(super) fn absorb<F: SumcheckField>(
     polynomial: &impl RowPolynomial<F>,
-    nodes: &[Node],
+    at: (&Grid, &[usize]),
     table: &EqTable<F>,
     block: &Block<'_, F>,
     scratch: &mut Scratch<F>,
     sums: &mut [F],
 ) {
     let mut done = 0;
-    while done < block.pairs() && !nodes.is_empty() {
-        let (weights, scale) = table.segment(block.start() + done as u64, block.pairs() - done);
-        polynomial.accumulate(nodes, &block.narrow(done, weights.len()), (weights, scale), scratch, sums);
+    while done < block.groups() && !at.1.is_empty() {
+        let (weights, scale) = table.segment(block.start() + done as u64, block.groups() - done);
+        polynomial.accumulate(at, &block.narrow(done, weights.len()), (weights, scale), scratch, sums);
         done += weights.len();
     }
 }

@@ -1,42 +1,46 @@
-//! One part's work in a pass: from chunks of cells to blocks of a round's arrays, in space that is a block's.
+//! One part's work in a pass: from chunks of cells to blocks of a window's arrays, in space that is a block's.
 
 use core::ops::Range;
 
-use super::instance::{Block, RoundProver, Scratch, Values};
+use super::instance::{Block, RoundProver, Scratch, Source, UsedColumn, Values};
 use crate::field::SumcheckField;
-use crate::isa::{Column, Word};
+use crate::isa::{PublicColumn, Word};
 use crate::oracle::{Chunk, EqTable, weigh};
 
-/// Entries of the bound arrays a block: a multiple of what the field kernels work on.
+/// Entries of the bound arrays a block: a multiple of a window's group.
 const BLOCK_ENTRIES: usize = 256;
 
 /// Rows that are put together from chunks with odd bounds before they are shown.
 const STAGED_ROWS: usize = 1024;
 
-/// The instances in a round, and what all workers share.
+/// The instances in a window, and what all workers share.
 pub(super) struct Round<'a, F> {
     pub(super) provers: &'a [Box<dyn RoundProver<F> + 'a>],
-    /// For each instance, where its columns are among those in use.
+    /// For each instance, where its columns are among those in use, and how many sums it needs.
     pub(super) maps: &'a [Vec<usize>],
-    pub(super) shapes: &'a [Column],
+    pub(super) counts: &'a [usize],
+    pub(super) columns: &'a [UsedColumn],
+    pub(super) rows: u64,
+    pub(super) window: u32,
 }
 
 impl<F: SumcheckField> Round<'_, F> {
     /// Zeros for every instance's sums.
     pub(super) fn zeros(&self) -> Vec<Vec<F>> {
-        self.provers.iter().map(|prover| vec![F::ZERO; prover.sums()]).collect()
+        self.counts.iter().map(|count| vec![F::ZERO; *count]).collect()
     }
 
-    /// Shows pairs `start..start + pairs`, which are in `values` from pair `offset` on, to every instance.
+    /// Shows groups `start..start + groups`, which are in `values` from group `offset` on, to every instance.
     pub(super) fn absorb(
         &self,
-        (start, offset, pairs): (u64, usize, usize),
+        (start, offset, groups): (u64, usize, usize),
         values: Values<'_, F>,
         scratch: &mut Scratch<F>,
         sums: &mut [Vec<F>],
     ) {
+        let Self { window, rows, columns, .. } = *self;
         for ((prover, map), sums) in self.provers.iter().zip(self.maps).zip(sums) {
-            let block = Block { start, offset, pairs, values, shapes: self.shapes, map };
+            let block = Block { window, start, offset, groups, rows, values, columns, map };
             prover.absorb(&block, scratch, sums);
         }
     }
@@ -55,34 +59,32 @@ pub(super) fn merge<F: SumcheckField>(
     total
 }
 
-/// Round 0 over one part: blocks of cells, straight from the chunk where it starts and ends at a pair.
-pub(super) struct CellFold<'s, F> {
+/// The first window over one part: blocks of cells, straight from the chunk where it starts and ends at a group.
+pub(super) struct CellFold<F> {
     pub(super) sums: Vec<Vec<F>>,
     end: u64,
     scratch: Scratch<F>,
     staged: Vec<Vec<Word>>,
-    /// Where the words are kept, if they are: a slice a column, for this part's rows.
-    sink: Vec<&'s mut [Word]>,
 }
 
-impl<'s, F: SumcheckField> CellFold<'s, F> {
-    pub(super) fn new(round: &Round<'_, F>, rows: &Range<u64>, sink: Vec<&'s mut [Word]>) -> Self {
-        let staged = vec![Vec::new(); round.shapes.len()];
-        Self { sums: round.zeros(), end: rows.end, scratch: Scratch::default(), staged, sink }
+impl<F: SumcheckField> CellFold<F> {
+    /// For a part of these rows, and a pass that asks for so many columns.
+    pub(super) fn new(round: &Round<'_, F>, rows: &Range<u64>, asked: usize) -> Self {
+        Self {
+            sums: round.zeros(),
+            end: rows.end,
+            scratch: Scratch::default(),
+            staged: vec![Vec::new(); asked],
+        }
     }
 
     pub(super) fn visit(&mut self, round: &Round<'_, F>, chunk: &Chunk<'_>) {
         let rows = (chunk.cycles.end - chunk.cycles.start) as usize;
-        for (sink, cells) in self.sink.iter_mut().zip(chunk.columns) {
-            let (head, tail) = core::mem::take(sink).split_at_mut(rows);
-            head.copy_from_slice(cells);
-            *sink = tail;
-        }
         let last = chunk.cycles.end == self.end;
         let waiting = self.staged.first().map_or(0, Vec::len);
-        if waiting == 0 && rows.is_multiple_of(2) {
-            let pairs = (chunk.cycles.start / 2, 0, rows / 2);
-            round.absorb(pairs, Values::Cells(chunk.columns), &mut self.scratch, &mut self.sums);
+        if waiting == 0 && rows.is_multiple_of(1 << round.window) {
+            let groups = (chunk.cycles.start >> round.window, 0, rows >> round.window);
+            round.absorb(groups, Values::Cells(chunk.columns), &mut self.scratch, &mut self.sums);
         } else {
             for (staged, cells) in self.staged.iter_mut().zip(chunk.columns) {
                 staged.extend_from_slice(cells);
@@ -90,95 +92,142 @@ impl<'s, F: SumcheckField> CellFold<'s, F> {
             self.flush(round, chunk.cycles.end, last);
         }
         if last {
-            self.flush(round, chunk.cycles.end, true);
             self.scratch = Scratch::default();
             self.staged = Vec::new();
         }
     }
 
-    /// Shows the staged rows that make pairs; the last one of the witness with a row of padding.
+    /// Shows the staged rows that make groups; the last one of the witness with rows of padding.
     fn flush(&mut self, round: &Round<'_, F>, end: u64, last: bool) {
         let waiting = self.staged.first().map_or(0, Vec::len);
         if waiting == 0 || (waiting < STAGED_ROWS && !last) {
             return;
         }
-        if last && !waiting.is_multiple_of(2) {
-            self.staged.iter_mut().for_each(|cells| cells.push(0));
-        }
-        let pairs = ((end - waiting as u64) / 2, 0, self.staged.first().map_or(0, Vec::len) / 2);
-        round.absorb(pairs, Values::Staged(&self.staged), &mut self.scratch, &mut self.sums);
-        self.staged.iter_mut().for_each(|cells| drop(cells.drain(..pairs.2 * 2)));
+        let whole = if last { waiting.next_multiple_of(1 << round.window) } else { waiting };
+        self.staged.iter_mut().for_each(|cells| cells.resize(whole, 0));
+        let groups = ((end - waiting as u64) >> round.window, 0, whole >> round.window);
+        round.absorb(groups, Values::Staged(&self.staged), &mut self.scratch, &mut self.sums);
+        self.staged.iter_mut().for_each(|cells| drop(cells.drain(..groups.2 << round.window)));
     }
 }
 
-/// A later round over one part: entries `A_i[u] = Σ_l eq(r₀…r_{i−1}; l)·w[2^i·u + l]`, block by block.
+/// A one-hot column of a pass, with the flags that are in use.
+#[derive(Debug)]
+pub(super) struct OneHot {
+    /// Its place among the columns asked for.
+    at: usize,
+    /// The greatest value of a flag.
+    greatest: Word,
+    /// Places among the columns in use, and values.
+    flags: Vec<(usize, Word)>,
+}
+
+/// The one-hot columns of the flags in use.
+pub(super) fn one_hots(columns: &[UsedColumn]) -> Vec<OneHot> {
+    let mut list: Vec<OneHot> = Vec::new();
+    for (column, used) in columns.iter().enumerate() {
+        let Source::Flag(at, value) = used.source else { continue };
+        match list.iter_mut().find(|known| known.at == at) {
+            Some(known) => {
+                known.greatest = known.greatest.max(value);
+                known.flags.push((column, value));
+            }
+            None => list.push(OneHot { at, greatest: value, flags: vec![(column, value)] }),
+        }
+    }
+    list
+}
+
+/// Which arrays a pass computes: entries `A_i[u] = Σ_l eq(r₀…r_{i−1}; l)·w[2^i·u + l]` of round i.
+pub(super) struct Arrays<'a, F> {
+    /// i.
+    pub(super) index: u32,
+    /// eq(r₀…r_{i−1}, ·).
+    pub(super) table: EqTable<F>,
+    pub(super) one_hots: &'a [OneHot],
+}
+
+/// A later window, or the storing pass, over one part, block by block.
 pub(super) struct ElementFold<'s, F> {
     pub(super) sums: Vec<Vec<F>>,
     end: u64,
     scratch: Scratch<F>,
     /// The entry that rows are being added to, a column.
     pending: Vec<F>,
+    /// What a one-hot column's values weigh.
+    buckets: Vec<F>,
     entries: Vec<Vec<F>>,
     filled: usize,
     /// u of the block's first entry.
     first: u64,
-    /// Where the arrays are kept, if they are: a slice a column, for this part's entries.
-    sink: Vec<&'s mut [F]>,
+    /// Where the arrays are stored, rather than shown: a slice a column, for this part's entries.
+    sink: Option<Vec<&'s mut [F]>>,
 }
 
 impl<'s, F: SumcheckField> ElementFold<'s, F> {
-    pub(super) fn new(round: &Round<'_, F>, index: u32, rows: &Range<u64>, sink: Vec<&'s mut [F]>) -> Self {
+    pub(super) fn new(
+        round: &Round<'_, F>,
+        index: u32,
+        rows: &Range<u64>,
+        sink: Option<Vec<&'s mut [F]>>,
+    ) -> Self {
         Self {
             sums: round.zeros(),
             end: rows.end,
             scratch: Scratch::default(),
-            pending: vec![F::ZERO; round.shapes.len()],
-            entries: vec![Vec::new(); round.shapes.len()],
+            pending: vec![F::ZERO; round.columns.len()],
+            buckets: Vec::new(),
+            entries: round.columns.iter().map(|_| Vec::with_capacity(BLOCK_ENTRIES)).collect(),
             filled: 0,
             first: rows.start >> index,
             sink,
         }
     }
 
-    /// `table` is eq(r₀…r_{i−1}, ·), and i is `index`.
-    pub(super) fn visit(&mut self, round: &Round<'_, F>, index: u32, table: &EqTable<F>, chunk: &Chunk<'_>) {
+    pub(super) fn visit(&mut self, round: &Round<'_, F>, arrays: &Arrays<'_, F>, chunk: &Chunk<'_>) {
         let mut rows = chunk.cycles.clone();
         while !rows.is_empty() {
-            let full = (self.first + BLOCK_ENTRIES as u64) << index;
+            let full = (self.first + BLOCK_ENTRIES as u64) << arrays.index;
             let take = rows.start..rows.end.min(full);
-            self.add(round.shapes, index, table, chunk, &take);
+            self.add(round, arrays, chunk, &take);
             rows.start = take.end;
             if rows.start == full {
                 self.flush(round);
             }
         }
         if chunk.cycles.end == self.end {
-            self.finish(round, index);
+            self.finish(round, arrays.index);
         }
     }
 
     /// Adds rows `rows` of the chunk to the entries that they belong to.
-    fn add(
-        &mut self,
-        shapes: &[Column],
-        index: u32,
-        table: &EqTable<F>,
-        chunk: &Chunk<'_>,
-        rows: &Range<u64>,
-    ) {
-        let mask = (1u64 << index) - 1;
-        for (column, shape) in shapes.iter().enumerate() {
-            let at = |row: u64| (row - chunk.cycles.start) as usize;
-            let mut cells = &chunk.columns[column][at(rows.start)..at(rows.end)];
+    fn add(&mut self, round: &Round<'_, F>, arrays: &Arrays<'_, F>, chunk: &Chunk<'_>, rows: &Range<u64>) {
+        let mask = (1u64 << arrays.index) - 1;
+        let slice = |at: usize| {
+            let place = |row: u64| (row - chunk.cycles.start) as usize;
+            &chunk.columns[at][place(rows.start)..place(rows.end)]
+        };
+        for (column, used) in round.columns.iter().enumerate() {
             let mut pending = self.pending[column];
-            let mut row = rows.start;
             let entries = &mut self.entries[column];
-            while !cells.is_empty() {
-                let (weights, scale) = table.segment(row & mask, cells.len());
-                let sum = weigh(shape, weights, cells);
-                pending += if weights.len() > mask as usize { sum } else { scale * sum };
+            let mut cells: &[Word] = match used.source {
+                Source::Stored(at) => slice(at),
+                _ => &[],
+            };
+            if let Source::Flag(..) = used.source {
+                continue;
+            }
+            let mut row = rows.start;
+            while row < rows.end {
+                let (weights, scale) = arrays.table.segment(row & mask, (rows.end - row) as usize);
+                let whole = weights.len() > mask as usize;
+                let sum = match used.source {
+                    Source::Public(public) => weigh_public(public, weights, whole, row, round.rows),
+                    _ => weigh(&used.shape, weights, cells),
+                };
+                pending += if whole { sum } else { scale * sum };
                 row += weights.len() as u64;
-                cells = &cells[weights.len()..];
+                cells = cells.get(weights.len()..).unwrap_or_default();
                 if row & mask == 0 {
                     entries.push(pending);
                     pending = F::ZERO;
@@ -186,34 +235,80 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
             }
             self.pending[column] = pending;
         }
+        for one_hot in arrays.one_hots {
+            self.add_flags(one_hot, arrays, slice(one_hot.at), rows);
+        }
         self.filled = self.entries.first().map_or(0, Vec::len);
     }
 
-    /// Completes the last entry and the last pair with padding, and gives the buffers back.
+    /// All flags of a one-hot column at once: a row's weight goes to the one that it raises.
+    fn add_flags(&mut self, one_hot: &OneHot, arrays: &Arrays<'_, F>, mut cells: &[Word], rows: &Range<u64>) {
+        let mask = (1u64 << arrays.index) - 1;
+        let mut row = rows.start;
+        while row < rows.end {
+            let (weights, scale) = arrays.table.segment(row & mask, (rows.end - row) as usize);
+            let whole = weights.len() > mask as usize;
+            self.buckets.clear();
+            self.buckets.resize(one_hot.greatest as usize + 2, F::ZERO);
+            F::scatter(weights, cells, &mut self.buckets);
+            row += weights.len() as u64;
+            cells = cells.get(weights.len()..).unwrap_or_default();
+            for (column, value) in &one_hot.flags {
+                let sum = self.buckets[*value as usize];
+                let pending = &mut self.pending[*column];
+                *pending = pending.plus(&if whole { sum } else { scale * sum });
+                if row & mask == 0 {
+                    self.entries[*column].push(core::mem::replace(pending, F::ZERO));
+                }
+            }
+        }
+    }
+
+    /// Completes the last entry and the last group with padding, and gives the buffers back.
     fn finish(&mut self, round: &Round<'_, F>, index: u32) {
         if self.end & ((1 << index) - 1) != 0 {
             self.entries.iter_mut().zip(&self.pending).for_each(|(entries, pending)| entries.push(*pending));
             self.filled += 1;
         }
-        if !self.filled.is_multiple_of(2) {
-            self.entries.iter_mut().for_each(|entries| entries.push(F::ZERO));
-            self.filled += 1;
-        }
+        self.filled = self.filled.next_multiple_of(1 << round.window);
+        self.entries.iter_mut().for_each(|entries| entries.resize(self.filled, F::ZERO));
         self.flush(round);
         self.scratch = Scratch::default();
         self.entries = Vec::new();
     }
 
     fn flush(&mut self, round: &Round<'_, F>) {
-        let pairs = (self.first / 2, 0, self.filled / 2);
-        round.absorb(pairs, Values::Bound(&self.entries), &mut self.scratch, &mut self.sums);
-        for (sink, entries) in self.sink.iter_mut().zip(&self.entries) {
-            let (head, tail) = core::mem::take(sink).split_at_mut(self.filled);
-            head.copy_from_slice(entries);
-            *sink = tail;
+        if let Some(sink) = &mut self.sink {
+            for (sink, entries) in sink.iter_mut().zip(&self.entries) {
+                let (head, tail) = core::mem::take(sink).split_at_mut(self.filled);
+                head.copy_from_slice(entries);
+                *sink = tail;
+            }
+        } else {
+            let groups = (self.first >> round.window, 0, self.filled >> round.window);
+            round.absorb(groups, Values::Bound(&self.entries), &mut self.scratch, &mut self.sums);
         }
         self.entries.iter_mut().for_each(Vec::clear);
         self.first += self.filled as u64;
         self.filled = 0;
+    }
+}
+
+/// Σ weights · a public column from row `row` on: in closed form but where its value changes.
+fn weigh_public<F: SumcheckField>(
+    public: PublicColumn,
+    weights: &[F],
+    whole: bool,
+    row: u64,
+    rows: u64,
+) -> F {
+    let at =
+        |at: u64| at.checked_sub(row).and_then(|at| weights.get(at as usize)).copied().unwrap_or(F::ZERO);
+    match public {
+        // All eq weights of an entry add up to one.
+        PublicColumn::Active if whole => F::ONE,
+        PublicColumn::Active => weights.iter().sum(),
+        PublicColumn::First => at(0),
+        PublicColumn::Last => at(rows - 1),
     }
 }

@@ -6,24 +6,32 @@
 //!
 //! ```text
 //! Composition ─▶ Sum · ZeroCheck · Shift ─▶ SumCheckProver ── messages ──▶ SumCheckVerifier ─▶ Reduced
-//!                  (SumcheckInstance)        │   passes, then arrays         │ evaluates the instances itself
+//!                  (SumcheckInstance)        │   windows, then arrays        │ evaluates the instances itself
 //! PolynomialOracle ── chunks ────────────────┘   transcript ─────────────────┘
 //! ```
 //!
 //! All instances share rounds, passes and challenges; their claims are batched by powers of a challenge. The low
 //! variable is bound first. The array of round i is `A_i[u] = Σ_{l < 2^i} eq(r₀…r_{i−1}; l)·w[2^i·u + l]`: while the
-//! arrays do not fit the [`Budget`] each round recomputes them in a pass ("Proving CPU Executions in Small Space",
-//! ePrint 2025/611), and once they fit they are stored and the linear-time rounds finish. The messages do not depend
-//! on the budget, the chunks or the threads.
+//! arrays do not fit the [`Budget`] they are recomputed in passes ("Proving CPU Executions in Small Space", ePrint
+//! 2025/611), and once they fit they are stored and the linear-time rounds finish.
+//!
+//! A pass covers a *window* of rounds: from sums over a grid of (degree + 1)^ω points follow ω round polynomials. The
+//! first window works on the cells, which are small integers (ePrint 2025/1117); a [`Schedule`] says which rounds each
+//! pass covers. The messages do not depend on the schedule, the chunks or the threads.
 
 mod batch;
+mod bound;
 mod budget;
+mod cells;
 mod composition;
+mod exclusive;
 mod fold;
+mod grid;
 mod instance;
-mod kernels;
+mod lines;
 mod prover;
 mod round;
+mod schedule;
 mod shift;
 mod sum;
 mod transcript;
@@ -35,9 +43,11 @@ mod tests;
 
 pub use budget::Budget;
 pub use composition::{Composition, CompositionError, LinearForm, RowPolynomial};
-pub use instance::{Block, RoundProver, Scratch, SumcheckInstance};
+pub use grid::Grid;
+pub use instance::{Block, MAX_WINDOW, RoundProver, Scratch, SumcheckInstance};
 pub use prover::{Proved, ProverError, Report, SumCheckProver};
 pub use round::{Node, nodes};
+pub use schedule::Schedule;
 pub use shift::{Shift, eq_plus_one};
 pub use sum::Sum;
 pub use transcript::{

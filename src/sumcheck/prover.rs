@@ -5,23 +5,25 @@ use std::time::Instant;
 
 use super::batch::{check_variables, is_public, max_degree, open, places, used_columns};
 use super::budget::Budget;
-use super::fold::{CellFold, ElementFold, Round, merge};
-use super::instance::{RoundProver, Scratch, SumcheckInstance, Values};
+use super::fold::{Arrays, CellFold, ElementFold, Round, merge, one_hots};
+use super::instance::{MAX_WINDOW, RoundProver, Scratch, SumcheckInstance, UsedColumn, Values, sources};
 use super::round::evaluate;
+use super::schedule::{Model, Schedule};
 use super::transcript::ProverTranscript;
 use super::verifier::Reduced;
 use crate::field::SumcheckField;
-use crate::isa::{Column, ColumnId, Word};
-use crate::oracle::{self, EqTable, OracleError, Part, PolynomialOracle, shapes, weigh};
+use crate::isa::ColumnId;
+use crate::oracle::{EqTable, OracleError, Part, PolynomialOracle, shapes};
 use crate::parallel::Pool;
 
 /// The fewest pairs that are worth a job of their own in a linear-time round.
 const MIN_JOB_PAIRS: usize = 256;
 
 /// Proves lists of [`SumcheckInstance`]s over a [`PolynomialOracle`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SumCheckProver {
     budget: Budget,
+    windows: Option<Vec<u32>>,
     pool: Pool,
 }
 
@@ -39,11 +41,13 @@ pub struct Proved<F> {
 pub struct Report {
     /// n.
     pub rounds: u32,
-    /// Columns regenerated and bound.
+    /// Columns bound: those that any instance reads.
     pub columns: usize,
+    /// Columns regenerated: flags come from their one-hot column, and public columns from the row's number.
+    pub regenerated: usize,
     /// Passes over the witness, the storing one included.
     pub passes: u32,
-    /// The round whose pass stored the arrays.
+    /// The round whose arrays were stored.
     pub storing_round: u32,
     /// Seconds in all.
     pub seconds: f64,
@@ -68,12 +72,56 @@ pub enum ProverError {
         /// The instance's.
         found: usize,
     },
+    /// The windows asked for do not fit.
+    #[error(
+        "windows of {windows:?} rounds do not fit: each has 1 to {MAX_WINDOW} rounds, the first at most {first}, all at most {rounds}"
+    )]
+    Windows {
+        /// The windows.
+        windows: Vec<u32>,
+        /// How many rounds the instances' integers bear.
+        first: u32,
+        /// n.
+        rounds: u32,
+    },
 }
 
 impl SumCheckProver {
     /// A prover within `budget`, whose linear-time rounds run on `pool`. (Passes run as the oracle runs them.)
     pub fn new(budget: Budget, pool: Pool) -> Self {
-        Self { budget, pool }
+        Self { budget, windows: None, pool }
+    }
+
+    /// The same with a pass for each of these windows of rounds, then one that stores, whatever the budget: for
+    /// measurements, and for those who know better than the model.
+    #[must_use]
+    pub fn with_windows(self, windows: Vec<u32>) -> Self {
+        Self { windows: Some(windows), ..self }
+    }
+
+    /// How [`prove`](Self::prove) would go about it: passes, arrays, the model's costs. No pass.
+    ///
+    /// # Errors
+    /// As for `prove`.
+    pub fn schedule<F: SumcheckField, O: PolynomialOracle>(
+        &self,
+        oracle: &O,
+        instances: &[&dyn SumcheckInstance<F>],
+    ) -> Result<Schedule, ProverError> {
+        let ids = used_columns(instances);
+        let (columns, _) = sources(&ids, &shapes(oracle.columns(), &ids)?);
+        let rounds = oracle.num_variables();
+        let model = Model::new(instances, &columns, rounds);
+        let Some(windows) = &self.windows else { return Ok(model.plan(self.budget)) };
+        let first = instances.iter().map(|instance| instance.integer_rounds()).min().unwrap_or(1);
+        let fit = windows.iter().all(|window| (1..=MAX_WINDOW).contains(window))
+            && windows.first().is_none_or(|window| *window <= first)
+            && windows.iter().sum::<u32>() <= rounds;
+        if fit {
+            Ok(model.schedule(windows.clone()))
+        } else {
+            Err(ProverError::Windows { windows: windows.clone(), first, rounds })
+        }
     }
 
     /// Proves every instance's claim: n rounds, then the values of the columns that are used and not public.
@@ -81,8 +129,9 @@ impl SumCheckProver {
     /// What the instances were made from (the statement, α, τ) must be in the transcript before; n, T and the claims
     /// are absorbed here. The messages depend on nothing but instances, oracle and transcript.
     ///
-    /// Time: with arrays from round s on, s + 1 passes (1 if s = 0), and O(T) field operations a column and a round
-    /// before s, O(T/2^s) after. Space: the budget, O(√T) for eq tables, and a block of every used column a thread.
+    /// Time: the [`Schedule`]'s passes, each O(T) small products a column, and the instances' sums over T/2^i entries
+    /// for a window that begins at round i; O(T/2^s) field operations a column from the storing round s on. Space: the
+    /// budget, O(√T) for eq tables, and a block of every used column a thread.
     ///
     /// # Errors
     /// An instance for another number of variables, an unknown column, or a failure of the oracle.
@@ -99,142 +148,170 @@ impl SumCheckProver {
             expected: rounds as usize,
             found,
         })?;
-        let columns = used_columns(instances);
+        let schedule = self.schedule(oracle, instances)?;
+        let ids = used_columns(instances);
+        let (columns, asked) = sources(&ids, &shapes(oracle.columns(), &ids)?);
         let mut run = Run {
             oracle,
             pool: &self.pool,
-            shapes: shapes(oracle.columns(), &columns)?,
-            maps: instances.iter().map(|instance| places(&columns, instance.columns())).collect(),
+            maps: instances.iter().map(|instance| places(&ids, instance.columns())).collect(),
             provers: instances
                 .iter()
                 .map(|instance| instance.prover(oracle.num_rows(), rounds as usize))
                 .collect(),
-            witness: Witness::Streamed,
-            storing_round: self.budget.storing_round::<F>(columns.len(), rounds),
-            report: Report { rounds, columns: columns.len(), ..Report::default() },
+            batching: open(transcript, oracle.num_rows(), instances),
+            claims: instances.iter().map(|instance| instance.claim()).collect(),
+            degree: max_degree(instances),
+            point: Vec::with_capacity(rounds as usize),
+            report: Report {
+                rounds,
+                columns: columns.len(),
+                regenerated: asked.len(),
+                passes: schedule.passes(),
+                storing_round: schedule.storing_round(),
+                ..Report::default()
+            },
             columns,
+            asked,
         };
-        let batching = open(transcript, oracle.num_rows(), instances);
-        let mut claims: Vec<F> = instances.iter().map(|instance| instance.claim()).collect();
-        let mut point = Vec::with_capacity(rounds as usize);
-        let degree = max_degree(instances);
-        for round in 0..rounds {
-            let sums = run.sums(round, &point)?;
-            let claimed = run.provers.iter().zip(&sums).zip(&claims);
-            let messages: Vec<Vec<F>> =
-                claimed.map(|((prover, sums), claim)| prover.message(sums, *claim)).collect();
-            let mut batched = vec![F::ZERO; degree + 1];
-            for (message, power) in messages.iter().zip(&batching) {
-                batched.iter_mut().zip(message).for_each(|(sum, coefficient)| *sum += *coefficient * power);
-            }
-            batched.remove(1);
-            transcript.send(&batched);
-            let challenge = transcript.challenge();
-            for ((prover, claim), message) in run.provers.iter_mut().zip(&mut claims).zip(&messages) {
-                *claim = evaluate(message, challenge);
-                prover.bind(challenge);
-            }
-            point.push(challenge);
-            run.bind(challenge);
+        for window in &schedule.windows {
+            let counts = run.open(*window);
+            let sums = run.pass(*window, &counts)?;
+            run.close(sums);
+            (0..*window).for_each(|_| run.exchange(transcript));
         }
-        let values = run.values(&point)?;
-        let evaluations: Vec<(ColumnId, F)> = run.columns.iter().copied().zip(values).collect();
-        let sent: Vec<F> = evaluations
-            .iter()
-            .zip(&run.shapes)
-            .filter(|(_, shape)| !is_public(shape))
-            .map(|(pair, _)| pair.1)
-            .collect();
-        transcript.send(&sent);
-        let report = Report {
-            seconds: started.elapsed().as_secs_f64(),
-            storing_round: run.storing_round,
-            ..run.report
-        };
-        Ok(Proved { reduced: Reduced { point, evaluations }, report })
+        let mut arrays = run.store()?;
+        for _ in run.report.storing_round..rounds {
+            let counts = run.open(1);
+            let sums = run.sum(&arrays, &counts);
+            run.close(sums);
+            run.exchange(transcript);
+            arrays = run.bind(arrays);
+        }
+        let values = arrays.iter().map(|array| array.first().copied().unwrap_or(F::ZERO));
+        let evaluations: Vec<(ColumnId, F)> = ids.into_iter().zip(values).collect();
+        let sent = evaluations.iter().zip(&run.columns).filter(|(_, column)| !is_public(&column.shape));
+        transcript.send(&sent.map(|(pair, _)| pair.1).collect::<Vec<F>>());
+        let report = Report { seconds: started.elapsed().as_secs_f64(), ..run.report };
+        Ok(Proved { reduced: Reduced { point: run.point, evaluations }, report })
     }
 }
 
-/// What the prover holds of the used columns.
-enum Witness<F> {
-    Streamed,
-    Words(Vec<Vec<Word>>),
-    Bound(Vec<Vec<F>>),
-}
+/// Where a part's entries are stored, a slice a column; none if they are shown to the instances.
+type Sink<'s, F> = Option<Vec<&'s mut [F]>>;
 
 /// A proof in progress.
 struct Run<'a, F, O> {
     oracle: &'a O,
     pool: &'a Pool,
-    columns: Vec<ColumnId>,
-    shapes: Vec<Column>,
+    columns: Vec<UsedColumn>,
+    /// The columns that passes ask the oracle for.
+    asked: Vec<ColumnId>,
     maps: Vec<Vec<usize>>,
     provers: Vec<Box<dyn RoundProver<F> + 'a>>,
-    witness: Witness<F>,
-    storing_round: u32,
+    batching: Vec<F>,
+    /// What each instance's next round polynomial should add up to.
+    claims: Vec<F>,
+    degree: usize,
+    point: Vec<F>,
     report: Report,
 }
 
 impl<F: SumcheckField, O: PolynomialOracle> Run<'_, F, O> {
-    /// Every instance's sums in this round: from the arrays if they are held, by a pass otherwise.
-    fn sums(&mut self, index: u32, point: &[F]) -> Result<Vec<Vec<F>>, OracleError> {
-        if let Witness::Bound(arrays) = &self.witness {
-            return Ok(self.sum_arrays(arrays));
+    fn open(&mut self, window: u32) -> Vec<usize> {
+        self.provers.iter_mut().map(|prover| prover.open(window)).collect()
+    }
+
+    fn close(&mut self, sums: Vec<Vec<F>>) {
+        let claims = self.provers.iter_mut().zip(sums).zip(&self.claims);
+        claims.for_each(|((prover, sums), claim)| prover.close(sums, *claim));
+    }
+
+    /// One round: the batched message, the challenge.
+    fn exchange(&mut self, transcript: &mut impl ProverTranscript<F>) {
+        let messages: Vec<Vec<F>> = self.provers.iter().map(|prover| prover.message()).collect();
+        let mut batched = vec![F::ZERO; self.degree + 1];
+        for (message, power) in messages.iter().zip(&self.batching) {
+            batched.iter_mut().zip(message).for_each(|(sum, coefficient)| *sum += *coefficient * power);
         }
+        batched.remove(1);
+        transcript.send(&batched);
+        let challenge = transcript.challenge();
+        for ((prover, claim), message) in self.provers.iter_mut().zip(&mut self.claims).zip(&messages) {
+            *claim = evaluate(message, challenge);
+            prover.bind(challenge);
+        }
+        self.point.push(challenge);
+    }
+
+    fn round<'r>(&'r self, window: u32, counts: &'r [usize]) -> Round<'r, F> {
+        Round {
+            provers: &self.provers,
+            maps: &self.maps,
+            counts,
+            columns: &self.columns,
+            rows: self.oracle.num_rows(),
+            window,
+        }
+    }
+
+    /// Every instance's sums in a window, by a pass.
+    fn pass(&mut self, window: u32, counts: &[usize]) -> Result<Vec<Vec<F>>, OracleError> {
         let started = Instant::now();
-        let sums = if index == 0 { self.pass_cells()? } else { self.pass_elements(index, point)? };
-        self.report.passes += 1;
+        let index = self.point.len() as u32;
+        let round = self.round(window, counts);
+        let ranges = self.oracle.parts(1 << (index + window));
+        let sums = if index == 0 {
+            let part = |cycles| Part { state: CellFold::new(&round, &cycles, self.asked.len()), cycles };
+            let folds =
+                self.oracle.pass(&self.asked, ranges.into_iter().map(part).collect(), |fold, chunk| {
+                    fold.visit(&round, chunk);
+                    Ok(())
+                })?;
+            merge(round.zeros(), folds.into_iter().map(|fold| fold.sums))
+        } else {
+            let parts = ranges.into_iter().map(|cycles| (cycles, None)).collect();
+            self.fold(&round, parts)?
+        };
         self.report.pass_seconds += started.elapsed().as_secs_f64();
         Ok(sums)
     }
 
-    fn round(&self) -> Round<'_, F> {
-        Round { provers: &self.provers, maps: &self.maps, shapes: &self.shapes }
-    }
-
-    fn pass_cells(&mut self) -> Result<Vec<Vec<F>>, OracleError> {
-        let kept = if self.storing_round == 0 { self.columns.len() } else { 0 };
-        // Not `vec![vec![…]; kept]`, which makes an inner vector of O(T) even to keep none.
-        let mut words: Vec<Vec<Word>> = (0..kept).map(|_| vec![0; self.oracle.num_rows() as usize]).collect();
-        let round = self.round();
-        let parts = split(&mut words, self.oracle.parts(2), |rows| (rows.end - rows.start) as usize);
-        let part = |(cycles, sink)| Part { state: CellFold::new(&round, &cycles, sink), cycles };
-        let parts = parts.into_iter().map(part).collect();
-        let folds = self.oracle.pass(&self.columns, parts, |fold, chunk| {
-            fold.visit(&round, chunk);
-            Ok(())
-        })?;
-        let sums = merge(round.zeros(), folds.into_iter().map(|fold| fold.sums));
-        if self.storing_round == 0 {
-            self.witness = Witness::Words(words);
-        }
-        Ok(sums)
-    }
-
-    fn pass_elements(&mut self, index: u32, point: &[F]) -> Result<Vec<Vec<F>>, OracleError> {
-        let kept = if self.storing_round == index { self.columns.len() } else { 0 };
-        let align = 2u64 << index;
+    /// The arrays of this round, by a pass: a value for each 2^i rows, and one of padding if their number is odd.
+    fn store(&mut self) -> Result<Vec<Vec<F>>, OracleError> {
+        let started = Instant::now();
+        let align = 2u64 << self.point.len();
         let entries = |rows: &Range<u64>| ((rows.end - rows.start).div_ceil(align) * 2) as usize;
-        let mut arrays: Vec<Vec<F>> =
-            (0..kept).map(|_| vec![F::ZERO; entries(&(0..self.oracle.num_rows()))]).collect();
-        let round = self.round();
-        let table = EqTable::new(point);
+        let whole = entries(&(0..self.oracle.num_rows()));
+        let mut arrays: Vec<Vec<F>> = self.columns.iter().map(|_| vec![F::ZERO; whole]).collect();
+        let counts = vec![0; self.provers.len()];
+        let round = self.round(1, &counts);
         let parts = split(&mut arrays, self.oracle.parts(align), entries);
-        let part = |(cycles, sink)| Part { state: ElementFold::new(&round, index, &cycles, sink), cycles };
-        let parts = parts.into_iter().map(part).collect();
-        let folds = self.oracle.pass(&self.columns, parts, |fold, chunk| {
-            fold.visit(&round, index, &table, chunk);
-            Ok(())
-        })?;
-        let sums = merge(round.zeros(), folds.into_iter().map(|fold| fold.sums));
-        if self.storing_round == index {
-            self.witness = Witness::Bound(arrays);
-        }
-        Ok(sums)
+        self.fold(&round, parts.into_iter().map(|(rows, sink)| (rows, Some(sink))).collect())?;
+        self.report.pass_seconds += started.elapsed().as_secs_f64();
+        Ok(arrays)
     }
 
-    fn sum_arrays(&self, arrays: &[Vec<F>]) -> Vec<Vec<F>> {
-        let round = self.round();
+    /// A pass over the arrays of this round, which are shown to the instances or put where a part says.
+    fn fold(
+        &self,
+        round: &Round<'_, F>,
+        parts: Vec<(Range<u64>, Sink<'_, F>)>,
+    ) -> Result<Vec<Vec<F>>, OracleError> {
+        let index = self.point.len() as u32;
+        let one_hots = one_hots(&self.columns);
+        let arrays = Arrays { index, table: EqTable::new(&self.point), one_hots: &one_hots };
+        let part = |(cycles, sink)| Part { state: ElementFold::new(round, index, &cycles, sink), cycles };
+        let folds = self.oracle.pass(&self.asked, parts.into_iter().map(part).collect(), |fold, chunk| {
+            fold.visit(round, &arrays, chunk);
+            Ok(())
+        })?;
+        Ok(merge(round.zeros(), folds.into_iter().map(|fold| fold.sums)))
+    }
+
+    /// Every instance's sums in a round, over the arrays.
+    fn sum(&self, arrays: &[Vec<F>], counts: &[usize]) -> Vec<Vec<F>> {
+        let round = self.round(1, counts);
         let pairs = arrays.first().map_or(0, Vec::len) / 2;
         let step = pairs.div_ceil(4 * self.pool.threads()).max(MIN_JOB_PAIRS);
         let jobs: Vec<usize> = (0..pairs).step_by(step).collect();
@@ -247,37 +324,17 @@ impl<F: SumcheckField, O: PolynomialOracle> Run<'_, F, O> {
         merge(round.zeros(), sums)
     }
 
-    /// Halves what is held.
-    fn bind(&mut self, challenge: F) {
-        self.witness = match core::mem::replace(&mut self.witness, Witness::Streamed) {
-            Witness::Streamed => Witness::Streamed,
-            Witness::Words(words) => {
-                let weights = [F::ONE - challenge, challenge];
-                let jobs = words.into_iter().zip(&self.shapes).collect();
-                Witness::Bound(self.pool.map(jobs, |(words, shape): (Vec<Word>, &Column)| {
-                    pad(words.chunks(2).map(|pair| weigh(shape, &weights, pair)).collect())
-                }))
+    /// Halves the arrays by the last challenge.
+    fn bind(&self, arrays: Vec<Vec<F>>) -> Vec<Vec<F>> {
+        let challenge = self.point.last().copied().unwrap_or(F::ZERO);
+        self.pool.map(arrays, |mut array: Vec<F>| {
+            for m in 0..array.len() / 2 {
+                let slope = challenge * array[2 * m + 1].minus(&array[2 * m]);
+                array[m] = array[2 * m].plus(&slope);
             }
-            Witness::Bound(arrays) => Witness::Bound(self.pool.map(arrays, |mut array: Vec<F>| {
-                for m in 0..array.len() / 2 {
-                    let slope = challenge * array[2 * m + 1].minus(&array[2 * m]);
-                    array[m] = array[2 * m].plus(&slope);
-                }
-                array.truncate(array.len() / 2);
-                pad(array)
-            })),
-        };
-    }
-
-    /// The columns' values at the point: what is left of the arrays.
-    fn values(&mut self, point: &[F]) -> Result<Vec<F>, OracleError> {
-        if let Witness::Bound(arrays) = &self.witness {
-            return Ok(arrays.iter().map(|array| array.first().copied().unwrap_or(F::ZERO)).collect());
-        }
-        // No round has been: there is one row.
-        self.report.passes += 1;
-        let values = oracle::evaluate(self.oracle, &self.columns, &[point.to_vec()])?;
-        Ok(values.into_iter().next().unwrap_or_default())
+            array.truncate(array.len() / 2);
+            pad(array)
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! there is no such row, and a constraint must say it.
 
 use super::instance::{Block, RoundProver, Scratch, SumcheckInstance};
+use super::round::{Node, interpolate};
 use crate::field::SumcheckField;
 use crate::isa::{ColumnId, Link};
 use crate::oracle::{EqTable, eq};
@@ -80,15 +81,28 @@ impl<F: SumcheckField> SumcheckInstance<F> for Shift<F> {
     }
 
     fn prover(&self, _rows: u64, _variables: usize) -> Box<dyn RoundProver<F> + '_> {
-        let table = EqTable::new(self.tau.get(1..).unwrap_or_default());
-        Box::new(ShiftProver { statement: self, table, equal: F::ONE, prefix: Prefix::START, round: 0 })
+        Box::new(ShiftProver {
+            statement: self,
+            table: EqTable::new(&[]),
+            sums: [const { Vec::new() }; 3],
+            equal: F::ONE,
+            prefix: Prefix::START,
+            round: 0,
+        })
+    }
+
+    fn cost(&self, window: u32, integral: bool) -> f64 {
+        let weighed = if integral { 0.12 } else { 0.4 };
+        3.0 * weighed * f64::from(1u32 << window)
     }
 }
 
 struct ShiftProver<'a, F> {
     statement: &'a Shift<F>,
-    /// eq(τ_{i+1}…, ·).
+    /// eq(τ, ·) over the variables after the window.
     table: EqTable<F>,
+    /// For each point of what is left of the window: `to` under eq, `from` under eq, `from` under eq₊₁.
+    sums: [Vec<F>; 3],
     /// eq(τ₀…τ_{i−1}; r₀…r_{i−1}).
     equal: F,
     /// eq₊₁ over the same variables.
@@ -96,42 +110,61 @@ struct ShiftProver<'a, F> {
     round: usize,
 }
 
+impl<F: SumcheckField> ShiftProver<'_, F> {
+    /// The round polynomial at `at`. Over the window's variables eq₊₁ is settled or carries on; what is after it is in
+    /// the sums.
+    fn sample(&self, at: F) -> F {
+        let line = |pair: &[F]| {
+            pair.first().zip(pair.last()).map_or(F::ZERO, |(even, odd)| *even + at * (*odd - even))
+        };
+        let [to, from, next] =
+            [0, 1, 2].map(|sum: usize| self.sums[sum].chunks(2).map(line).collect::<Vec<F>>());
+        let tau = &self.statement.tau[self.round..];
+        let rounds = to.len().trailing_zeros() as usize;
+        let value = |bits: usize| {
+            let mut x = vec![at];
+            x.extend((0..rounds).map(|i| if bits >> i & 1 == 1 { F::ONE } else { F::ZERO }));
+            let Prefix { settled, carry } =
+                x.iter().zip(tau).fold(self.prefix, |prefix, (x, tau)| prefix.extend(*x, *tau));
+            self.equal * eq(&x, &tau[..x.len()]) * to[bits] - settled * from[bits] - carry * next[bits]
+        };
+        (0..to.len()).map(value).sum()
+    }
+}
+
 impl<F: SumcheckField> RoundProver<F> for ShiftProver<'_, F> {
-    /// Even and odd entries of `to` under eq, of `from` under eq, of `from` under eq₊₁.
-    fn sums(&self) -> usize {
-        6
+    fn open(&mut self, window: u32) -> usize {
+        let end = self.round + window as usize;
+        self.table = EqTable::new(self.statement.tau.get(end..).unwrap_or_default());
+        3 << window
     }
 
     fn absorb(&self, block: &Block<'_, F>, scratch: &mut Scratch<F>, sums: &mut [F]) {
         let to = self.statement.columns.len() - 1;
-        for (pair, (column, ahead)) in sums.chunks_mut(2).zip([(to, 0), (0, 0), (0, 1)]) {
-            let [even, odd] = pair else { continue };
+        let entries = 1 << block.window();
+        for (sums, (column, ahead)) in sums.chunks_mut(entries).zip([(to, 0), (0, 0), (0, 1)]) {
             let mut done = 0;
-            while done < block.pairs() {
+            while done < block.groups() {
                 let at = block.start() + done as u64 + ahead;
-                let (weights, scale) = self.table.segment(at, block.pairs() - done);
-                let (low, high) = weigh_pairs(&block.narrow(done, weights.len()), column, weights, scratch);
-                *even += scale * low;
-                *odd += scale * high;
+                let (weights, scale) = self.table.segment(at, block.groups() - done);
+                let part = block.narrow(done, weights.len());
+                part.integers(column, &mut scratch.integers);
+                for (entry, sum) in sums.iter_mut().enumerate() {
+                    *sum += scale * weigh_entry(&part, column, entry, weights, scratch);
+                }
                 done += weights.len();
             }
         }
     }
 
-    fn message(&self, sums: &[F], _claim: F) -> Vec<F> {
-        let &[to_even, to_odd, even, odd, next_even, next_odd] = sums else { return vec![F::ZERO; 3] };
-        let tau = self.statement.tau.get(self.round).copied().unwrap_or(F::ZERO);
-        let Prefix { settled, carry } = self.prefix;
-        // eq(τᵢ, X)·[equal·to(X) − settled·from(X)] − carry·[(1 − X)τᵢ·from(X) + X(1 − τᵢ)·next(X)]
-        let line = |even: F, odd: F| (even, odd - even);
-        let under_eq = line(self.equal * to_even - settled * even, self.equal * to_odd - settled * odd);
-        let stop = line(carry * tau * even, carry * tau * odd);
-        let go = line(carry * (F::ONE - tau) * next_even, carry * (F::ONE - tau) * next_odd);
-        let product = |(a, b): (F, F), (c, d): (F, F)| [a * c, a * d + b * c, b * d];
-        let eq = product((F::ONE - tau, tau.double() - F::ONE), under_eq);
-        let stop = product((F::ONE, -F::ONE), stop);
-        let go = product((F::ZERO, F::ONE), go);
-        (0..3).map(|i| eq[i] - stop[i] - go[i]).collect()
+    fn close(&mut self, sums: Vec<F>, _claim: F) {
+        let third = sums.len() / 3;
+        self.sums = [0, 1, 2].map(|sum| sums[sum * third..(sum + 1) * third].to_vec());
+    }
+
+    fn message(&self) -> Vec<F> {
+        let samples = [0i64, 1, 2].map(|at| (Node::At(at), self.sample(F::from(at))));
+        interpolate(&samples)
     }
 
     fn bind(&mut self, challenge: F) {
@@ -139,34 +172,31 @@ impl<F: SumcheckField> RoundProver<F> for ShiftProver<'_, F> {
         self.equal *= eq(&[tau], &[challenge]);
         self.prefix = self.prefix.extend(challenge, tau);
         self.round += 1;
-        self.table = EqTable::new(self.statement.tau.get(self.round + 1..).unwrap_or_default());
+        for sums in &mut self.sums {
+            let line = |pair: &[F]| pair[0] + challenge * (pair[1] - pair[0]);
+            *sums = sums.chunks_exact(2).map(line).collect();
+        }
     }
 }
 
-/// The weighted sums of a column's even and odd entries.
-fn weigh_pairs<F: SumcheckField>(
+/// The weighted sum of a column's entries `entry` of each group; cells are in `scratch.integers`.
+fn weigh_entry<F: SumcheckField>(
     block: &Block<'_, F>,
     column: usize,
+    entry: usize,
     weights: &[F],
     scratch: &mut Scratch<F>,
-) -> (F, F) {
+) -> F {
+    let step = 1 << block.window();
     if block.is_integral() {
-        let shape = block.shape(column);
-        let values = &mut scratch.longs;
-        let mut sum = |odd: usize| {
-            values.clear();
-            values.extend(block.cells(column).iter().skip(odd).step_by(2).map(|cell| shape.value(*cell)));
-            F::dot_i64(weights, values)
-        };
-        (sum(0), sum(1))
+        scratch.longs.clear();
+        scratch.longs.extend(scratch.integers.iter().skip(entry).step_by(step));
+        F::dot_i64(weights, &scratch.longs)
     } else {
-        let values = &mut scratch.elements;
-        let mut sum = |odd: usize| {
-            values.clear();
-            values.extend(block.bound(column).iter().skip(odd).step_by(2));
-            F::dot(weights, values)
-        };
-        (sum(0), sum(1))
+        let entries = block.bound(column);
+        F::inner_product(weights.len().min(block.groups()), |group| {
+            (&weights[group], &entries[group * step + entry])
+        })
     }
 }
 

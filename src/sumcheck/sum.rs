@@ -1,8 +1,8 @@
 //! Σ_x g(w₁(x)…w_k(x)) = claim: the sum of a composition over all rows, padding included.
 
 use super::composition::{RowPolynomial, absorb};
+use super::grid::{Grid, GridValues};
 use super::instance::{Block, RoundProver, Scratch, SumcheckInstance};
-use super::round::{Node, interpolate, nodes};
 use crate::field::SumcheckField;
 use crate::isa::ColumnId;
 use crate::oracle::EqTable;
@@ -44,54 +44,87 @@ impl<F: SumcheckField, G: RowPolynomial<F>> SumcheckInstance<F> for Sum<F, G> {
     }
 
     fn prover(&self, rows: u64, variables: usize) -> Box<dyn RoundProver<F> + '_> {
-        // The sample at 1 follows from the claim.
-        let nodes = nodes(self.degree(), self.polynomial.knows_infinity()).split_off(1);
-        Box::new(SumProver { statement: self, nodes, ones: EqTable::ones(), rows, variables, round: 0 })
+        Box::new(SumProver {
+            statement: self,
+            window: None,
+            ones: EqTable::ones(),
+            rows,
+            variables,
+            round: 0,
+        })
+    }
+
+    fn cost(&self, window: u32, integral: bool) -> f64 {
+        let points = (self.polynomial.degree().max(1) + 1).pow(window) - 1;
+        self.polynomial.cost(window, points, integral)
+    }
+
+    fn integer_rounds(&self) -> u32 {
+        self.polynomial.integer_rounds()
     }
 }
 
 struct SumProver<'a, F, G> {
     statement: &'a Sum<F, G>,
-    nodes: Vec<Node>,
+    window: Option<Window<F>>,
     ones: EqTable<F>,
     rows: u64,
     variables: usize,
     round: usize,
 }
 
-impl<F: SumcheckField, G: RowPolynomial<F>> SumProver<'_, F, G> {
-    /// How many pairs of this round lie in the padding.
-    fn padding_pairs(&self) -> u64 {
-        let bits = self.round + 1;
-        (1 << (self.variables - bits)) - self.rows.div_ceil(1 << bits)
-    }
+/// The sum over the variables after a window, on the window's grid.
+struct Window<F> {
+    grid: Grid,
+    /// The points that are summed: all but 1…1, whose value follows from the claim.
+    points: Vec<usize>,
+    values: Option<GridValues<F>>,
+    /// The round after it.
+    end: usize,
 }
 
 impl<F: SumcheckField, G: RowPolynomial<F>> RoundProver<F> for SumProver<'_, F, G> {
-    fn sums(&self) -> usize {
-        self.nodes.len()
+    fn open(&mut self, window: u32) -> usize {
+        let polynomial = &self.statement.polynomial;
+        let grid = Grid::new(polynomial.degree(), window, polynomial.knows_infinity());
+        let last = grid.booleans().last().copied();
+        let points: Vec<usize> = (0..grid.points()).filter(|point| Some(*point) != last).collect();
+        let count = points.len();
+        self.window = Some(Window { grid, points, values: None, end: self.round + window as usize });
+        count
     }
 
     fn absorb(&self, block: &Block<'_, F>, scratch: &mut Scratch<F>, sums: &mut [F]) {
-        absorb(&self.statement.polynomial, &self.nodes, &self.ones, block, scratch, sums);
-    }
-
-    fn message(&self, sums: &[F], claim: F) -> Vec<F> {
-        let zeros = vec![F::ZERO; self.statement.polynomial.columns().len()];
-        let padding = F::from(self.padding_pairs()) * self.statement.polynomial.evaluate(&zeros);
-        let mut samples: Vec<(Node, F)> = self.nodes.iter().copied().zip(sums.iter().copied()).collect();
-        for (node, sum) in &mut samples {
-            if *node != Node::Infinity {
-                *sum += padding;
-            }
+        if let Some(Window { grid, points, .. }) = &self.window {
+            absorb(&self.statement.polynomial, (grid, points), &self.ones, block, scratch, sums);
         }
-        let at_zero =
-            samples.iter().find(|(node, _)| *node == Node::At(0)).map_or(F::ZERO, |sample| sample.1);
-        samples.push((Node::At(1), claim - at_zero));
-        interpolate(&samples)
     }
 
-    fn bind(&mut self, _challenge: F) {
+    fn close(&mut self, sums: Vec<F>, claim: F) {
+        let Some(mut window) = self.window.take() else { return };
+        let zeros = vec![F::ZERO; self.statement.polynomial.columns().len()];
+        let groups = (1u64 << (self.variables - window.end)) - self.rows.div_ceil(1 << window.end);
+        let padding = F::from(groups) * self.statement.polynomial.evaluate(&zeros);
+        let mut values = vec![F::ZERO; window.grid.points()];
+        for (point, sum) in window.points.iter().zip(sums) {
+            values[*point] = if window.grid.is_infinite(*point) { sum } else { sum + padding };
+        }
+        if let Some((last, others)) = window.grid.booleans().split_last() {
+            values[*last] = claim - others.iter().map(|at| values[*at]).sum::<F>();
+        }
+        window.values = Some(GridValues::new(&window.grid, values));
+        self.window = Some(window);
+    }
+
+    fn message(&self) -> Vec<F> {
+        let Some(Window { values: Some(values), end, .. }) = &self.window else { return Vec::new() };
+        values.message(&vec![F::ONE; 1 << (end - self.round - 1)])
+    }
+
+    fn bind(&mut self, challenge: F) {
         self.round += 1;
+        if let Some(Window { values: Some(values), .. }) = &mut self.window {
+            values.bind(challenge);
+        }
     }
 }

@@ -228,10 +228,20 @@ fn challenge(draw: u64) -> Fr {
     Fr::from(77 + draw).pow([31])
 }
 
-fn check_rounds(oracle: &DenseOracle, instance: &dyn SumcheckInstance<Fr>, budget: Budget) {
+/// Every way to split at most `rounds` rounds into windows.
+fn all_windows(rounds: u32) -> Vec<Vec<u32>> {
+    let mut all = vec![Vec::new()];
+    for first in 1..=rounds.min(MAX_WINDOW) {
+        all.extend(all_windows(rounds - first).into_iter().map(|rest| [vec![first], rest].concat()));
+    }
+    all
+}
+
+fn check_rounds(oracle: &DenseOracle, instance: &dyn SumcheckInstance<Fr>, windows: &[u32]) {
     let n = oracle.num_variables() as usize;
     let mut recorder = Recorder::default();
-    SumCheckProver::new(budget, Pool::serial()).prove(oracle, &[instance], &mut recorder).unwrap();
+    let prover = SumCheckProver::default().with_windows(windows.to_vec());
+    prover.prove(oracle, &[instance], &mut recorder).unwrap();
     let extensions: Vec<_> = instance.columns().iter().map(|id| dense::<Fr>(oracle, *id)).collect();
     let summand = |x: &Vec<Fr>| {
         let values: Vec<Fr> = extensions.iter().map(|extension| extension.evaluate(x)).collect();
@@ -254,7 +264,7 @@ fn check_rounds(oracle: &DenseOracle, instance: &dyn SumcheckInstance<Fr>, budge
             assert_eq!(
                 round::evaluate(&polynomial, Fr::from(at)),
                 brute.sum::<Fr>(),
-                "round {round} at {at}"
+                "round {round} at {at} of {windows:?}"
             );
         }
         point.push(challenge(round as u64 + 2));
@@ -263,15 +273,27 @@ fn check_rounds(oracle: &DenseOracle, instance: &dyn SumcheckInstance<Fr>, budge
 }
 
 #[test]
-fn round_polynomials_are_the_brute_force_sums() {
-    for rows in [1, 2, 3, 5, 8, 13, 33, 64] {
+fn round_polynomials_are_the_brute_force_sums_for_every_schedule() {
+    for rows in [1, 2, 3, 5, 8, 13, 16] {
         let oracle = oracle(cells(rows, rows as u64));
         for degree in 1..=3 {
             let statement = Statement::<Fr>::new(&oracle, degree);
             for instance in statement.instances() {
-                check_rounds(&oracle, instance, Budget::Unlimited);
-                check_rounds(&oracle, instance, Budget::Bytes(1));
+                for windows in all_windows(oracle.num_variables()) {
+                    check_rounds(&oracle, instance, &windows);
+                }
             }
+        }
+    }
+}
+
+#[test]
+fn round_polynomials_are_the_brute_force_sums_in_wide_windows() {
+    for (rows, windows) in [(33, [3, 3]), (64, [2, 4]), (50, [5, 1]), (47, [1, 5]), (61, [4, 1])] {
+        let oracle = oracle(cells(rows, rows as u64));
+        for degree in 1..=3 {
+            let statement = Statement::<Fr>::new(&oracle, degree);
+            statement.instances().into_iter().for_each(|instance| check_rounds(&oracle, instance, &windows));
         }
     }
 }
@@ -280,9 +302,11 @@ fn round_polynomials_are_the_brute_force_sums() {
 fn round_polynomials_hold_where_tau_is_boolean() {
     let oracle = oracle(cells(13, 5));
     for tau in [[Fr::ZERO; 4], [Fr::ONE; 4], [Fr::ONE, Fr::ZERO, Fr::from(5u64), Fr::ZERO]] {
-        let zero = ZeroCheck::new(constraints(2, Fr::from(3u64)), tau.to_vec()).unwrap();
-        check_rounds(&oracle, &zero, Budget::Unlimited);
-        check_rounds(&oracle, &Shift::new(&link(), Fr::from(ENTRY), tau.to_vec()), Budget::Bytes(1));
+        for windows in all_windows(4) {
+            let zero = ZeroCheck::new(constraints(2, Fr::from(3u64)), tau.to_vec()).unwrap();
+            check_rounds(&oracle, &zero, &windows);
+            check_rounds(&oracle, &Shift::new(&link(), Fr::from(ENTRY), tau.to_vec()), &windows);
+        }
     }
 }
 
@@ -291,10 +315,11 @@ fn check_engines<F: SumcheckField>(rows: usize, seed: u64, degree: usize, chunk_
     let statement = Statement::<F>::new(&oracle, degree);
     let instances = statement.instances();
     let (proof, proved) = prove(&oracle, &instances, Budget::Unlimited, 1);
-    assert_eq!(proved.report.passes, 1);
     let n = oracle.num_variables();
     let sqrt = Budget::sqrt::<F>(proved.report.columns, n);
-    for (budget, threads) in [(sqrt, 1), (Budget::Bytes(1), 1), (Budget::Unlimited, 3), (sqrt, 3)] {
+    let budgets =
+        [(sqrt, 1), (Budget::Bytes(1), 1), (Budget::Bytes(10_000), 2), (Budget::Unlimited, 3), (sqrt, 3)];
+    for (budget, threads) in budgets {
         let oracle = DenseOracle::new(columns(), cells(rows, seed)).unwrap();
         let oracle =
             oracle.with_chunk_rows(chunk_rows).with_pool(Pool::new(threads).expect("threads can be started"));
@@ -449,9 +474,23 @@ fn compositions_that_do_not_fit_are_refused() {
 fn passes_follow_the_budget() {
     let oracle = oracle(cells(300, 1));
     let statement = Statement::<Fr>::new(&oracle, 2);
-    let passes = |budget| prove(&oracle, &statement.instances(), budget, 1).1.report.passes;
-    assert_eq!(passes(Budget::Unlimited), 1);
-    assert_eq!(passes(Budget::Bytes(1)), 9);
-    assert_eq!(passes(Budget::sqrt::<Fr>(12, 9)), 5);
+    let storing = |budget| prove(&oracle, &statement.instances(), budget, 1).1.report.storing_round;
+    assert_eq!(storing(Budget::Bytes(1)), 9);
+    assert!(storing(Budget::sqrt::<Fr>(12, 9)) >= 4);
+    assert!(storing(Budget::Unlimited) <= storing(Budget::sqrt::<Fr>(12, 9)));
     assert_eq!(eq::<Fr>(&[], &[]), Fr::ONE);
+}
+
+#[test]
+fn windows_that_do_not_fit_are_refused() {
+    let oracle = oracle(cells(13, 1));
+    let statement = Statement::<Fr>::new(&oracle, 2);
+    for windows in [vec![0], vec![MAX_WINDOW + 1], vec![3, 2]] {
+        let prover = SumCheckProver::default().with_windows(windows.clone());
+        let error = prover.prove(&oracle, &statement.instances(), &mut Recorder::default()).unwrap_err();
+        assert!(
+            matches!(&error, ProverError::Windows { windows: refused, .. } if *refused == windows),
+            "{error}"
+        );
+    }
 }

@@ -1,11 +1,12 @@
 //! Σ_x eq(τ, x) · g(w₁(x)…w_k(x)) = 0: for a random τ, only if g is zero in every row, but for a chance of n/|F|.
 
 use super::composition::{RowPolynomial, absorb};
+use super::grid::{Grid, GridValues};
 use super::instance::{Block, RoundProver, Scratch, SumcheckInstance};
-use super::round::{Node, interpolate, multiply, nodes};
+use super::round::multiply;
 use crate::field::SumcheckField;
 use crate::isa::ColumnId;
-use crate::oracle::{EqTable, eq};
+use crate::oracle::{EqTable, eq, eq_all};
 
 /// The claim that a composition is zero in every row.
 ///
@@ -63,73 +64,108 @@ impl<F: SumcheckField, G: RowPolynomial<F>> SumcheckInstance<F> for ZeroCheck<F,
     }
 
     fn prover(&self, _rows: u64, _variables: usize) -> Box<dyn RoundProver<F> + '_> {
-        let mut prover = ZeroCheckProver {
+        Box::new(ZeroCheckProver {
             statement: self,
-            nodes: Vec::new(),
-            table: EqTable::new(self.tau.get(1..).unwrap_or_default()),
+            window: None,
+            table: EqTable::new(&[]),
             prefix: F::ONE,
             round: 0,
-        };
-        prover.nodes = prover.round_nodes();
-        Box::new(prover)
+        })
+    }
+
+    fn cost(&self, window: u32, integral: bool) -> f64 {
+        let points =
+            (self.polynomial.degree().max(1) + 1).pow(window) - if integral { 1 << window } else { 1 };
+        self.polynomial.cost(window, points, integral)
+    }
+
+    fn integer_rounds(&self) -> u32 {
+        self.polynomial.integer_rounds()
     }
 }
 
 struct ZeroCheckProver<'a, F, G> {
     statement: &'a ZeroCheck<F, G>,
-    /// Where t is summed in this round.
-    nodes: Vec<Node>,
-    /// eq(τ_{i+1}…, ·).
+    window: Option<Window<F>>,
+    /// eq(τ, ·) over the variables after the window.
     table: EqTable<F>,
     /// eq(τ₀…τ_{i−1}; r₀…r_{i−1}).
     prefix: F,
     round: usize,
 }
 
-impl<F: SumcheckField, G: RowPolynomial<F>> ZeroCheckProver<'_, F, G> {
-    /// In round 0 the samples at 0 and 1 are zero, since g is in every row: a witness for which it is not gets a proof
-    /// that is refused. Later the sample at 1 follows from the claim, unless eq(τᵢ, 1) is zero.
-    fn round_nodes(&self) -> Vec<Node> {
-        let mut nodes = nodes(self.statement.degree() - 1, self.statement.polynomial.knows_infinity());
-        if self.round == 0 {
-            nodes.drain(..2);
-        } else if !(self.prefix * self.tau()).is_zero() {
-            nodes.drain(..1);
-        }
-        nodes
-    }
+/// t on the window's grid.
+struct Window<F> {
+    grid: Grid,
+    /// The points that are summed.
+    points: Vec<usize>,
+    values: Option<GridValues<F>>,
+    /// The round after it.
+    end: usize,
+}
 
-    fn tau(&self) -> F {
-        self.statement.tau.get(self.round).copied().unwrap_or(F::ZERO)
+impl<F: SumcheckField, G: RowPolynomial<F>> ZeroCheckProver<'_, F, G> {
+    fn tau(&self, rounds: core::ops::Range<usize>) -> &[F] {
+        self.statement.tau.get(rounds).unwrap_or_default()
     }
 }
 
 impl<F: SumcheckField, G: RowPolynomial<F>> RoundProver<F> for ZeroCheckProver<'_, F, G> {
-    fn sums(&self) -> usize {
-        self.nodes.len()
+    /// From round 0 on the values on {0,1}^ω are zero, since g is in every row: a witness for which it is not gets a
+    /// proof that is refused. Later the value at 1…1 follows from the claim, unless its weight is zero.
+    fn open(&mut self, window: u32) -> usize {
+        let polynomial = &self.statement.polynomial;
+        let grid = Grid::new(polynomial.degree(), window, polynomial.knows_infinity());
+        let end = self.round + window as usize;
+        let last = grid.booleans().len() - 1;
+        let known = if self.round == 0 {
+            grid.booleans()
+        } else if (self.prefix * self.tau(self.round..end).iter().product::<F>()).is_zero() {
+            &[]
+        } else {
+            &grid.booleans()[last..]
+        };
+        let points: Vec<usize> = (0..grid.points()).filter(|point| !known.contains(point)).collect();
+        self.table = EqTable::new(self.statement.tau.get(end..).unwrap_or_default());
+        let count = points.len();
+        self.window = Some(Window { grid, points, values: None, end });
+        count
     }
 
     fn absorb(&self, block: &Block<'_, F>, scratch: &mut Scratch<F>, sums: &mut [F]) {
-        absorb(&self.statement.polynomial, &self.nodes, &self.table, block, scratch, sums);
+        if let Some(Window { grid, points, .. }) = &self.window {
+            absorb(&self.statement.polynomial, (grid, points), &self.table, block, scratch, sums);
+        }
     }
 
-    fn message(&self, sums: &[F], claim: F) -> Vec<F> {
-        let tau = self.tau();
-        let mut samples: Vec<(Node, F)> = self.nodes.iter().copied().zip(sums.iter().copied()).collect();
-        if self.round == 0 {
-            samples.extend([(Node::At(0), F::ZERO), (Node::At(1), F::ZERO)]);
-        } else if let Some(inverse) = (self.prefix * tau).inverse() {
-            let at_zero =
-                samples.iter().find(|(node, _)| *node == Node::At(0)).map_or(F::ZERO, |sample| sample.1);
-            samples.push((Node::At(1), (claim - self.prefix * (F::ONE - tau) * at_zero) * inverse));
+    fn close(&mut self, sums: Vec<F>, claim: F) {
+        let Some(mut window) = self.window.take() else { return };
+        let mut values = vec![F::ZERO; window.grid.points()];
+        window.points.iter().zip(sums).for_each(|(point, sum)| values[*point] = sum);
+        let weights = eq_all(self.tau(self.round..window.end));
+        let last = (window.grid.booleans().last()).zip(weights.last());
+        if let Some((last, weight)) = last.filter(|(last, _)| self.round > 0 && !window.points.contains(last))
+        {
+            let known = window.grid.booleans().iter().zip(&weights).map(|(at, weight)| *weight * values[*at]);
+            let inverse = (self.prefix * weight).inverse().unwrap_or(F::ZERO);
+            values[*last] = (claim - self.prefix * known.sum::<F>()) * inverse;
         }
-        multiply(&interpolate(&samples), self.prefix * (F::ONE - tau), self.prefix * (tau.double() - F::ONE))
+        window.values = Some(GridValues::new(&window.grid, values));
+        self.window = Some(window);
+    }
+
+    fn message(&self) -> Vec<F> {
+        let Some(Window { values: Some(values), end, .. }) = &self.window else { return Vec::new() };
+        let message = values.message(&eq_all(self.tau(self.round + 1..*end)));
+        let tau = self.tau(self.round..self.round + 1).first().copied().unwrap_or(F::ZERO);
+        multiply(&message, self.prefix * (F::ONE - tau), self.prefix * (tau.double() - F::ONE))
     }
 
     fn bind(&mut self, challenge: F) {
-        self.prefix *= eq(&[self.tau()], &[challenge]);
+        self.prefix *= eq(self.tau(self.round..self.round + 1), &[challenge]);
         self.round += 1;
-        self.table = EqTable::new(self.statement.tau.get(self.round + 1..).unwrap_or_default());
-        self.nodes = self.round_nodes();
+        if let Some(Window { values: Some(values), .. }) = &mut self.window {
+            values.bind(challenge);
+        }
     }
 }
