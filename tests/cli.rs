@@ -244,6 +244,19 @@ fn prove_and_verify() {
     let bytes = std::fs::read(&proof).expect("it was written");
     assert_eq!(object["proof_bytes"], bytes.len());
 
+    let plan = json(&retrace(&["prove", &elf("sha256"), "--input", &input, "--plan", "--json"], b""));
+    for number in ["rounds", "passes", "storing_round", "array_bytes"] {
+        assert!(plan[number].is_number(), "{number}: {plan}");
+    }
+    assert_eq!((&plan["passes"], &plan["rounds"]), (&object["passes"], &object["rounds"]));
+    let windows = plan["windows"].as_array().expect("a list");
+    let covered: u64 = windows.iter().filter_map(serde_json::Value::as_u64).sum();
+    assert_eq!(plan["storing_round"], covered);
+    let plan = retrace(&["prove", &elf("sha256"), "--input", &input, "--plan"], b"");
+    assert!(text(&plan.stdout).contains("stores the arrays of round"), "{}", text(&plan.stdout));
+    let neither = retrace(&["prove", &elf("sha256"), "--input", &input], b"");
+    assert_eq!(neither.status.code(), Some(2), "a proof goes somewhere");
+
     let again = temporary("sha256-again.proof");
     retrace(
         &["prove", &elf("sha256"), "--input", &input, "-o", &again, "--memory", "all", "--threads", "1"],

@@ -142,8 +142,12 @@ pub(super) struct Prove {
     #[command(flatten)]
     pub(super) guest: Guest,
     /// Where the proof goes.
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "plan")]
+    pub(super) output: Option<PathBuf>,
+    /// Run the program, print how it would be proven (which rounds each pass covers, what is stored, estimated costs),
+    /// and prove nothing.
+    #[arg(long)]
+    pub(super) plan: bool,
     /// The space for the sum-check's arrays: bytes, as in 64MiB; `sqrt` for the columns times √T field elements;
     /// `all` for as much as it takes. The proof is the same.
     #[arg(long, value_name = "SPACE", default_value = "sqrt", value_parser = memory)]

@@ -19,7 +19,7 @@ mod statement;
 mod verify;
 
 pub use format::{FormatError, Proof};
-pub use prove::{ProveError, ProveReport, prove};
+pub use prove::{ProveError, ProveReport, plan, prove};
 pub use statement::{FieldId, Statement};
 pub use verify::{Verified, Verifier, VerifyError, verify};
 

@@ -10,7 +10,8 @@ use crate::guest::Guest;
 use crate::isa::Isa;
 use crate::oracle::WitnessOracle;
 use crate::pages::PageError;
-use crate::sumcheck::{Budget, ProverError, Report, SumCheckProver, prover_state};
+use crate::parallel::Pool;
+use crate::sumcheck::{Budget, ProverError, Report, Schedule, SumCheckProver, prover_state};
 
 /// What a proof took.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +70,30 @@ pub fn prove<F: SumcheckField, I: Isa, G: Guest>(
     oracle: &WitnessOracle<I, G>,
     budget: Budget,
 ) -> Result<(Proof, ProveReport), ProveError> {
-    let execution = oracle.generator().execution();
-    let statement = Statement::new::<F, I, G>(execution)?
-        .ok_or_else(|| ProveError::NotExited(Box::new(execution.stopped().clone())))?;
+    let statement = statement::<F, I, G>(oracle)?;
     prove_statement::<F, I, G>(oracle, statement, budget)
+}
+
+/// How [`prove`] would go about it within this budget: passes, arrays, the model's costs. No pass over the witness.
+///
+/// # Errors
+/// [`ProveError`]
+pub fn plan<F: SumcheckField, I: Isa, G: Guest>(
+    oracle: &WitnessOracle<I, G>,
+    budget: Budget,
+) -> Result<Schedule, ProveError> {
+    let statement = statement::<F, I, G>(oracle)?;
+    let mut transcript = prover_state(&session(), &statement.to_bytes());
+    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, &statement)?;
+    Ok(SumCheckProver::new(budget, Pool::serial()).schedule(oracle, &instances.list())?)
+}
+
+fn statement<F: SumcheckField, I: Isa, G: Guest>(
+    oracle: &WitnessOracle<I, G>,
+) -> Result<Statement, ProveError> {
+    let execution = oracle.generator().execution();
+    Statement::new::<F, I, G>(execution)?
+        .ok_or_else(|| ProveError::NotExited(Box::new(execution.stopped().clone())))
 }
 
 /// Proves the constraints and links under a statement, whether or not it is about the execution.

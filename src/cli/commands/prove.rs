@@ -12,9 +12,9 @@ use crate::cli::{files, host, interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::proof::prove as prove_execution;
+use crate::proof::{plan as plan_proof, prove as prove_execution};
 use crate::replay::StreamingWitnessGenerator;
-use crate::sumcheck::Budget;
+use crate::sumcheck::{Budget, Schedule};
 
 pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     let program = files::program::<I>(&prove.guest.elf)?;
@@ -45,6 +45,10 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         Memory::Bytes(bytes) => Budget::Bytes(bytes),
         Memory::Sqrt => Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables()),
     };
+    let Some(path) = prove.output.as_ref().filter(|_| !prove.plan) else {
+        bar.finish_and_clear();
+        return print_plan(common, &plan_proof::<Fr, I, _>(&oracle, budget)?, oracle.num_rows());
+    };
     let proved = prove_execution::<Fr, I, _>(&oracle, budget);
     bar.finish_and_clear();
     let (proof, report) = proved?;
@@ -53,7 +57,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         return Err(Failure::interrupted());
     }
     let bytes = proof.to_bytes();
-    files::write_whole(&prove.output, &bytes)?;
+    files::write_whole(path, &bytes)?;
 
     let cycles = proof.statement().cycles;
     let budget_bytes = match budget {
@@ -105,8 +109,66 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         budget_bytes.map_or_else(|| "unlimited".to_owned(), output::bytes),
         report.run_seconds,
         report.replay_seconds,
-        prove.output.display(),
+        path.display(),
         output::bytes(bytes.len() as u64),
     ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the cost model counts in, on the field of the command line: nanoseconds of a product, as measured.
+const PRODUCT_NS: f64 = 25.0;
+
+/// Which rounds each pass covers, what is stored, and what the model says that each costs.
+fn print_plan(common: &Common, schedule: &Schedule, rows: u64) -> Done {
+    let mut start = 0;
+    let ends: Vec<(u32, u32)> = schedule
+        .windows
+        .iter()
+        .map(|window| {
+            start += window;
+            (start - window, start)
+        })
+        .collect();
+    let nanoseconds: Vec<f64> = schedule.pass_costs.iter().map(|cost| cost * PRODUCT_NS).collect();
+    let linear = schedule.linear_cost * PRODUCT_NS;
+    let total = nanoseconds.iter().sum::<f64>() + linear;
+    if common.json {
+        output::object(&json!({
+            "ok": true,
+            "cycles": rows,
+            "rounds": schedule.rounds,
+            "windows": schedule.windows,
+            "passes": schedule.passes(),
+            "storing_round": schedule.storing_round(),
+            "columns": schedule.columns,
+            "array_bytes": schedule.array_bytes,
+            "estimated_ns_a_row": { "passes": nanoseconds, "linear": linear, "total": total },
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = format!(
+        "{}, {}, {} bound, {}\n",
+        output::count(rows, "cycle"),
+        output::count(schedule.rounds.into(), "round"),
+        output::count(schedule.columns as u64, "column"),
+        output::count(schedule.passes().into(), "pass"),
+    );
+    for (pass, ((from, to), cost)) in ends.iter().zip(&nanoseconds).enumerate() {
+        let on = if *from == 0 { "integers" } else { "field elements" };
+        text += &format!("pass {}    rounds {from}..{to} on {on}, about {cost:.0} ns a row\n", pass + 1);
+    }
+    text += &format!(
+        "pass {}    stores the arrays of round {}, {}, about {:.0} ns a row\n\
+         then      rounds {}..{} on the arrays, about {linear:.0} ns a row\n\
+         in all    about {total:.0} ns a row on one thread, {:.2} s\n",
+        schedule.passes(),
+        schedule.storing_round(),
+        output::bytes(schedule.array_bytes),
+        nanoseconds.last().copied().unwrap_or_default(),
+        schedule.storing_round(),
+        schedule.rounds,
+        total * rows as f64 / 1e9,
+    );
+    output::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
