@@ -109,9 +109,14 @@ pub enum VerifyError {
     /// The sum-check does not hold.
     #[error("the sum-check is refused: {0}")]
     SumCheck(#[from] VerifierError),
-    /// Bytes are left after the last message.
-    #[error("the proof has bytes after its end")]
-    Trailing,
+    /// The messages are not as long as the statement makes them.
+    #[error("the proof's messages have {found} bytes, and a proof of this statement has {expected}")]
+    Length {
+        /// How many there are.
+        found: usize,
+        /// How many follow from T and the spec.
+        expected: usize,
+    },
     /// A column's value at the point is not the claimed one.
     #[error(
         "the witness does not have the claimed value of column `{column}`: the proof is of another execution"
@@ -196,8 +201,14 @@ fn check_sumcheck<F: SumcheckField, I: Isa>(proof: &Proof) -> Result<Reduced<F>,
     let mut transcript = VerifierState::<DefaultHash>::new(&session(), &statement, &proof.transcript);
     let instances = Instances::<F>::draw(&mut transcript, I::SPEC, &proof.statement)?;
     let verifier = SumCheckVerifier::new(I::SPEC.columns, proof.statement.cycles);
+    let expected = verifier.elements(&instances.list())?.saturating_mul(F::ZERO.compressed_size());
+    let found = proof.transcript.len();
+    let length = VerifyError::Length { found, expected };
+    if found != expected {
+        return Err(length);
+    }
     let reduced = verifier.verify(&instances.list(), &mut transcript)?;
-    transcript.check_eof().map_err(|_| VerifyError::Trailing)?;
+    transcript.check_eof().map_err(|_| length)?;
     Ok(reduced)
 }
 

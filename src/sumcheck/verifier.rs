@@ -70,6 +70,24 @@ impl<'a> SumCheckVerifier<'a> {
         Self { columns, rows }
     }
 
+    /// How many elements the proof of these instances has: a proof of another length is none.
+    ///
+    /// # Errors
+    /// The instances do not fit the statement.
+    pub fn elements<F: SumcheckField>(
+        &self,
+        instances: &[&dyn SumcheckInstance<F>],
+    ) -> Result<usize, VerifierError> {
+        let shapes = shapes(self.columns, &used_columns(instances))?;
+        let sent = shapes.iter().filter(|shape| !is_public(shape)).count();
+        Ok(self.rounds()? as usize * max_degree(instances) + sent)
+    }
+
+    fn rounds(&self) -> Result<u32, VerifierError> {
+        let rows = self.rows.checked_next_power_of_two().filter(|_| self.rows > 0);
+        Ok(rows.ok_or(VerifierError::Rows)?.trailing_zeros())
+    }
+
     /// Reads and checks the proof of these instances. A message leaves out the linear coefficient, which follows from
     /// what the round's polynomial must add up to: so there is no sum that a message could have wrong.
     ///
@@ -83,8 +101,7 @@ impl<'a> SumCheckVerifier<'a> {
         instances: &[&dyn SumcheckInstance<F>],
         transcript: &mut impl VerifierTranscript<F>,
     ) -> Result<Reduced<F>, VerifierError> {
-        let rounds = self.rows.checked_next_power_of_two().filter(|_| self.rows > 0);
-        let rounds = rounds.ok_or(VerifierError::Rows)?.trailing_zeros();
+        let rounds = self.rounds()?;
         check_variables(instances, rounds as usize).map_err(|(instance, found)| {
             VerifierError::Variables { instance, expected: rounds as usize, found }
         })?;

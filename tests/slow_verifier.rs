@@ -1,0 +1,222 @@
+//! A second verifier, written from docs/protocol.md alone: brute-force sums over all rows, nothing of `retrace::sumcheck` or
+//! `retrace::proof` but the proof that it reads. It agrees with `verify` on honest and on forged proofs.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
+use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use retrace::guest::Input;
+use retrace::isa::{Column, ColumnSource, Constraint, Isa, Linear, PublicColumn, Rv32i};
+use retrace::oracle::{PolynomialOracle, WitnessOracle};
+use retrace::parallel::Pool;
+use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::replay::StreamingWitnessGenerator;
+use retrace::sumcheck::Budget;
+use spongefish::{DefaultHash, VerifierState, derive_session_id};
+
+type Sponge<'a> = VerifierState<'a, DefaultHash>;
+
+fn challenge(sponge: &mut Sponge<'_>) -> Fr {
+    Fr::from_le_bytes_mod_order(&sponge.verifier_message::<[u8; 48]>())
+}
+
+fn absorb(sponge: &mut Sponge<'_>, element: Fr) {
+    let mut bytes = [0u8; 32];
+    element.serialize_compressed(&mut bytes[..]).expect("there is room");
+    sponge.public_message(&bytes);
+}
+
+fn message(sponge: &mut Sponge<'_>, length: usize) -> Option<Vec<Fr>> {
+    let element = |bytes: [u8; 32]| Fr::deserialize_compressed(&bytes[..]).ok();
+    (0..length).map(|_| element(sponge.prover_message::<[u8; 32]>().ok()?)).collect()
+}
+
+fn eq(x: &[Fr], y: &[Fr]) -> Fr {
+    x.iter().zip(y).map(|(x, y)| *x * y + (Fr::ONE - x) * (Fr::ONE - y)).product()
+}
+
+/// Σ over all x' with y = x' + 1 of eq(x, x')·eq(y, x' + 1): eq₊₁ by its definition.
+fn eq_plus_one(x: &[Fr], y: &[Fr]) -> Fr {
+    (0..(1u64 << x.len()).saturating_sub(1))
+        .map(|row| eq(x, &bits(row, x.len())) * eq(y, &bits(row + 1, x.len())))
+        .sum()
+}
+
+fn bits(row: u64, n: usize) -> Vec<Fr> {
+    (0..n).map(|i| Fr::from(row >> i & 1)).collect()
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+/// The one-hot column's flags that count, and its greatest value.
+fn one_hot(columns: &[Column], constraints: &[Constraint]) -> (u16, u32) {
+    let mut uses = [0usize; 1 << 8];
+    for (id, _) in forms(constraints).flat_map(|form| form.terms) {
+        if let ColumnSource::Flag { of, .. } = columns[id.index()].source {
+            uses[of.index()] += 1;
+        }
+    }
+    let most = *uses.iter().max().expect("there are some");
+    let of = uses.iter().position(|uses| *uses == most).expect("it is the greatest") as u16;
+    let values = columns.iter().filter_map(|column| match column.source {
+        ColumnSource::Flag { of: other, value } if other.0 == of => Some(value),
+        _ => None,
+    });
+    (of, values.max().expect("it has flags"))
+}
+
+fn forms(constraints: &[Constraint]) -> impl Iterator<Item = &'static Linear> {
+    constraints.iter().flat_map(|constraint| constraint.products).flat_map(|product| product.factors)
+}
+
+/// The batches of docs/protocol.md.
+fn batches(columns: &[Column], constraints: &[Constraint]) -> Vec<Vec<usize>> {
+    let (of, greatest) = one_hot(columns, constraints);
+    let form = |form: &Linear, (active, value): (i64, u32)| {
+        form.terms.iter().try_fold(form.constant, |sum, (id, by)| match columns[id.index()].source {
+            ColumnSource::Flag { of: other, value: flag } if other.0 == of => {
+                Some(sum + by * i64::from(flag == value))
+            }
+            ColumnSource::Public(PublicColumn::Active) => Some(sum + by * active),
+            _ => None,
+        })
+    };
+    let is_zero = |at: usize, state| {
+        let product = |factors: &[Linear]| {
+            let factors: Vec<_> = factors.iter().map(|factor| form(factor, state)).collect();
+            if factors.contains(&Some(0)) { Some(0) } else { factors.into_iter().product::<Option<i64>>() }
+        };
+        constraints[at].products.iter().map(|p| product(p.factors)).sum::<Option<i64>>() == Some(0)
+    };
+    let decides = |at: usize| forms(&constraints[at..=at]).all(|f| form(f, (0, 0)).is_some());
+    let all = (0..=1).flat_map(|active| (0..=greatest).map(move |value| (active, value)));
+    let states: Vec<_> =
+        all.filter(|state| (0..constraints.len()).all(|at| !decides(at) || is_zero(at, *state))).collect();
+    let support =
+        |at: usize| -> Vec<bool> { states.iter().map(|state| decides(at) || !is_zero(at, *state)).collect() };
+    let mut order: Vec<usize> = (0..constraints.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(support(*at).iter().filter(|in_it| **in_it).count()));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    for at in order {
+        let meets = |other: &usize| support(at).iter().zip(support(*other)).any(|(a, b)| *a && b);
+        match batches.iter_mut().find(|batch| !batch.iter().any(meets)) {
+            Some(batch) => batch.push(at),
+            None => batches.push(vec![at]),
+        }
+    }
+    batches
+}
+
+/// Whether the proof holds for the witness's cells, all columns of them, padding included.
+fn accepts(bytes: &[u8], cells: &[Vec<i64>]) -> Option<()> {
+    let spec = Rv32i::SPEC;
+    let rest = bytes.strip_prefix(b"retrace\xf0\x02\x00")?;
+    let (statement, messages) = rest.split_first_chunk::<256>()?;
+    (statement[..32] == spec.fingerprint.0).then_some(())?;
+    let modulus = [&Fr::MODULUS.to_bytes_le()[..], &1u64.to_le_bytes()].concat();
+    (statement[64..96] == blake3::derive_key("retrace field v1", &modulus)).then_some(())?;
+    let (t, entry) = (number(&statement[96..104]), Fr::from(number(&statement[104..108])));
+    let n = t.checked_next_power_of_two()?.trailing_zeros() as usize;
+    (cells[0].len() == 1 << n).then_some(())?;
+
+    let mut sponge =
+        Sponge::new(&derive_session_id::<DefaultHash>(b"retrace execution v2"), statement, messages);
+    let alpha = challenge(&mut sponge);
+    let tau: Vec<Fr> = (0..n).map(|_| challenge(&mut sponge)).collect();
+    let claims = [vec![Fr::ZERO], vec![eq(&tau, &vec![Fr::ZERO; n]) * entry; spec.links.len()]].concat();
+    absorb(&mut sponge, Fr::from(t));
+    absorb(&mut sponge, Fr::from(claims.len() as u64));
+    claims.iter().for_each(|claim| absorb(&mut sponge, *claim));
+    let gamma = challenge(&mut sponge);
+    let batch = |values: &[Fr]| values.iter().rfold(Fr::ZERO, |sum, value| sum * gamma + value);
+
+    let degree = 1 + spec.constraints.iter().map(|constraint| constraint.degree as usize).max()?.max(1);
+    let (mut claim, mut r) = (batch(&claims), Vec::new());
+    for _ in 0..n {
+        let mut s = message(&mut sponge, degree)?;
+        s.insert(1, claim - s[0] - s.iter().sum::<Fr>());
+        r.push(challenge(&mut sponge));
+        claim = s.iter().rfold(Fr::ZERO, |value, coefficient| value * r[r.len() - 1] + coefficient);
+    }
+
+    let mut used: Vec<usize> =
+        forms(spec.constraints).flat_map(|form| form.terms).map(|(id, _)| id.index()).collect();
+    used.extend(spec.links.iter().flat_map(|link| [link.from.index(), link.to.index()]));
+    used.sort_unstable();
+    used.dedup();
+    let mut values = vec![Fr::ZERO; spec.columns.len()];
+    let extension = |cells: &[i64]| -> Fr {
+        (0..).zip(cells).map(|(row, cell)| eq(&r, &bits(row, n)) * Fr::from(*cell)).sum()
+    };
+    for column in used {
+        values[column] = if matches!(spec.columns[column].source, ColumnSource::Public(_)) {
+            extension(&cells[column])
+        } else {
+            let value = message(&mut sponge, 1)?[0];
+            // In place of a commitment: the cells of a replay.
+            (value == extension(&cells[column])).then_some(value)?
+        };
+    }
+    sponge.check_eof().ok()?;
+    let form = |form: &Linear| {
+        form.terms
+            .iter()
+            .fold(Fr::from(form.constant), |sum, (id, by)| sum + Fr::from(*by) * values[id.index()])
+    };
+    let constraint = |at: &usize| {
+        let products = spec.constraints[*at].products.iter();
+        products.map(|product| product.factors.iter().map(form).product::<Fr>()).sum::<Fr>()
+    };
+    let sums = batches(spec.columns, spec.constraints)
+        .into_iter()
+        .map(|batch| batch.iter().map(constraint).sum::<Fr>());
+    let inner = sums.collect::<Vec<Fr>>().into_iter().rfold(Fr::ZERO, |sum, value| sum * alpha + value);
+    let mut last = vec![eq(&tau, &r) * inner];
+    last.extend(spec.links.iter().map(|link| {
+        eq(&tau, &r) * values[link.to.index()] - eq_plus_one(&r, &tau) * values[link.from.index()]
+    }));
+    (claim == batch(&last)).then_some(())
+}
+
+#[test]
+fn it_agrees_with_verify_on_honest_and_on_forged_proofs() {
+    let program = common::guest("tiny");
+    let generator = StreamingWitnessGenerator::new(common::run(&program, &[], b"", 16), Pool::serial());
+    let oracle = WitnessOracle::new(generator).expect("there are rows");
+    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+    let rows = 0..1u64 << oracle.num_variables();
+    let cell = |(id, column): (u16, &Column), row| {
+        column.value(oracle.query(retrace::isa::ColumnId(id), row).expect("it is in range"))
+    };
+    let cells: Vec<Vec<i64>> = (0..)
+        .zip(oracle.columns())
+        .map(|column| rows.clone().map(|row| cell(column, row)).collect())
+        .collect();
+    let fast = |bytes: &[u8]| {
+        let verifier =
+            Verifier::<_, retrace::guest::Linux>::new(std::sync::Arc::clone(&program), Input::empty());
+        Proof::from_bytes(bytes).is_ok_and(|proof| verify::<Fr, _, _>(&proof, verifier).is_ok())
+    };
+    let bytes = proof.to_bytes();
+    assert!(accepts(&bytes, &cells).is_some() && fast(&bytes), "it is honest");
+    for at in 0..bytes.len() {
+        let mut forged = bytes.clone();
+        forged[at] ^= 0x10;
+        // What the statement says of hashes and the exit code only a replay finds out; but every byte is in the transcript.
+        assert!(accepts(&forged, &cells).is_none() && !fast(&forged), "byte {at}");
+    }
+    let longer = [&bytes[..], &[0; 32]].concat();
+    for forged in [&bytes[..bytes.len() - 1], &bytes[..200], &longer] {
+        assert!(accepts(forged, &cells).is_none() && !fast(forged));
+    }
+    for row in [0, 7, 52] {
+        let mut cells = cells.clone();
+        cells[1][row] ^= 4;
+        assert!(accepts(&bytes, &cells).is_none(), "another witness");
+    }
+}
