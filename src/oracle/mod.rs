@@ -4,11 +4,13 @@
 //! Row j of column i is position j·k + i of the interleaved vector, and the value of polynomial i at the point of
 //! {0,1}^n whose first variable is the low bit of j, as in `ark-poly`. Rows T..2^n are zero.
 
+mod bits;
 mod cache;
 pub(crate) mod dense;
 mod evaluate;
 mod witness;
 
+pub use bits::WithBits;
 pub use dense::{DenseOracle, DenseOracleError};
 pub use evaluate::{EqTable, eq, eq_prefix_sum, evaluate, evaluate_public};
 pub(crate) use evaluate::{eq_all, is_signed, shapes, weigh};

@@ -192,6 +192,36 @@ impl<F: SumcheckField> Composition<F> {
         Self::new(columns, powers.zip(products))
     }
 
+    /// The product of columns.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new); three columns of 32 bits fit, four do not.
+    pub fn product(columns: &[Column], factors: &[ColumnId]) -> Result<Self, CompositionError> {
+        let form = |column: &ColumnId| LinearForm { constant: 0, terms: vec![(*column, 1)] };
+        Self::new(columns, [(F::ONE, vec![factors.iter().map(form).collect()])])
+    }
+
+    /// Zero in every row if `bits` are zeros and ones and the column is Σ 2^i·bitᵢ: for a
+    /// [`ZeroCheck`](super::ZeroCheck) that a column lies below 2^(number of bits), as long as there is no look-up. α
+    /// batches the claims, one a bit and one for their sum.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn range_by_bits(
+        columns: &[Column],
+        column: ColumnId,
+        bits: &[ColumnId],
+        alpha: F,
+    ) -> Result<Self, CompositionError> {
+        let form = |constant, terms| LinearForm { constant, terms };
+        let bit = |bit: &ColumnId| vec![vec![form(0, vec![(*bit, 1)]), form(-1, vec![(*bit, 1)])]];
+        let value =
+            bits.iter().enumerate().map(|(at, bit)| (*bit, -1i64.checked_shl(at as u32).unwrap_or(i64::MIN)));
+        let sum = vec![vec![form(0, core::iter::once((column, 1)).chain(value).collect())]];
+        let powers = core::iter::successors(Some(F::ONE), |power| Some(*power * alpha));
+        Self::new(columns, powers.zip(bits.iter().map(bit).chain([sum])))
+    }
+
     fn intern(
         &mut self,
         columns: &[Column],

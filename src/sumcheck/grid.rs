@@ -124,6 +124,17 @@ impl<F: SumcheckField> GridValues<F> {
         interpolate(&samples)
     }
 
+    /// How many points the variables after the next one have in {0,1}.
+    pub(super) fn others(&self) -> usize {
+        let mut left = self.values.len() / self.nodes.len();
+        let mut others = 1;
+        while left > 1 {
+            left /= self.nodes.len();
+            others *= 2;
+        }
+        others
+    }
+
     /// p(challenge, …).
     pub(super) fn bind(&mut self, challenge: F) {
         let unit = |i: usize| {

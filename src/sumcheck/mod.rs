@@ -5,8 +5,8 @@
 //! one, a commitment.
 //!
 //! ```text
-//! Composition ─▶ Sum · ZeroCheck · Shift ─▶ SumCheckProver ── messages ──▶ SumCheckVerifier ─▶ Reduced
-//!                  (SumcheckInstance)        │   windows, then arrays        │ evaluates the instances itself
+//! Composition ─▶ Sum · ZeroCheck  ─────────▶ SumCheckProver ── messages ──▶ SumCheckVerifier ─▶ Reduced
+//!   Shift · RangeSum (SumcheckInstance)      │   windows, then arrays        │ evaluates the instances itself
 //! PolynomialOracle ── chunks ────────────────┘   transcript ─────────────────┘
 //! ```
 //!
@@ -30,6 +30,7 @@ mod grid;
 mod instance;
 mod lines;
 mod prover;
+mod range_sum;
 mod round;
 mod schedule;
 mod shift;
@@ -46,6 +47,7 @@ pub use composition::{Composition, CompositionError, LinearForm, RowPolynomial};
 pub use grid::Grid;
 pub use instance::{Block, MAX_WINDOW, RoundProver, Scratch, SumcheckInstance};
 pub use prover::{Proved, ProverError, Report, SumCheckProver};
+pub use range_sum::RangeSum;
 pub use round::{Node, nodes};
 pub use schedule::Schedule;
 pub use shift::{Shift, eq_plus_one};

@@ -11,7 +11,7 @@ use crate::field::SumcheckField;
 use crate::field::tests::Goldilocks;
 use crate::isa::{Column, ColumnId, ColumnSource, Link, PublicColumn, RangeClass, Word};
 use crate::oracle::dense::tests::{column, dense};
-use crate::oracle::{DenseOracle, PolynomialOracle, eq, evaluate};
+use crate::oracle::{DenseOracle, PolynomialOracle, WithBits, eq, evaluate};
 use crate::parallel::Pool;
 
 const KIND: ColumnId = ColumnId(0);
@@ -126,6 +126,8 @@ struct Statement<F> {
     shift: Shift<F>,
     sum: Sum<F, Composition<F>>,
     own: Sum<F, OwnPolynomial>,
+    product: Sum<F, Composition<F>>,
+    range: RangeSum<F>,
 }
 
 impl<F: SumcheckField> Statement<F> {
@@ -136,16 +138,25 @@ impl<F: SumcheckField> Statement<F> {
         let total = brute_sum(oracle, &sum);
         let own = OwnPolynomial([A, B]);
         let own_total = brute_sum::<F>(oracle, &own);
+        let product = Composition::product(&columns(), &[A, B, C][..degree]).unwrap();
+        let product_total = brute_sum(oracle, &product);
+        // From somewhere in the first third to beyond the last row, or not as far.
+        let range = oracle.num_rows() / 3..oracle.num_rows() * (2 + degree as u64) / 4;
+        let value = |row| columns()[SIGNED.index()].value(oracle.query(SIGNED, row).unwrap());
+        let range_total =
+            range.clone().filter(|row| *row < oracle.num_rows()).map(|row| F::from(value(row))).sum();
         Self {
             zero: ZeroCheck::new(constraints(degree, F::from(987_654_321u64).pow([5])), tau.clone()).unwrap(),
             shift: Shift::new(&link(), F::from(ENTRY), tau),
             sum: Sum::new(sum, total),
             own: Sum::new(own, own_total),
+            product: Sum::new(product, product_total),
+            range: RangeSum::new(SIGNED, range, range_total),
         }
     }
 
-    fn instances(&self) -> [&dyn SumcheckInstance<F>; 4] {
-        [&self.zero, &self.shift, &self.sum, &self.own]
+    fn instances(&self) -> [&dyn SumcheckInstance<F>; 6] {
+        [&self.zero, &self.shift, &self.sum, &self.own, &self.product, &self.range]
     }
 }
 
@@ -405,6 +416,65 @@ fn another_statement_is_refused() {
             assert!(!accepts(&oracle, &[claimed], &proof));
         }
     }
+}
+
+#[test]
+fn a_range_sum_is_of_its_range() {
+    let oracle = oracle(cells(37, 2));
+    let total = |cycles: core::ops::Range<u64>| -> Fr {
+        cycles.map(|row| Fr::from(oracle.query(A, row).unwrap())).sum()
+    };
+    for cycles in [0..0, 0..1, 0..37, 5..6, 7..32, 8..16, 15..17, 36..37] {
+        let right = RangeSum::new(A, cycles.clone(), total(cycles.clone()));
+        for windows in [vec![], vec![3, 2], vec![1; 6]] {
+            check_rounds(&oracle, &right, &windows);
+        }
+        let (proof, _) = prove(&oracle, &[&right], Budget::Bytes(1), 1);
+        assert!(accepts(&oracle, &[&right], &proof));
+        // Beyond the last row there is nothing to add.
+        for wrong in [cycles.start..cycles.end + 1, cycles.start + 1..cycles.end + 2] {
+            if wrong.end > 37 {
+                continue;
+            }
+            let wrong = RangeSum::new(A, wrong, total(cycles.clone()));
+            let (proof, _) = prove(&oracle, &[&wrong], Budget::Unlimited, 1);
+            assert!(!accepts(&oracle, &[&wrong], &proof), "{cycles:?}");
+        }
+    }
+}
+
+#[test]
+fn a_column_is_in_its_range_by_bits() {
+    let mut forged = cells(21, 6);
+    forged[B.index()].iter_mut().for_each(|cell| *cell &= 0x3FF);
+    for (value, bits, holds) in
+        [(0x3FF, 10, true), (0x400, 10, false), (0x400, 11, true), (1 << 31, 32, true)]
+    {
+        forged[B.index()][13] = value;
+        let inner = oracle(forged.clone());
+        let oracle = WithBits::new(&inner, B, bits).unwrap();
+        let tau: Vec<Fr> = (0..5).map(|i| Fr::from(i + 3u64).pow([9])).collect();
+        let composition =
+            Composition::range_by_bits(oracle.columns(), B, &oracle.bits(), Fr::from(77u64)).unwrap();
+        let zero = ZeroCheck::new(composition, tau).unwrap();
+        let session = derive_session_id::<DefaultHash>(b"retrace test");
+        for budget in [Budget::Unlimited, Budget::Bytes(1)] {
+            let mut transcript = prover_state(&session, &[0u8]);
+            SumCheckProver::new(budget, Pool::serial()).prove(&oracle, &[&zero], &mut transcript).unwrap();
+            let proof = transcript.into_narg_string();
+            let mut transcript = VerifierState::<DefaultHash>::new(&session, &[0u8], &proof);
+            let verifier = SumCheckVerifier::new(oracle.columns(), 21);
+            let reduced = verifier.verify::<Fr>(&[&zero], &mut transcript);
+            assert_eq!(reduced.is_ok(), holds, "{value:#x} in {bits} bits");
+            if let Ok(reduced) = reduced {
+                let (ids, values): (Vec<_>, Vec<_>) = reduced.evaluations.into_iter().unzip();
+                assert_eq!(evaluate(&oracle, &ids, &[reduced.point]).unwrap(), [values]);
+            }
+        }
+    }
+    let inner = oracle(forged);
+    assert!(WithBits::new(&inner, B, 33).is_err() && WithBits::new(&inner, ColumnId(99), 3).is_err());
+    assert_eq!(WithBits::new(&inner, B, 3).unwrap().query(ColumnId(14), 13).unwrap(), 0);
 }
 
 fn forged_is_refused(rows: usize, forge: impl Fn(&mut Vec<Vec<Word>>)) {
