@@ -74,6 +74,9 @@ fn a_run_that_is_killed_goes_on() {
     assert_eq!((&killed["stopped"], &killed["ok"]), (&"unfinished".into(), &true.into()));
     let reached = killed["cycles"].as_u64().expect("it is a number");
     assert!(reached > 0, "something was written within the time");
+    let proof = folder.join("proof");
+    let early = retrace(&["prove", &guest, "--checkpoints", path(&file), "-o", path(&proof)]);
+    assert!(String::from_utf8_lossy(&early.stderr).contains("has not ended: resume it first"));
     fs::remove_file(&input).expect("it is there");
 
     let second = command(&resume).spawn().expect("the binary starts");
@@ -112,6 +115,11 @@ fn rows_come_from_the_file_alone() {
     assert_eq!(listed["input_bytes"], fs::metadata(&input).expect("it is there").len());
     let shown = String::from_utf8(retrace(&["checkpoints", path(&file)]).stdout).expect("it is text");
     assert!(shown.contains("exited with 0 at cycle 11,405"), "{shown}");
+
+    let (first, second) = (folder.join("proof"), folder.join("proof-of-file"));
+    retrace(&["prove", &guest, "--input", &input, "-o", path(&first)]);
+    retrace(&["prove", &guest, "--checkpoints", path(&file), "-o", path(&second)]);
+    assert!(fs::read(&first).expect("it is there") == fs::read(&second).expect("it is there"));
 
     let again = retrace(&["run", &guest, "--input", &input, "--checkpoints", path(&file)]);
     assert_eq!(again.status.code(), Some(125));

@@ -144,6 +144,9 @@ pub(super) struct Prove {
     /// Where the proof goes.
     #[arg(short, long, value_name = "FILE", required_unless_present = "plan")]
     pub(super) output: Option<PathBuf>,
+    /// Prove the run in a checkpoint file, without running the program; its arguments and input are in the file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
+    pub(super) checkpoints: Option<PathBuf>,
     /// Run the program, print how it would be proven (which rounds each pass covers, what is stored, estimated costs),
     /// and prove nothing.
     #[arg(long)]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::arguments::{Common, Guest};
 use super::failure::Failure;
-use crate::guest::Input;
+use crate::checkpoint::{CheckpointFile, ExecuteError, Execution};
+use crate::guest::{Input, Linux};
 use crate::isa::Isa;
 use crate::parallel::Pool;
 use crate::program::Program;
@@ -26,6 +27,18 @@ fn failure(what: &str, path: &Path, error: &io::Error) -> Failure {
 pub(super) fn program<I: Isa>(path: &Path) -> Result<Arc<Program<I>>, Failure> {
     let program = Program::from_elf(&read(path)?);
     program.map(Arc::new).map_err(|error| Failure::new("elf", format!("{}: {error}", path.display())))
+}
+
+/// The execution in a checkpoint file.
+pub(super) fn execution<I: Isa>(
+    path: &Path,
+    program: Arc<Program<I>>,
+) -> Result<Execution<I, Linux>, Failure> {
+    let file = CheckpointFile::open(path).map_err(|error| Failure::checkpoint_file(path, &error))?;
+    file.execution(program).map_err(|error| match &error {
+        ExecuteError::File(error) => Failure::checkpoint_file(path, error),
+        _ => error.into(),
+    })
 }
 
 /// The guest's arguments, its name first.

@@ -2,21 +2,18 @@
 
 use std::io::{self, BufWriter, Write};
 use std::ops::Range;
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
 
-use crate::checkpoint::{CheckpointFile, ExecuteError, Execution, Options, Progress, Stopped, execute};
+use crate::checkpoint::{Options, Progress, Stopped, execute};
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, interrupt, output};
 use crate::guest::{Guest, Linux};
 use crate::isa::{ColumnId, ColumnSource, Isa, MAX_ROWS};
 use crate::oracle::Chunk;
-use crate::program::Program;
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
 
 pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Done {
@@ -27,7 +24,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
         columns.iter().any(|id| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_)));
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
     let (execution, cancel) = match &witness.checkpoints {
-        Some(path) => (stored(path, program)?, interrupt::cancel()),
+        Some(path) => (files::execution(path, program)?, interrupt::cancel()),
         None => {
             let input = files::input(&witness.guest)?;
             let cancel = interrupt::cancel();
@@ -106,15 +103,6 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
         ))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The execution in a checkpoint file.
-fn stored<I: Isa>(path: &Path, program: Arc<Program<I>>) -> Result<Execution<I, Linux>, Failure> {
-    let file = CheckpointFile::open(path).map_err(|error| Failure::checkpoint_file(path, &error))?;
-    file.execution(program).map_err(|error| match &error {
-        ExecuteError::File(error) => Failure::checkpoint_file(path, error),
-        _ => error.into(),
-    })
 }
 
 fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
