@@ -1,22 +1,31 @@
 //! The space contract: what is on the heap does not grow with T, and grows with √T where it may.
 //!
-//! One test, in a process of its own, since the allocator counts every thread.
+//! The same guest is run, replayed, queried, proven and verified for T cycles and for many times as many. On one thread
+//! every run allocates the same, byte for byte, so that a list of one word a chunk of rows shows. One test, in a process of
+//! its own, since the allocator counts every thread.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ark_bn254::Fr;
-use retrace::oracle::{PolynomialOracle, WitnessOracle};
+use retrace::checkpoint::{Execution, Options, Policy, execute};
+use retrace::guest::{Input, Linux};
+use retrace::isa::{ColumnId, Isa, MAX_ROWS, Rv32i};
+use retrace::oracle::{Chunk, PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
-use retrace::proof::prove;
+use retrace::program::Program;
+use retrace::proof::{Proof, Verifier, prove, verify};
 use retrace::replay::StreamingWitnessGenerator;
-use retrace::sumcheck::Budget;
+use retrace::sumcheck::{Budget, Composition, LinearForm, Sum, SumCheckProver, prover_state};
+use spongefish::{DefaultHash, derive_session_id};
 
-use common::{guest, run};
+use common::{load, words};
 
 struct Counting;
 
@@ -42,35 +51,132 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// T and the peak heap of a run and a proof, above what was live before.
-fn peak(rounds: &str, budget: impl Fn(usize, u32) -> Budget) -> (u64, usize) {
+/// What some work gives, and the most that was on the heap meanwhile, above what was there before.
+fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = LIVE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
-    let execution = run(&guest("alu"), &[rounds], b"", 1 << 12);
-    let cycles = execution.cycles();
-    let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::serial()))
-        .expect("there are rows");
-    let budget = budget(oracle.num_stored(), oracle.num_variables());
-    prove::<Fr, _, _>(&oracle, budget).expect("it can be proven");
-    (cycles, PEAK.load(Ordering::Relaxed) - before)
+    let result = work();
+    (result, PEAK.load(Ordering::Relaxed) - before)
 }
+
+/// Reads, writes, loads, stores and jumps, [`CYCLES_A_ROUND`] cycles a round.
+fn guest(rounds: u32) -> Arc<Program<Rv32i>> {
+    load(&words::<Rv32i>(&format!(
+        "li s0, 0x30000; li s2, {rounds}; mv s1, zero
+         1: li a7, 63; li a0, 0; mv a1, s0; li a2, 4; ecall
+         lw t0, 0(s0); add t1, t1, t0; sw t1, 4(s0)
+         li a7, 64; li a0, 1; addi a1, s0, 4; li a2, 4; ecall
+         addi s1, s1, 1; bne s1, s2, 1b
+         li a7, 93; li a0, 0; ecall"
+    )))
+}
+
+const CYCLES_A_ROUND: u32 = 15;
+
+/// So many rounds that T is just below 2^bits.
+fn rounds(bits: u32) -> u32 {
+    (1 << bits) / CYCLES_A_ROUND - 10
+}
+
+type Run = Arc<Execution<Rv32i, Linux>>;
+
+/// Keeps as many checkpoints, however long it is.
+fn run(program: &Arc<Program<Rv32i>>, input: &Input) -> Run {
+    let options = Options { policy: Policy::new(16, 1 << 9), ..Options::default() };
+    Arc::new(execute(Arc::clone(program), Linux::default(), input.clone(), options).expect("it runs"))
+}
+
+fn generator(run: &Run) -> StreamingWitnessGenerator<Rv32i, Linux> {
+    StreamingWitnessGenerator::new(Arc::clone(run), Pool::serial())
+}
+
+fn oracle(run: &Run) -> WitnessOracle<Rv32i, Linux> {
+    WitnessOracle::new(generator(run)).expect("there are rows")
+}
+
+fn replay(run: &Run) {
+    let columns: Vec<ColumnId> = (0..Rv32i::SPEC.columns.len() as u16).map(ColumnId).collect();
+    let generator = generator(run);
+    let visit = |(): &mut (), chunk: &Chunk<'_>| {
+        black_box(chunk.columns);
+        Ok::<(), std::convert::Infallible>(())
+    };
+    for _ in 0..2 {
+        generator.reduce(0..run.cycles(), &columns, MAX_ROWS, || (), visit, |(), ()| ()).expect("it replays");
+    }
+}
+
+fn query(run: &Run) {
+    let oracle = oracle(run);
+    for row in 0..run.cycles() {
+        black_box(oracle.query(ColumnId(0), row).expect("it can be asked for"));
+    }
+}
+
+/// What each part of the work has on the heap at most.
+fn peaks(bits: u32, input: &Input) -> [(&'static str, usize); 3] {
+    let program = guest(rounds(bits));
+    let (run, ran) = peak(|| run(&program, input));
+    assert_eq!(run.cycles().ilog2(), bits - 1, "T = {}", run.cycles());
+    let ((), replayed) = peak(|| replay(&run));
+    let ((), queried) = peak(|| query(&run));
+    [("run", ran), ("replay", replayed), ("query", queried)]
+}
+
+/// The same of a proof and its verification.
+fn proving_peaks(bits: u32, input: &Input, budget: Budget) -> [(&'static str, usize); 2] {
+    let program = guest(rounds(bits));
+    let run = run(&program, input);
+    let oracle = oracle(&run);
+    let (proof, proven): (Proof, usize) =
+        peak(|| prove::<Fr, _, _>(&oracle, budget).expect("it can be proven").0);
+    let verifier = Verifier::<_, Linux>::new(program, input.clone());
+    let (_, verified) = peak(|| verify::<Fr, _, _>(&proof, verifier).expect("it is honest"));
+    [("prove", proven), ("verify", verified)]
+}
+
+/// What the sum-check has on the heap at most, for a sum so light that many rows can be gone over: of the squares of a
+/// column, in the space of some arrays that do not depend on T.
+fn sumcheck_peak(run: &Run) -> usize {
+    let oracle = oracle(run);
+    let form = LinearForm { constant: 1, terms: vec![(ColumnId(0), 1)] };
+    let term = (Fr::from(1u64), vec![vec![form.clone(), form]]);
+    let polynomial = Composition::new(oracle.columns(), [term]).expect("the column is there");
+    // Any claim will do: what does not hold is proven as well, and refused.
+    let sum = Sum::new(polynomial, Fr::from(0u64));
+    let budget = Budget::Bytes(1 << 20);
+    let mut transcript = prover_state(&derive_session_id::<DefaultHash>(b"space"), &[0u8]);
+    let prover = SumCheckProver::new(budget, Pool::serial());
+    peak(|| prover.prove(&oracle, &[&sum], &mut transcript).expect("it can be proven")).1
+}
+
+/// Less than a word for each chunk of rows from 2^20 cycles to 2^24, which is 15 KiB.
+const NOTHING: usize = 4 << 10;
+
+/// Tables of O(√T), as they are measured, and about as much again; those of a proof from 2^16 cycles to 2^20, where a word
+/// for each thirty rows would be more.
+const TABLES: usize = 28 << 10;
+const PROOF_TABLES: usize = 128 << 10;
 
 #[test]
 fn the_heap_does_not_grow_with_the_number_of_cycles() {
-    // 11 cycles a round: T just below 2^16 and 2^20, of the same K.
-    let (few, many) = ("5800", "95000");
-    let fixed = |_: usize, _: u32| Budget::Bytes(1 << 20);
-    let (short, small) = peak(few, fixed);
-    let (long, large) = peak(many, fixed);
-    assert!(short <= 1 << 16 && short > 1 << 15 && long <= 1 << 20 && long > 1 << 19, "{short} {long}");
-    let ratio = large as f64 / small as f64;
-    println!("budget of 1 MiB: {small} bytes at T = {short}, {large} at T = {long}: {ratio:.2}x");
-    assert!(ratio < 1.2, "{small} -> {large}");
-
-    let sqrt = |columns: usize, variables: u32| Budget::sqrt::<Fr>(columns, variables);
-    let (_, small) = peak(few, sqrt);
-    let (_, large) = peak(many, sqrt);
-    let ratio = large as f64 / small as f64;
-    println!("budget of √T: {small} bytes at T = {short}, {large} at T = {long}: {ratio:.2}x");
-    assert!(ratio < 4.4, "{small} -> {large}");
+    // In a file: input is O(T) here, and not to be held.
+    let input = Input::spool(std::io::Read::take(std::io::repeat(7), 5 << 20)).expect("it can be spooled");
+    let mut grown = Vec::new();
+    let mut compare = |what: &str, (small, large): (usize, usize), allowed: usize| {
+        println!("{what}: {small} bytes, {large} for 16 times as many cycles");
+        if large > small + allowed {
+            grown.push(format!("{what}: {small} bytes grow by {}, not {allowed}", large - small));
+        }
+    };
+    for ((what, small), (_, large)) in peaks(20, &input).into_iter().zip(peaks(24, &input)) {
+        compare(what, (small, large), NOTHING);
+    }
+    let [small, large] = [20, 24].map(|bits| sumcheck_peak(&run(&guest(rounds(bits)), &input)));
+    compare("sum-check", (small, large), TABLES);
+    let [small, large] = [16, 20].map(|bits| proving_peaks(bits, &input, Budget::Bytes(1 << 20)));
+    for ((what, small), (_, large)) in small.into_iter().zip(large) {
+        compare(what, (small, large), PROOF_TABLES);
+    }
+    assert!(grown.is_empty(), "{grown:#?}");
 }
