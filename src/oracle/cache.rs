@@ -3,12 +3,15 @@
 //! In: the columns of a chunk. Out: single cells. A query that is answered from here is a few loads: to lock, or to count
 //! who holds a chunk, would cost more than to regenerate a row.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::isa::{ColumnId, MAX_ROWS, Word};
 
 type AtomicWord = AtomicU32;
+
+/// A column of a chunk.
+type Cells = Box<[AtomicWord; MAX_ROWS]>;
 
 /// The rows of a chunk, which begins at a multiple of them.
 pub(super) const ROWS: u64 = MAX_ROWS as u64;
@@ -17,6 +20,8 @@ pub(super) const ROWS: u64 = MAX_ROWS as u64;
 #[derive(Debug)]
 pub(super) struct ChunkCache {
     slots: Vec<Slot>,
+    /// By a chunk's number modulo their count: the slot where such a chunk was put last, to look at first.
+    hints: [AtomicUsize; HINTS],
     /// The slot that is looked at next when one is needed.
     hand: Mutex<usize>,
 }
@@ -32,11 +37,13 @@ struct Slot {
     filled: AtomicU64,
     /// Whether it was read since the hand went by.
     used: AtomicBool,
-    columns: Vec<OnceLock<Box<[AtomicWord]>>>,
+    columns: Vec<OnceLock<Cells>>,
 }
 
 /// No chunk starts here.
 const NOWHERE: u64 = u64::MAX;
+
+const HINTS: usize = 64;
 
 impl ChunkCache {
     pub(super) fn new(slots: usize, columns: usize) -> Self {
@@ -47,14 +54,20 @@ impl ChunkCache {
             used: AtomicBool::new(false),
             columns: (0..columns).map(|_| OnceLock::new()).collect(),
         };
-        Self { slots: (0..slots.max(1)).map(|_| slot()).collect(), hand: Mutex::new(0) }
+        Self {
+            slots: (0..slots.max(1)).map(|_| slot()).collect(),
+            hints: [const { AtomicUsize::new(0) }; HINTS],
+            hand: Mutex::new(0),
+        }
     }
 
     /// The cell, if it is here.
     #[inline]
     pub(super) fn get(&self, column: ColumnId, row: u64) -> Option<Word> {
         let start = row - row % ROWS;
-        let slot = self.slots.iter().find(|slot| slot.start.load(Ordering::Relaxed) == start)?;
+        let hint = self.hints[hint(start)].load(Ordering::Relaxed);
+        let hinted = self.slots.get(hint).filter(|slot| slot.starts_at(start));
+        let slot = hinted.or_else(|| self.slots.iter().find(|slot| slot.starts_at(start)))?;
         slot.get(start, column, (row % ROWS) as usize)
     }
 
@@ -62,7 +75,7 @@ impl ChunkCache {
     /// for the longest time, or nearly so (the clock algorithm).
     pub(super) fn keep(&self, start: u64, columns: &[ColumnId], cells: &[&[Word]]) {
         let mut hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
-        let present = self.slots.iter().position(|slot| slot.start.load(Ordering::Relaxed) == start);
+        let present = self.slots.iter().position(|slot| slot.starts_at(start));
         let place = present.unwrap_or_else(|| {
             // Readers may be quicker than the hand: it goes round twice at most.
             for _ in 0..2 * self.slots.len() {
@@ -74,15 +87,20 @@ impl ChunkCache {
             *hand
         });
         self.slots[place].set(start, columns, cells);
+        self.hints[hint(start)].store(place, Ordering::Relaxed);
     }
 }
 
 impl Slot {
     #[inline]
+    fn starts_at(&self, start: u64) -> bool {
+        self.start.load(Ordering::Relaxed) == start
+    }
+
+    #[inline]
     fn get(&self, start: u64, column: ColumnId, at: usize) -> Option<Word> {
         let version = self.version.load(Ordering::Acquire);
-        let here = self.start.load(Ordering::Relaxed) == start
-            && self.filled.load(Ordering::Relaxed) & bit(column) != 0;
+        let here = self.starts_at(start) && self.filled.load(Ordering::Relaxed) & bit(column) != 0;
         if !here || version % 2 == 1 {
             return None;
         }
@@ -109,7 +127,7 @@ impl Slot {
         self.filled.store(columns.iter().fold(0, |mask, id| mask | bit(*id)), Ordering::Relaxed);
         for (column, cells) in columns.iter().zip(cells) {
             let Some(place) = self.columns.get(column.index()) else { continue };
-            let kept = place.get_or_init(|| (0..MAX_ROWS).map(|_| AtomicWord::new(0)).collect());
+            let kept = place.get_or_init(|| Box::new([const { AtomicWord::new(0) }; MAX_ROWS]));
             for (kept, &cell) in kept.iter().zip(*cells) {
                 kept.store(cell, Ordering::Relaxed);
             }
@@ -118,7 +136,13 @@ impl Slot {
     }
 }
 
+#[inline]
+fn hint(start: u64) -> usize {
+    (start / ROWS) as usize % HINTS
+}
+
 /// A column beyond the bits, of which no checked spec has any, is never found.
+#[inline]
 fn bit(column: ColumnId) -> u64 {
     1u64.checked_shl(column.0.into()).unwrap_or(0)
 }

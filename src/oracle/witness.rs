@@ -78,6 +78,7 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
 
     /// A cell of a stored column, and its chunk into the cache.
     #[cold]
+    #[inline(never)]
     fn regenerate(&self, column: ColumnId, row: u64) -> Result<Word, OracleError> {
         let start = row - row % ROWS;
         let turn = (start / ROWS) as usize % self.misses.len();
@@ -142,6 +143,7 @@ impl<I: Isa, G: Guest> PolynomialOracle for WitnessOracle<I, G> {
     /// A cached cell costs a few loads. A chunk that is not there is regenerated, by one thread while others that want it
     /// wait, with the columns that were asked for so far: a reader that goes on from chunk to chunk costs what a pass over
     /// its columns does, and one that goes elsewhere the way from the checkpoint besides, half an interval on average.
+    #[inline]
     fn query(&self, column: ColumnId, row: u64) -> Result<Word, OracleError> {
         let Some(declared) = I::SPEC.columns.get(column.index()) else {
             return Err(OracleError::UnknownColumn { id: column, columns: I::SPEC.columns.len() });
