@@ -1,4 +1,4 @@
-//! Peak memory, of a process of its own for each measurement.
+//! What the system knows of a process: processor time, and peak memory, of a process of its own for each measurement.
 
 use std::process::Command;
 
@@ -7,6 +7,15 @@ use retrace::isa::{Isa, Rv32i};
 use retrace::oracle::PolynomialOracle;
 
 use super::{ENGINES, Engine, Statement, guests, prove};
+
+/// Nanoseconds that this thread has run: other processes take none of them. The time of day where the system does not say.
+pub(super) fn processor_seconds() -> f64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    let begun = START.get_or_init(std::time::Instant::now);
+    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let running: Option<f64> = statistics.and_then(|line| line.split(' ').next()?.parse().ok());
+    running.map_or_else(|| begun.elapsed().as_secs_f64(), |nanoseconds| nanoseconds / 1e9)
+}
 
 const VARIABLE: &str = "RETRACE_BENCH_PROCESS";
 

@@ -5,6 +5,7 @@
 //! 32 of a field product, and a sum of thousands of such products needs one reduction: "delayed reduction", as in
 //! Bagad, Dao, Domb, Thaler, "Speeding Up Sum-Check Proving" (ePrint 2025/1117).
 
+mod extension;
 mod montgomery;
 
 #[cfg(test)]
@@ -17,7 +18,8 @@ use crate::isa::Word;
 /// A field whose elements meet small integers in long sums.
 ///
 /// The defaults are right for every field, so that `impl SumcheckField for MyField {}` is enough, for an extension
-/// field too; ark's prime fields in Montgomery form override them with delayed reduction. In every method that takes
+/// field too; ark's prime fields in Montgomery form override them with delayed reduction, and quadratic extensions go by
+/// coordinates. In every method that takes
 /// two slices, the longer one's tail is ignored.
 pub trait SumcheckField: Field {
     /// Σ weightsᵢ·cellsᵢ. O(length).

@@ -380,6 +380,17 @@ pub(crate) mod tests {
     /// p = 2^64 − 2^32 + 1: no spare bit.
     pub(crate) type Goldilocks = Fp64<MontBackend<GoldilocksConfig, 1>>;
 
+    pub(crate) struct Goldilocks2Config;
+
+    impl ark_ff::Fp2Config for Goldilocks2Config {
+        type Fp = Goldilocks;
+        /// A generator, and so no square.
+        const NONRESIDUE: Goldilocks = ark_ff::MontFp!("7");
+        const FROBENIUS_COEFF_FP2_C1: &'static [Goldilocks] = &[ark_ff::MontFp!("1"), ark_ff::MontFp!("-1")];
+    }
+    /// 128 bits: large enough for challenges.
+    pub(crate) type Goldilocks2 = ark_ff::Fp2<Goldilocks2Config>;
+
     #[derive(ark_ff::MontConfig)]
     #[modulus = "2013265921"]
     #[generator = "31"]
@@ -470,7 +481,7 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn random_values(
-            pairs in prop::collection::vec((any::<[u64; 4]>(), any::<i128>(), 0u32..127), 0..60),
+            pairs in prop::collection::vec((any::<[u64; 4]>(), any::<i128>(), 0u32..127), 0..150),
         ) {
             let values: Vec<i128> = pairs.iter().map(|(_, value, shift)| value >> shift).collect();
             fn weights<F: PrimeField>(pairs: &[([u64; 4], i128, u32)]) -> Vec<F> {
@@ -479,6 +490,10 @@ pub(crate) mod tests {
                     F::from_le_bytes_mod_order(&bytes)
                 }).collect()
             }
+            let coordinates = weights::<Goldilocks>(&pairs);
+            let extended: Vec<Goldilocks2> =
+                coordinates.iter().zip(coordinates.iter().rev()).map(|(a, b)| Goldilocks2::new(*a, *b)).collect();
+            check::<Goldilocks2>(&extended, &values);
             check::<Fr>(&weights(&pairs), &values);
             check::<Goldilocks>(&weights(&pairs), &values);
             check::<BabyBear>(&weights(&pairs), &values);

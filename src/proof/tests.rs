@@ -102,9 +102,13 @@ fn a_cancelled_verification_is_no_refusal() {
 /// BabyBear's prime is smaller than the constraints' integers; Goldilocks alone is too small for challenges.
 #[test]
 fn fields_that_are_too_small_are_refused() {
-    use crate::field::tests::{BabyBear, Goldilocks};
+    use crate::field::tests::{BabyBear, Goldilocks, Goldilocks2};
     let small = prove::<BabyBear, _, _>(&oracle(), Budget::Unlimited).expect_err("31 bits");
     assert!(small.to_string().contains("31 bits"), "{small}");
     let guessable = prove::<Goldilocks, _, _>(&oracle(), Budget::Unlimited).expect_err("64 bits");
     assert!(guessable.to_string().contains("2^64"), "{guessable}");
+    let (proof, _) =
+        prove::<Goldilocks2, _, _>(&oracle(), Budget::Unlimited).expect("2^128 elements are enough");
+    let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
+    verify::<Goldilocks2, _, _>(&proof, verifier).expect("it is honest");
 }

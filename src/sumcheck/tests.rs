@@ -8,7 +8,7 @@ use spongefish::{DefaultHash, VerifierState, derive_session_id};
 
 use super::*;
 use crate::field::SumcheckField;
-use crate::field::tests::Goldilocks;
+use crate::field::tests::{Goldilocks, Goldilocks2};
 use crate::isa::{Column, ColumnId, ColumnSource, Link, PublicColumn, RangeClass, Word};
 use crate::oracle::dense::tests::{column, dense};
 use crate::oracle::{DenseOracle, PolynomialOracle, WithBits, eq, evaluate};
@@ -356,6 +356,7 @@ proptest! {
     ) {
         check_engines::<Fr>(rows, seed, degree, 1 << chunk_bits);
         check_engines::<Goldilocks>(rows, seed, degree, 1 << chunk_bits);
+        check_engines::<Goldilocks2>(rows, seed, degree, 1 << chunk_bits);
     }
 }
 

@@ -1,0 +1,44 @@
+//! Oracle and sum-check together: an ELF file in, a proof out, the same bytes in any space.
+
+#![allow(clippy::print_stdout, unreachable_pub)]
+
+use std::error::Error;
+use std::sync::Arc;
+
+use ark_bn254::Fr;
+use retrace::checkpoint::{Options, execute};
+use retrace::guest::{Input, Linux};
+use retrace::isa::Rv32i;
+use retrace::oracle::{PolynomialOracle, WitnessOracle};
+use retrace::parallel::Pool;
+use retrace::program::Program;
+use retrace::proof::{Verifier, plan, prove, verify};
+use retrace::replay::StreamingWitnessGenerator;
+use retrace::sumcheck::Budget;
+
+/// Runs the guest, proves the run in two budgets, verifies.
+pub fn main() -> Result<(), Box<dyn Error>> {
+    let elf = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests/sha256.elf"))?;
+    let program = Arc::new(Program::<Rv32i>::from_elf(&elf)?);
+    let input = || Input::from(b"abc".to_vec());
+    let execution = execute(Arc::clone(&program), Linux::default(), input(), Options::default())?;
+    let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::new(0)?))?;
+
+    let small = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
+    println!("{:?}", plan::<Fr, _, _>(&oracle, small)?);
+    let (proof, report) = prove::<Fr, _, _>(&oracle, small)?;
+    println!(
+        "{} cycles, {} bytes, {} passes",
+        oracle.num_rows(),
+        proof.to_bytes().len(),
+        report.sumcheck.passes
+    );
+    let (same, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited)?;
+    if same != proof {
+        return Err("another budget gives another proof".into());
+    }
+
+    let verified = verify::<Fr, _, _>(&proof, Verifier::<_, Linux>::new(program, input()))?;
+    println!("verified; {:.3} s of it a replay, in place of a commitment", verified.replay_seconds);
+    Ok(())
+}
