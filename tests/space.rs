@@ -12,9 +12,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ark_bn254::Fr;
-use retrace::checkpoint::{Execution, Options, Policy, execute};
+use retrace::checkpoint::{Execution, FileOptions, Options, Policy, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{ColumnId, Isa, MAX_ROWS, Rv32i};
 use retrace::oracle::{Chunk, PolynomialOracle, WitnessOracle};
@@ -86,6 +87,16 @@ fn run(program: &Arc<Program<Rv32i>>, input: &Input) -> Run {
     Arc::new(execute(Arc::clone(program), Linux::default(), input.clone(), options).expect("it runs"))
 }
 
+/// The same into a file, to which every checkpoint is written: what is known of the file does not grow either.
+fn run_into_file(program: &Arc<Program<Rv32i>>, input: &Input) {
+    let path = std::env::temp_dir().join(format!("retrace-test-space-{}", std::process::id()));
+    let file = FileOptions { every: Duration::ZERO, ..FileOptions::new(&path) };
+    let policy = Policy::new(16, 1 << 9);
+    let options = Options { policy, file: Some(file), ..Options::default() };
+    execute(Arc::clone(program), Linux::default(), input.clone(), options).expect("it runs");
+    std::fs::remove_file(path).expect("it was written");
+}
+
 fn generator(run: &Run) -> StreamingWitnessGenerator<Rv32i, Linux> {
     StreamingWitnessGenerator::new(Arc::clone(run), Pool::serial())
 }
@@ -153,6 +164,9 @@ fn sumcheck_peak(run: &Run) -> usize {
 /// Less than a word for each chunk of rows from 2^20 cycles to 2^24, which is 15 KiB.
 const NOTHING: usize = 4 << 10;
 
+/// What is known of a file's records, of which there are a few more or less by where checkpoints fall.
+const FILE: usize = 12 << 10;
+
 /// Tables of O(√T), as they are measured, and about as much again; those of a proof from 2^16 cycles to 2^20, where a word
 /// for each thirty rows would be more.
 const TABLES: usize = 28 << 10;
@@ -172,6 +186,8 @@ fn the_heap_does_not_grow_with_the_number_of_cycles() {
     for ((what, small), (_, large)) in peaks(20, &input).into_iter().zip(peaks(24, &input)) {
         compare(what, (small, large), NOTHING);
     }
+    let [small, large] = [20, 24].map(|bits| peak(|| run_into_file(&guest(rounds(bits)), &input)).1);
+    compare("run into a file", (small, large), FILE);
     let [small, large] = [20, 24].map(|bits| sumcheck_peak(&run(&guest(rounds(bits)), &input)));
     compare("sum-check", (small, large), TABLES);
     let [small, large] = [16, 20].map(|bits| proving_peaks(bits, &input, Budget::Bytes(1 << 20)));

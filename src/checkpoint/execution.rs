@@ -17,9 +17,9 @@ pub enum Stopped {
     Exited(Word),
     /// As many cycles as allowed were executed.
     CycleLimit,
-    /// The word at [`Options::until_stored`] became this.
+    /// The word at [`Options::until_stored`](super::Options::until_stored) became this.
     Stored(Word),
-    /// [`Progress`] asked for it.
+    /// [`Progress`](super::Progress) asked for it.
     Interrupted,
     /// The guest did what it may not do; the cycles before are the execution.
     Trapped(Box<Fault>),

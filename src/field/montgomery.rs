@@ -43,7 +43,7 @@ impl<T: MontConfig<N>, const N: usize> SumcheckField for Fp<MontBackend<T, N>, N
         sum
     }
 
-    /// Every value is moved up by [`BIAS`] to be no longer negative, which saves the sign's share of each product; what
+    /// Every value is moved up by `BIAS` to be no longer negative, which saves the sign's share of each product; what
     /// that adds is the same for all rows.
     #[inline]
     fn dot_rows(weights: &[Self], rows: &[i64], stride: usize, sums: &mut [Self]) {

@@ -52,7 +52,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn main() {
     let rounds: usize = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
     println!("product of three u32 columns, BN254, one thread, medians of {rounds}\n");
-    println!("| rows | ark-linear-sumcheck, ns a row | retrace, linear | ratio | retrace, fastest | ratio | retrace, √T | ratio |");
+    println!(
+        "| rows | ark-linear-sumcheck, ns a row | retrace, linear | ratio | retrace, fastest | ratio | retrace, √T | ratio |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for variables in [16, 18, 20] {
         let cells = cells(1 << variables);
@@ -82,7 +84,8 @@ fn main() {
                 times.push(own(&oracle, &columns, claim, prover));
             }
         }
-        let [linear, fastest, small, peer] = times.map(|times| median(times) * 1e9 / (1u64 << variables) as f64);
+        let [linear, fastest, small, peer] =
+            times.map(|times| median(times) * 1e9 / (1u64 << variables) as f64);
         println!(
             "| 2^{variables} | {peer:.0} | {linear:.0} | {:.2} | {fastest:.0} | {:.2} | {small:.0} | {:.2} |",
             peer / linear,
