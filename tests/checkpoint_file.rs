@@ -74,6 +74,9 @@ fn a_run_that_is_killed_goes_on() {
     assert_eq!((&killed["stopped"], &killed["ok"]), (&"unfinished".into(), &true.into()));
     let reached = killed["cycles"].as_u64().expect("it is a number");
     assert!(reached > 0, "something was written within the time");
+    let rows = retrace(&["witness", &guest, "--checkpoints", path(&file), "--cycles", "5..7"]);
+    assert_eq!(String::from_utf8_lossy(&rows.stdout).lines().count(), 3);
+    assert!(String::from_utf8_lossy(&rows.stderr).contains("has not ended"));
     let proof = folder.join("proof");
     let early = retrace(&["prove", &guest, "--checkpoints", path(&file), "-o", path(&proof)]);
     assert!(String::from_utf8_lossy(&early.stderr).contains("has not ended: resume it first"));

@@ -46,6 +46,9 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     if let Some(fault) = fault.as_ref().filter(|_| !common.json) {
         output::note(&format!("note: the rows end where the guest faults: {fault}"));
     }
+    if matches!(execution.stopped(), Stopped::Interrupted) && !common.json {
+        output::note("note: the run in the file has not ended; its rows end where it was last written");
+    }
     let cycles = witness.cycles.clone().unwrap_or(0..execution.cycles());
     let executed = execution.cycles();
     if cycles.end > executed {
