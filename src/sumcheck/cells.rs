@@ -11,7 +11,7 @@ use crate::oracle::is_signed;
 const LANES: usize = 64;
 
 /// In field products: bringing a column's cell into place; a form's term at an entry; a product at a point; an
-/// integer times a weight. Measured on BN254, where a product takes 25 ns.
+/// integer times a weight. Estimated for BN254, where a product takes 25 ns.
 const COLUMN: f64 = 0.03;
 const TERM: f64 = 0.02;
 const PRODUCT: f64 = 0.05;

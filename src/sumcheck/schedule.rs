@@ -33,8 +33,8 @@ impl Schedule {
     }
 }
 
-/// What a proof's parts cost, in field products. Measured on BN254 on one thread, where a product takes 25 ns; fields
-/// whose products cost less have the same ratios to within a factor of two, which moves a window by a round at most.
+/// What a proof's parts cost, in field products. Estimated for BN254 on one thread, where a product takes 25 ns; fields
+/// whose products cost less are taken to have the same ratios.
 #[derive(Debug)]
 pub(super) struct Model<'a, F> {
     instances: &'a [&'a dyn SumcheckInstance<F>],
