@@ -215,8 +215,10 @@ impl<F: SumcheckField> Composition<F> {
     ) -> Result<Self, CompositionError> {
         let form = |constant, terms| LinearForm { constant, terms };
         let bit = |bit: &ColumnId| vec![vec![form(0, vec![(*bit, 1)]), form(-1, vec![(*bit, 1)])]];
-        let value =
-            bits.iter().enumerate().map(|(at, bit)| (*bit, -1i64.checked_shl(at as u32).unwrap_or(i64::MIN)));
+        let value = bits
+            .iter()
+            .enumerate()
+            .map(|(at, bit)| (*bit, (-1i64).checked_shl(at as u32).unwrap_or(i64::MIN)));
         let sum = vec![vec![form(0, core::iter::once((column, 1)).chain(value).collect())]];
         let powers = core::iter::successors(Some(F::ONE), |power| Some(*power * alpha));
         Self::new(columns, powers.zip(bits.iter().map(bit).chain([sum])))

@@ -474,6 +474,12 @@ fn a_column_is_in_its_range_by_bits() {
         }
     }
     let inner = oracle(forged);
+    for many in [64, 65, 200] {
+        let bits = vec![B; many];
+        let refused =
+            Composition::<Fr>::range_by_bits(inner.columns(), B, &bits, Fr::from(77u64)).unwrap_err();
+        assert!(matches!(refused, CompositionError::TooLarge { .. }), "{many} bits: {refused}");
+    }
     assert!(WithBits::new(&inner, B, 33).is_err() && WithBits::new(&inner, ColumnId(99), 3).is_err());
     assert_eq!(WithBits::new(&inner, B, 3).unwrap().query(ColumnId(14), 13).unwrap(), 0);
 }
