@@ -1,7 +1,15 @@
-//! Reading and writing a file at a place, wherever its cursor is.
+//! What readers and writers of files share: a place in a file, wherever its cursor is; and the name of a file in the making.
 
 use std::fs::File;
 use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where a file is written that will be renamed to this path.
+pub(crate) fn partial(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    PathBuf::from(partial)
+}
 
 /// Fills the buffer from this position of the file on.
 #[cfg(unix)]

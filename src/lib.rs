@@ -55,13 +55,14 @@ pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod field;
+mod file;
 pub mod guest;
+mod hex;
 pub mod isa;
 pub mod machine;
 pub mod oracle;
 pub mod pages;
 pub mod parallel;
-mod positioned;
 pub mod program;
 pub mod proof;
 pub mod replay;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::arguments::{Common, Guest};
 use super::failure::Failure;
 use crate::checkpoint::{CheckpointFile, ExecuteError, Execution};
+use crate::file::partial;
 use crate::guest::{Input, Linux};
 use crate::isa::Isa;
 use crate::parallel::Pool;
@@ -109,11 +110,7 @@ pub(super) struct Whole {
 impl Whole {
     pub(super) fn create(path: &Path) -> Result<Self, Failure> {
         let as_it_stands = fs::symlink_metadata(path).is_ok_and(|file| !file.is_file());
-        let partial = (!as_it_stands).then(|| {
-            let mut partial = path.as_os_str().to_owned();
-            partial.push(".partial");
-            PathBuf::from(partial)
-        });
+        let partial = (!as_it_stands).then(|| partial(path));
         let file = BufWriter::with_capacity(1 << 16, create(partial.as_deref().unwrap_or(path))?);
         Ok(Self { file, path: path.to_owned(), partial })
     }

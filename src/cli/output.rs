@@ -51,11 +51,6 @@ pub(super) fn bytes(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A number with separators.
 pub(super) fn number(number: u64) -> String {
     indicatif::HumanCount(number).to_string()

@@ -5,8 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::file::read_file_at;
 use crate::isa::Word;
-use crate::positioned::read_file_at;
 
 /// Input for a guest: cheap to clone, read at any position, never held twice.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ use crate::cancel::Cancel;
 use crate::checkpoint::{Checkpoint, ExecuteError, Options, Policy, Progress, Stopped, execute};
 use crate::field::SumcheckField;
 use crate::guest::{Guest, Input, StartError};
+use crate::hex::hex;
 use crate::isa::{ColumnId, ColumnSource, Fingerprint, Isa, Word};
 use crate::oracle::{EmptyExecution, OracleError, WitnessOracle, evaluate};
 use crate::pages::PageError;
@@ -262,8 +263,4 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
 
 fn exit_code(code: Word) -> String {
     format!("exit code {code}")
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,7 +1,7 @@
 //! One writer a file.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::{CheckpointFileError, Result};
 
@@ -39,13 +39,6 @@ fn is_at(file: &File, path: &Path) -> Result<bool> {
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> Result<bool> {
     Ok(true)
-}
-
-/// Where a file is written that will be renamed to this path.
-pub(super) fn partial(path: &Path) -> PathBuf {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    PathBuf::from(partial)
 }
 
 /// Puts the file at one path at the other, for good.

@@ -14,9 +14,10 @@ use super::records::Records;
 use super::store::{Shape, Store, StoredInput};
 use super::{FileOptions, Source};
 use crate::checkpoint::{CheckpointManager, Policy};
+use crate::file::read_file_at;
 use crate::guest::{Guest, Input};
-use crate::isa::{Fingerprint, Isa};
-use crate::positioned::read_file_at;
+use crate::hex::hex;
+use crate::isa::Isa;
 use crate::program::Program;
 
 /// A file whose head, latest index and one end are right.
@@ -160,8 +161,8 @@ impl Opened {
     }
 
     /// Checks every byte that counts, and that everything that the latest index refers to is there and has its form.
-    /// Reads the file twice; O(its pages) space.
-    pub(super) fn verify(&self) -> Result<Verified> {
+    /// Reads the file twice; O(its pages) space. Gives how many different pages there are.
+    pub(super) fn verify(&self) -> Result<u64> {
         let store = &self.source.store;
         let mut pages = HashSet::new();
         for &(cycle, at) in self.index.checkpoints.iter().chain([&self.index.latest]) {
@@ -177,7 +178,7 @@ impl Opened {
         }
         self.verify_input()?;
         self.hash()?;
-        Ok(Verified { pages: pages.len() as u64 })
+        Ok(pages.len() as u64)
     }
 
     fn verify_input(&self) -> Result<()> {
@@ -243,13 +244,6 @@ impl Opened {
     }
 }
 
-/// What was counted on the way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Verified {
-    /// How many different pages there are.
-    pub(super) pages: u64,
-}
-
 pub(in crate::checkpoint) fn head<I: Isa, G: Guest>(
     program: &Program<I>,
     arguments: &[Vec<u8>],
@@ -291,8 +285,4 @@ fn check_index(head: &Head, index: &Index) -> core::result::Result<(), &'static 
         return Err("its totals are impossible");
     }
     Ok(())
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    Fingerprint(*bytes).to_string()
 }

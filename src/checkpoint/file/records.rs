@@ -12,13 +12,13 @@ use super::layout::{
     serialize,
 };
 use super::lock::open_locked;
-use super::record::{Encoded, INPUT_BLOCK, Kind, encode};
+use super::record::{Encoded, HEADER, INPUT_BLOCK, Kind, encode};
 use super::store::{Shape, Store};
 use crate::checkpoint::Checkpoint;
+use crate::file::write_file_at;
 use crate::guest::{Guest, Input};
 use crate::isa::Word;
 use crate::pages::{PAGE_BYTES, Page, PageStore, Slot};
-use crate::positioned::write_file_at;
 
 /// Appends records, and says what of the file counts.
 #[derive(Debug)]
@@ -225,16 +225,17 @@ impl Records {
         Ok(there)
     }
 
-    /// Finds the records that an index refers to, and what the others are.
+    /// Finds the records that an index of a file refers to whose bytes were checked, and what the others are.
     pub(super) fn find_live(&mut self, index: &Index, index_at: u64) -> Result<()> {
         let store = Arc::clone(&self.source.store);
-        self.index_bytes = store.encoded(index_at, Kind::Index)?.bytes.len() as u64;
-        self.input_bytes = store.encoded(DATA, Kind::Head)?.bytes.len() as u64;
+        let bytes = |at, kind| store.header(at, kind).map(|header| (HEADER + header.stored) as u64);
+        self.index_bytes = bytes(index_at, Kind::Index)?;
+        self.input_bytes = bytes(DATA, Kind::Head)?;
         for &table_at in &index.input {
-            self.input_bytes += store.encoded(table_at, Kind::InputTable)?.bytes.len() as u64;
+            self.input_bytes += bytes(table_at, Kind::InputTable)?;
             let table: InputTable = parse(&store.read(table_at, Kind::InputTable)?, table_at)?;
             for at in table {
-                self.input_bytes += store.encoded(at, Kind::Input)?.bytes.len() as u64;
+                self.input_bytes += bytes(at, Kind::Input)?;
             }
         }
         for &(_, at) in index.checkpoints.iter().chain([&index.latest]) {
@@ -257,8 +258,8 @@ impl Records {
 
     fn find(&mut self, store: &Store, at: u64, kind: Kind, children: Vec<u64>) -> Result<()> {
         if !self.graph.contains(at) {
-            let record = store.encoded(at, kind)?;
-            self.graph.insert(at, record.checksum, record.bytes.len(), children);
+            let header = store.header(at, kind)?;
+            self.graph.insert(at, header.checksum(), HEADER + header.stored, children);
         }
         Ok(())
     }

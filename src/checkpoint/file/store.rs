@@ -9,10 +9,10 @@ use super::error::{CheckpointFileError, Result};
 use super::layout::{DATA, INPUT_TABLE, InputTable, StoredState, TABLE_BITS, Table, parse};
 use super::record::{Encoded, HEADER, Header, INPUT_BLOCK, Kind};
 use crate::checkpoint::Checkpoint;
+use crate::file::read_file_at;
 use crate::guest::{Guest, InputStore};
 use crate::isa::{Isa, Word};
 use crate::pages::{PAGE_BYTES, Page, PageStore, Slot, Snapshot, StoredPage};
-use crate::positioned::read_file_at;
 
 /// An open checkpoint file, of which the bytes before `length` are records that do not change.
 ///
@@ -59,7 +59,8 @@ impl Store {
         Ok(Encoded { bytes, checksum: header.checksum() })
     }
 
-    fn header(&self, at: u64, kind: Kind) -> Result<Header> {
+    /// The header of the record at `at`; its checksum is not compared.
+    pub(super) fn header(&self, at: u64, kind: Kind) -> Result<Header> {
         let mut bytes = [0; HEADER];
         self.read_at(at, &mut bytes)?;
         Header::decode(bytes, kind, at)

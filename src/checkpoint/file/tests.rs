@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::layout::{DATA, End};
-use super::lock::partial;
 use super::record::{HEADER, Kind};
 use super::*;
 use crate::checkpoint::{Options, Progress, Resume, Stopped, execute};
+use crate::file::partial;
 use crate::guest::{Input, Linux};
 use crate::isa::{ColumnId, Word};
 use crate::machine::test_isa::{Asm, TestIsa, echo, program};

@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use super::error::{CheckpointFileError, Result};
 use super::layout::{Head, Index};
-use super::lock::{partial, rename};
+use super::lock::rename;
 use super::reader::{Opened, Resumed};
 use super::records::{Records, Written};
 use super::store::Shape;
 use super::{FileOptions, Place};
 use crate::checkpoint::{Checkpoint, CheckpointManager};
+use crate::file::partial;
 use crate::guest::{Guest, Input};
 use crate::pages::Snapshot;
 

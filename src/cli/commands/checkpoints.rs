@@ -9,6 +9,7 @@ use crate::checkpoint::{CheckpointFile, CheckpointFileError, Entry, FileStopped}
 use crate::cli::arguments::{Checkpoints, Common};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::output;
+use crate::hex::hex;
 
 pub(in crate::cli) fn checkpoints(common: &Common, arguments: &Checkpoints) -> Done {
     let path = &arguments.file;
@@ -43,10 +44,10 @@ fn as_json(file: &CheckpointFile, pages: u64, entries: &[Entry]) -> serde_json::
         "ok": true,
         "isa": isa,
         "fingerprint": fingerprint.to_string(),
-        "program": output::hex(&file.program()),
+        "program": hex(&file.program()),
         "guest_interface": file.guest(),
         "input_bytes": input_bytes,
-        "input_hash": output::hex(&input),
+        "input_hash": hex(&input),
         "output_bytes": file.output_length(),
         "cycles": file.cycles(),
         "stopped": stopped,
@@ -68,10 +69,10 @@ fn as_text(file: &CheckpointFile, pages: u64, entries: &[Entry]) -> String {
     };
     let mut text = format!(
         "spec      {isa} {fingerprint}\nprogram   {}\ninterface {}\ninput     {} {}\noutput    {} so far\nrun       {} at cycle {}\n\n",
-        output::hex(&file.program()),
+        hex(&file.program()),
         file.guest(),
         output::count(input_bytes, "byte"),
-        output::hex(&input),
+        hex(&input),
         output::count(file.output_length(), "byte"),
         how,
         output::number(file.cycles()),

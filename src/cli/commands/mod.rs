@@ -13,3 +13,44 @@ pub(super) use prove::prove;
 pub(super) use run::run;
 pub(super) use verify::verify;
 pub(super) use witness::witness;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+
+use super::arguments::Guest;
+use super::failure::Failure;
+use super::{files, interrupt};
+use crate::cancel::Cancel;
+use crate::checkpoint::{Execution, Options, Progress, execute};
+use crate::guest::Linux;
+use crate::isa::Isa;
+use crate::program::Program;
+
+/// The execution that a command is about: the one in a checkpoint file, or a run of at most so many cycles, shown by the
+/// bar; and the flag that Ctrl-C raises.
+fn execution<I: Isa>(
+    guest: &Guest,
+    checkpoints: Option<&Path>,
+    program: Arc<Program<I>>,
+    max_cycles: u64,
+    bar: &ProgressBar,
+) -> Result<(Execution<I, Linux>, Cancel), Failure> {
+    if let Some(path) = checkpoints {
+        return Ok((files::execution(path, program)?, interrupt::cancel()));
+    }
+    let input = files::input(guest)?;
+    let cancel = interrupt::cancel();
+    let mut report = |cycle| {
+        bar.set_position(cycle);
+        cancel.flow()
+    };
+    let options = Options {
+        arguments: files::arguments(guest),
+        max_cycles,
+        progress: Some(Progress(&mut report)),
+        ..Options::default()
+    };
+    Ok((execute(program, Linux::default(), input, options)?, cancel))
+}

@@ -1,34 +1,27 @@
 //! `retrace prove`
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use ark_bn254::Fr;
 use serde_json::json;
 
-use crate::cancel::Cancel;
-use crate::checkpoint::{Execution, Options, Progress, Stopped, execute};
+use super::execution;
+use crate::checkpoint::Stopped;
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, interrupt, output};
-use crate::guest::{Input, Linux};
+use crate::cli::{files, host, output};
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::program::Program;
 use crate::proof::{plan as plan_proof, prove as prove_execution};
 use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
 pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     let program = files::program::<I>(&prove.guest.elf)?;
-    let (execution, cancel) = match &prove.checkpoints {
-        Some(path) => (files::execution(path, program)?, interrupt::cancel()),
-        None => {
-            let input = files::input(&prove.guest)?;
-            let cancel = interrupt::cancel();
-            (run(prove, program, input, &cancel)?, cancel)
-        }
-    };
+    let bar = output::progress("running: cycles");
+    let executed = execution(&prove.guest, prove.checkpoints.as_deref(), program, u64::MAX, &bar);
+    bar.finish_and_clear();
+    let (execution, cancel) = executed?;
     match (execution.stopped(), &prove.checkpoints) {
         (Stopped::Exited(_), _) => {}
         (Stopped::Interrupted, Some(path)) => {
@@ -119,27 +112,6 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
 
 /// What the cost model counts in, on the field of the command line: nanoseconds of a product, as measured.
 const PRODUCT_NS: f64 = 25.0;
-
-fn run<I: Isa>(
-    prove: &Prove,
-    program: Arc<Program<I>>,
-    input: Input,
-    cancel: &Cancel,
-) -> Result<Execution<I, Linux>, Failure> {
-    let bar = output::progress("running: cycles");
-    let mut report = |cycle| {
-        bar.set_position(cycle);
-        cancel.flow()
-    };
-    let options = Options {
-        arguments: files::arguments(&prove.guest),
-        progress: Some(Progress(&mut report)),
-        ..Options::default()
-    };
-    let execution = execute(program, Linux::default(), input, options)?;
-    bar.finish_and_clear();
-    Ok(execution)
-}
 
 /// Which rounds each pass covers, what is stored, and what the model says that each costs.
 fn print_plan(common: &Common, schedule: &Schedule, rows: u64) -> Done {

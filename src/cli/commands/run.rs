@@ -12,6 +12,7 @@ use crate::cli::arguments::{Common, Guest, Run};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, interrupt, output};
 use crate::guest::{Input, Linux, Output};
+use crate::hex::hex;
 use crate::isa::{Isa, Word};
 
 pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
@@ -111,7 +112,7 @@ fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>)
         "memory_words": execution.memory_words(),
         "input_bytes": execution.input().length(),
         "output_bytes": summary.length,
-        "output_hash": output::hex(&summary.hash),
+        "output_hash": hex(&summary.hash),
         "peak_rss_bytes": host::peak_rss(),
     });
     if let Err(failure) = ended {

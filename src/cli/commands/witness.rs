@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::checkpoint::{Options, Progress, Stopped, execute};
+use super::execution;
+use crate::checkpoint::Stopped;
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, interrupt, output};
-use crate::guest::{Guest, Linux};
+use crate::cli::{files, host, output};
+use crate::guest::Guest;
 use crate::isa::{ColumnId, ColumnSource, Isa, MAX_ROWS};
 use crate::oracle::Chunk;
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
@@ -23,21 +24,9 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     let public =
         columns.iter().any(|id| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_)));
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
-    let (execution, cancel) = match &witness.checkpoints {
-        Some(path) => (files::execution(path, program)?, interrupt::cancel()),
-        None => {
-            let input = files::input(&witness.guest)?;
-            let cancel = interrupt::cancel();
-            let mut goes_on = |_| cancel.flow();
-            let options = Options {
-                arguments: files::arguments(&witness.guest),
-                max_cycles,
-                progress: Some(Progress(&mut goes_on)),
-                ..Options::default()
-            };
-            (execute(program, Linux::default(), input, options)?, cancel)
-        }
-    };
+    let hidden = indicatif::ProgressBar::hidden();
+    let checkpoints = witness.checkpoints.as_deref();
+    let (execution, cancel) = execution(&witness.guest, checkpoints, program, max_cycles, &hidden)?;
     let fault = match execution.stopped() {
         Stopped::Interrupted if witness.checkpoints.is_none() => return Err(Failure::interrupted()),
         Stopped::Trapped(fault) => Some(fault.to_string()),

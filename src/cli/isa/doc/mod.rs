@@ -22,6 +22,7 @@ use super::compile;
 use crate::cli::arguments::{Common, Doc, PageFormat};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, output};
+use crate::hex::hex;
 use crate::isa::{IN_TREE, Isa};
 
 pub(in crate::cli) fn doc<I: Isa>(common: &Common, doc: &Doc) -> Done {
@@ -93,5 +94,5 @@ const fn format_name(format: PageFormat) -> &'static str {
 }
 
 fn fingerprint(model: &Model) -> String {
-    output::hex(&model.fingerprint)
+    hex(&model.fingerprint)
 }
