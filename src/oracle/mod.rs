@@ -14,7 +14,7 @@ pub use bits::WithBits;
 pub use dense::{DenseOracle, DenseOracleError};
 pub use evaluate::{EqTable, eq, eq_prefix_sum, evaluate, evaluate_public};
 pub(crate) use evaluate::{eq_all, is_signed, shapes, weigh};
-pub use witness::{CACHED_CHUNKS, EmptyExecution, WitnessOracle};
+pub use witness::{CACHED_CHUNKS, NoWitness, WitnessOracle};
 
 use core::ops::Range;
 
@@ -34,7 +34,7 @@ pub struct State {
 /// Consecutive rows of the columns that a pass asked for.
 #[derive(Debug)]
 pub struct Chunk<'a> {
-    /// Which rows.
+    /// Which rows: cycles of the execution, less the first one where the oracle is over a segment.
     pub cycles: Range<u64>,
     /// One slice a column, in the order asked for; each as long as `cycles`.
     pub columns: &'a [&'a [Word]],

@@ -8,9 +8,12 @@ use super::cache::{ChunkCache, ROWS};
 use super::{Chunk, OracleError, Part, PolynomialOracle};
 use crate::guest::Guest;
 use crate::isa::{Column, ColumnId, ColumnSource, Isa, MAX_ROWS, Word};
-use crate::replay::{ReplayError, StreamingWitnessGenerator};
+use crate::replay::{ReplayError, Selection, StreamingWitnessGenerator};
 
-/// The witness of an execution as multilinear polynomials that no one holds.
+/// The witness of an execution, or of a segment of one, as multilinear polynomials that no one holds.
+///
+/// Row 0 is the segment's first cycle. The public columns are those of a witness of its own: `first` is 1 in row 0, and
+/// `last` in row T − 1, where T is the segment's length.
 ///
 /// Space: a chunk of the columns asked for a thread in a pass. For [`query`](PolynomialOracle::query),
 /// [`CACHED_CHUNKS`] chunks, or two for each thread of the pool if these are more, of the columns that were asked for; and
@@ -18,6 +21,7 @@ use crate::replay::{ReplayError, StreamingWitnessGenerator};
 #[derive(Debug)]
 pub struct WitnessOracle<I: Isa, G> {
     generator: StreamingWitnessGenerator<I, G>,
+    cycles: Range<u64>,
     cache: ChunkCache,
     /// Who regenerates a chunk holds the lock that is its turn, so that whoever wants the same one waits for it.
     misses: Vec<Mutex<()>>,
@@ -36,23 +40,51 @@ const FEW_COLUMNS: u32 = 4;
 /// How many different chunks may be regenerated at once.
 const MISSES_AT_ONCE: usize = 64;
 
-/// An execution of no cycles has no witness: its first instruction already faulted, or none was allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nothing was executed, so that there is no witness")]
-pub struct EmptyExecution;
+/// Why there is no oracle over an execution.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoWitness {
+    /// The execution has no cycle: its first instruction already faulted, or none was allowed.
+    #[error("nothing was executed, so that there is no witness")]
+    Empty,
+    /// The cycles asked for are none, or not all in the execution.
+    #[error("there are no cycles {}..{} to take the witness of: the execution has {executed}", cycles.start, cycles.end)]
+    UnknownCycles {
+        /// The range asked for.
+        cycles: Range<u64>,
+        /// How many cycles the execution has.
+        executed: u64,
+    },
+}
 
 impl<I: Isa, G: Guest> WitnessOracle<I, G> {
-    /// The oracle over a generator's execution.
+    /// The oracle over a generator's execution, all of it.
     ///
     /// # Errors
     /// The execution has no cycle.
-    pub fn new(generator: StreamingWitnessGenerator<I, G>) -> Result<Self, EmptyExecution> {
-        if generator.execution().cycles() == 0 {
-            return Err(EmptyExecution);
+    pub fn new(generator: StreamingWitnessGenerator<I, G>) -> Result<Self, NoWitness> {
+        match generator.execution().cycles() {
+            0 => Err(NoWitness::Empty),
+            cycles => Self::segment(generator, 0..cycles),
+        }
+    }
+
+    /// The oracle over some of its cycles.
+    ///
+    /// # Errors
+    /// They are none, or not all in the execution.
+    pub fn segment(
+        generator: StreamingWitnessGenerator<I, G>,
+        cycles: Range<u64>,
+    ) -> Result<Self, NoWitness> {
+        let executed = generator.execution().cycles();
+        if cycles.is_empty() || cycles.end > executed {
+            return Err(NoWitness::UnknownCycles { cycles, executed });
         }
         let chunks = CACHED_CHUNKS.max(2 * generator.pool().threads());
         Ok(Self {
             generator,
+            cycles,
             cache: ChunkCache::new(chunks, I::SPEC.stored),
             misses: (0..MISSES_AT_ONCE).map(|_| Mutex::default()).collect(),
             machines: chunks / 2,
@@ -65,7 +97,12 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
         &self.generator
     }
 
-    /// Position `index` of the interleaved witness vector: column `index % k` at cycle `index / k`. Costs what
+    /// The execution's cycles that are the rows.
+    pub fn cycles(&self) -> Range<u64> {
+        self.cycles.clone()
+    }
+
+    /// Position `index` of the interleaved witness vector: column `index % k` in row `index / k`. Costs what
     /// [`query`](PolynomialOracle::query) costs.
     ///
     /// # Errors
@@ -74,6 +111,10 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
         let stored = I::SPEC.stored as u128;
         let row = u64::try_from(index / stored).unwrap_or(u64::MAX);
         self.query(ColumnId((index % stored) as u16), row)
+    }
+
+    fn selection<'a>(&self, columns: &'a [ColumnId]) -> Selection<'a> {
+        Selection { segment: self.cycles(), columns, rows: MAX_ROWS }
     }
 
     /// A cell of a stored column, and its chunk into the cache.
@@ -96,7 +137,8 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
             self.cache.keep(start, &columns, chunk.columns);
             Ok(())
         };
-        let replayed = self.generator.for_each_of(start..end, &columns, MAX_ROWS, self.machines, visit);
+        let selection = self.selection(&columns);
+        let replayed = self.generator.for_each_of(&selection, start..end, self.machines, visit);
         replayed.map_err(|error: ReplayError| source(error))?;
         Ok(found)
     }
@@ -121,11 +163,11 @@ impl<I: Isa, G: Guest> PolynomialOracle for WitnessOracle<I, G> {
     }
 
     fn num_rows(&self) -> u64 {
-        self.generator.execution().cycles()
+        self.cycles.end - self.cycles.start
     }
 
     fn parts(&self, align: u64) -> Vec<Range<u64>> {
-        self.generator.parts(align)
+        self.generator.parts_from(self.cycles.start, 0..self.num_rows(), align)
     }
 
     fn pass<A: Send>(
@@ -134,7 +176,7 @@ impl<I: Isa, G: Guest> PolynomialOracle for WitnessOracle<I, G> {
         parts: Vec<Part<A>>,
         visit: impl Fn(&mut A, &Chunk<'_>) -> Result<(), OracleError> + Sync,
     ) -> Result<Vec<A>, OracleError> {
-        self.generator.fold(columns, parts, MAX_ROWS, visit).map_err(|error| match error {
+        self.generator.fold_of(&self.selection(columns), parts, visit).map_err(|error| match error {
             ReplayError::Visitor(error) => error,
             error => source(error),
         })

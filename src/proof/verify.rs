@@ -13,7 +13,7 @@ use crate::field::SumcheckField;
 use crate::guest::{Guest, Input, StartError};
 use crate::hex::hex;
 use crate::isa::{ColumnId, ColumnSource, Fingerprint, Isa, Word};
-use crate::oracle::{EmptyExecution, OracleError, WitnessOracle, evaluate};
+use crate::oracle::{OracleError, WitnessOracle, evaluate};
 use crate::pages::PageError;
 use crate::parallel::Pool;
 use crate::program::Program;
@@ -248,7 +248,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
 
     let generator = StreamingWitnessGenerator::new(execution, pool).with_cancel(cancel);
     // A statement of no cycles was refused by the sum-check.
-    let oracle = WitnessOracle::new(generator).map_err(|EmptyExecution| VerifierError::Rows)?;
+    let oracle = WitnessOracle::new(generator).map_err(|_| VerifierError::Rows)?;
     let is_public = |id: ColumnId| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_));
     let claims: Vec<(ColumnId, F)> =
         reduced.evaluations.iter().copied().filter(|(id, _)| !is_public(*id)).collect();

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
-use crate::checkpoint::{CheckpointFileError, Execution};
-use crate::guest::Guest;
+use crate::checkpoint::{Checkpoint, CheckpointFileError, Execution};
+use crate::guest::{Guest, Output, OutputSummary};
 use crate::isa::{ColumnId, Isa, MAX_ROWS};
 use crate::machine::RunError;
 use crate::oracle::{Chunk, Part};
@@ -72,6 +72,14 @@ pub enum ReplayError<E = core::convert::Infallible> {
     /// The visitor gave up.
     #[error("{0}")]
     Visitor(E),
+}
+
+/// What is replayed: columns of a segment of an execution, whose first cycle is row 0, in chunks of so many rows.
+#[derive(Debug)]
+pub(crate) struct Selection<'a> {
+    pub(crate) segment: Range<u64>,
+    pub(crate) columns: &'a [ColumnId],
+    pub(crate) rows: usize,
 }
 
 /// Regenerates the witness of an execution, chunk by chunk.
@@ -138,22 +146,21 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         rows: usize,
         visit: impl FnMut(&Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
-        self.for_each_of(cycles, columns, rows, 1, visit)
+        self.for_each_of(&Selection { segment: self.all(), columns, rows }, cycles, 1, visit)
     }
 
-    /// The same for one of several readers: a machine that is somewhere else is left there for whoever goes on from there,
-    /// unless `machines` of them are idle.
+    /// The same for rows of a segment, and for one of several readers: a machine that is somewhere else is left there for
+    /// whoever goes on from there, unless `machines` of them are idle.
     pub(crate) fn for_each_of<E>(
         &self,
-        cycles: Range<u64>,
-        columns: &[ColumnId],
-        rows: usize,
+        selection: &Selection<'_>,
+        rows: Range<u64>,
         machines: usize,
         mut visit: impl FnMut(&Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
-        self.check(core::slice::from_ref(&cycles), columns)?;
+        self.check(selection, core::slice::from_ref(&rows))?;
         let begun = Instant::now();
-        let replayed = self.replay(cycles, columns, rows, machines, &Cancel::new(), &mut visit);
+        let replayed = self.replay(selection, rows, machines, &Cancel::new(), &mut visit);
         self.counters.add_pass(begun.elapsed());
         replayed
     }
@@ -170,14 +177,24 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         rows: usize,
         visit: impl Fn(&mut A, &Chunk<'_>) -> Result<(), E> + Sync,
     ) -> Result<Vec<A>, ReplayError<E>> {
+        self.fold_of(&Selection { segment: self.all(), columns, rows }, parts, visit)
+    }
+
+    /// The same for rows of a segment.
+    pub(crate) fn fold_of<A: Send, E: Send>(
+        &self,
+        selection: &Selection<'_>,
+        parts: Vec<Part<A>>,
+        visit: impl Fn(&mut A, &Chunk<'_>) -> Result<(), E> + Sync,
+    ) -> Result<Vec<A>, ReplayError<E>> {
         let ranges: Vec<Range<u64>> = parts.iter().map(|part| part.cycles.clone()).collect();
-        self.check(&ranges, columns)?;
+        self.check(selection, &ranges)?;
         let begun = Instant::now();
         let stop = Cancel::new();
         let first_error = Mutex::new(None);
         let states = self.pool.map(parts, |Part { cycles, mut state }| {
             let mut visit = |chunk: &Chunk<'_>| visit(&mut state, chunk);
-            let replayed = self.replay(cycles, columns, rows, 1, &stop, &mut visit);
+            let replayed = self.replay(selection, cycles, 1, &stop, &mut visit);
             if let Err(error) = replayed {
                 stop.cancel();
                 first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -205,25 +222,59 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         visit: impl Fn(&mut A, &Chunk<'_>) -> Result<(), E> + Sync,
         merge: impl FnMut(A, A) -> A,
     ) -> Result<A, ReplayError<E>> {
-        self.check(core::slice::from_ref(&cycles), columns)?;
+        let selection = Selection { segment: self.all(), columns, rows };
+        self.check(&selection, core::slice::from_ref(&cycles))?;
         let parts = self.parts_of(cycles, 1).into_iter();
         let parts = parts.map(|cycles| Part { cycles, state: identity() }).collect();
-        let folded = self.fold(columns, parts, rows, visit)?;
+        let folded = self.fold_of(&selection, parts, visit)?;
         Ok(folded.into_iter().reduce(merge).unwrap_or_else(identity))
     }
 
     /// [`parts_of`](Self::parts_of) all rows.
     pub fn parts(&self, align: u64) -> Vec<Range<u64>> {
-        self.parts_of(0..self.execution.cycles(), align)
+        self.parts_of(self.all(), align)
     }
 
     /// A split of a range into parts of about equal length, several for each thread, or one if there is one thread. They
     /// begin at checkpoints where these are close enough, and elsewhere where an interval is longer than a part. Every
     /// boundary inside the range is a multiple of `align`. O(parts · log M).
     pub fn parts_of(&self, cycles: Range<u64>, align: u64) -> Vec<Range<u64>> {
+        self.parts_from(0, cycles, align)
+    }
+
+    /// The same for rows that are counted from cycle `first`.
+    pub(crate) fn parts_from(&self, first: u64, rows: Range<u64>, align: u64) -> Vec<Range<u64>> {
         let threads = self.pool.threads() as u64;
         let parts = if threads == 1 { 1 } else { threads * PARTS_A_THREAD };
-        split::split(cycles, parts, align, |cycle| self.execution.checkpoints().nearest_cycle(cycle))
+        split::split(rows, parts, align, |row| {
+            let nearest = self.execution.checkpoints().nearest_cycle(first.saturating_add(row));
+            nearest.saturating_sub(first)
+        })
+    }
+
+    /// The state after `cycle` cycles, and the hash and length of all that was put out by then.
+    ///
+    /// O(1) at either end of the execution. Elsewhere O(cycle) time, since output is hashed from its beginning, and a
+    /// machine's space.
+    ///
+    /// # Errors
+    /// [`ReplayError`]
+    pub fn state_at(&self, cycle: u64) -> Result<(Checkpoint<G>, OutputSummary), ReplayError> {
+        let execution = &self.execution;
+        self.check(&Selection { segment: self.all(), columns: &[], rows: 1 }, &[cycle..cycle])?;
+        if cycle == execution.cycles() {
+            return Ok((execution.exit().clone(), execution.output()));
+        }
+        let first = execution.checkpoints().first();
+        if cycle == 0 {
+            return Ok((first.clone(), Output::dropped().summary()));
+        }
+        let mut worker = Worker::new(execution, first).map_err(ReplayError::AddressSpace)?;
+        worker.hash_output();
+        while worker.cycle() < cycle && self.goes_on(&Cancel::new())? {
+            worker.go_to(cycle.min(worker.cycle().saturating_add(FORWARD_SLICE)))?;
+        }
+        Ok(worker.state())
     }
 
     /// All stored columns of one row. Costs half an interval of fast execution on average.
@@ -240,8 +291,14 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         Ok(WitnessSlice::new(cycle, &I::SPEC.columns[..I::SPEC.stored], cells))
     }
 
-    fn check<E>(&self, ranges: &[Range<u64>], columns: &[ColumnId]) -> Result<(), ReplayError<E>> {
-        let executed = self.execution.cycles();
+    /// The segment that is the whole execution.
+    fn all(&self) -> Range<u64> {
+        0..self.execution.cycles()
+    }
+
+    fn check<E>(&self, selection: &Selection<'_>, ranges: &[Range<u64>]) -> Result<(), ReplayError<E>> {
+        let Selection { segment, columns, .. } = selection;
+        let executed = segment.end - segment.start;
         if let Some(cycles) = ranges.iter().find(|range| range.start > range.end || range.end > executed) {
             return Err(ReplayError::UnknownCycles { cycles: cycles.clone(), executed });
         }
@@ -252,17 +309,16 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         }
     }
 
-    /// Replays a range on one machine; ends quietly when `stop` is raised.
+    /// Replays rows of a segment on one machine; ends quietly when `stop` is raised.
     fn replay<E>(
         &self,
-        cycles: Range<u64>,
-        columns: &[ColumnId],
-        rows: usize,
+        selection: &Selection<'_>,
+        rows: Range<u64>,
         machines: usize,
         stop: &Cancel,
         visit: &mut dyn FnMut(&Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
-        if cycles.is_empty() {
+        if rows.is_empty() {
             return Ok(());
         }
         let begun = Instant::now();
@@ -273,17 +329,18 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
             visiting += begun.elapsed();
             visited
         };
-        let mut worker = self.take_worker(cycles.start, machines)?;
-        while worker.cycle() < cycles.start && self.goes_on(stop)? {
+        let first = selection.segment.start + rows.start;
+        let mut worker = self.take_worker(first, machines)?;
+        while worker.cycle() < first && self.goes_on(stop)? {
             let from = worker.cycle();
-            worker.go_to(cycles.start.min(from.saturating_add(FORWARD_SLICE)))?;
+            worker.go_to(first.min(from.saturating_add(FORWARD_SLICE)))?;
             self.counters.add_forwarded(worker.cycle() - from);
         }
-        let unit = rows.clamp(1, MAX_ROWS) as u64;
-        let mut start = cycles.start;
-        while start < cycles.end && self.goes_on(stop)? {
-            let end = (start / unit + 1).saturating_mul(unit).min(cycles.end);
-            worker.visit_chunk(end, self.execution.cycles(), columns, &mut visit)?;
+        let unit = selection.rows.clamp(1, MAX_ROWS) as u64;
+        let mut start = rows.start;
+        while start < rows.end && self.goes_on(stop)? {
+            let end = (start / unit + 1).saturating_mul(unit).min(rows.end);
+            worker.visit_chunk(selection, start..end, &mut visit)?;
             self.counters.add_replayed(end - start);
             start = end;
         }

@@ -119,6 +119,25 @@ fn what_is_not_there_is_an_error() {
     assert!(matches!(unknown, ReplayError::UnknownColumn { columns: 18, .. }), "{unknown}");
 }
 
+/// State and output after c cycles are those of a run that ends there.
+#[test]
+fn the_state_at_a_cycle_is_that_of_a_run_to_there() {
+    let program = echo();
+    let whole = run(&program, 3, 16, u64::MAX);
+    let generator = Generator::new(Arc::clone(&whole), Pool::serial());
+    let output = generator.state_at(whole.cycles()).unwrap().1;
+    assert!(output.length > 0 && generator.state_at(whole.cycles() / 2).unwrap().1 != output);
+    for cycle in 0..=whole.cycles() {
+        let prefix = run(&program, 3, 16, cycle);
+        let (state, output) = generator.state_at(cycle).unwrap();
+        assert_eq!((state.cycle, state.pc), (cycle, prefix.exit().pc));
+        assert_eq!(state.digest().unwrap(), prefix.exit().digest().unwrap(), "cycle {cycle}");
+        assert_eq!(output, prefix.output(), "cycle {cycle}");
+    }
+    let beyond = generator.state_at(whole.cycles() + 1);
+    assert!(matches!(beyond, Err(ReplayError::UnknownCycles { .. })));
+}
+
 #[test]
 fn a_row_by_name() {
     let execution = run(&echo(), 4, 10, u64::MAX);

@@ -1,10 +1,11 @@
 //! One machine of a replay, and the cells of its chunk.
 
+use core::ops::Range;
 use std::sync::Arc;
 
-use super::ReplayError;
+use super::{ReplayError, Selection};
 use crate::checkpoint::{Checkpoint, Execution};
-use crate::guest::Guest;
+use crate::guest::{Guest, Output, OutputSummary};
 use crate::isa::{ColumnId, ColumnSource, Columns, Isa, Recorder};
 use crate::machine::{Machine, RunError};
 use crate::oracle::Chunk;
@@ -35,26 +36,33 @@ impl<I: Isa, G: Guest> Worker<I, G> {
         run(&mut self.machine, cycle, &mut ())
     }
 
-    /// Regenerates the rows up to `end`, at most a chunk's, of an execution of `cycles` cycles.
+    /// Hashes what the guest puts out from here on.
+    pub(super) fn hash_output(&mut self) {
+        self.machine.set_output(Output::hashed());
+    }
+
+    /// The state, and what was put out since [`hash_output`](Self::hash_output).
+    pub(super) fn state(&mut self) -> (Checkpoint<G>, OutputSummary) {
+        (self.machine.checkpoint(), self.machine.output().summary())
+    }
+
+    /// Regenerates the next rows of a segment, which are `rows`, at most a chunk's.
     pub(super) fn visit_chunk<E>(
         &mut self,
-        end: u64,
-        cycles: u64,
-        wanted: &[ColumnId],
+        Selection { segment, columns: wanted, .. }: &Selection<'_>,
+        rows: Range<u64>,
         visit: &mut dyn FnMut(&Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
         let entry = self.machine.state();
-        let start = entry.cycle;
-        let rows = (end - start) as usize;
-        self.columns.clear_recorded(I::SPEC.recorded, rows);
-        run(&mut self.machine, end, &mut self.columns.recorder())?;
-        I::derive(&mut self.columns, rows, self.machine.program().code().ops(), &derived::<I>(wanted));
-        for &id in wanted {
-            fill_virtual::<I>(&mut self.columns, id, start, rows, cycles);
+        let length = (rows.end - rows.start) as usize;
+        self.columns.clear_recorded(I::SPEC.recorded, length);
+        run(&mut self.machine, segment.start + rows.end, &mut self.columns.recorder())?;
+        I::derive(&mut self.columns, length, self.machine.program().code().ops(), &derived::<I>(wanted));
+        for &id in *wanted {
+            fill_virtual::<I>(&mut self.columns, id, rows.start, length, segment.end - segment.start);
         }
-        let columns: Vec<_> = wanted.iter().map(|id| &self.columns.column(id.index())[..rows]).collect();
-        visit(&Chunk { cycles: start..end, columns: &columns, entry: Some(&entry) })
-            .map_err(ReplayError::Visitor)
+        let columns: Vec<_> = wanted.iter().map(|id| &self.columns.column(id.index())[..length]).collect();
+        visit(&Chunk { cycles: rows, columns: &columns, entry: Some(&entry) }).map_err(ReplayError::Visitor)
     }
 }
 
@@ -84,8 +92,8 @@ fn derived<I: Isa>(wanted: &[ColumnId]) -> Vec<ColumnId> {
     derived
 }
 
-/// Fills a column that is not stored: a flag, or a public column.
-fn fill_virtual<I: Isa>(columns: &mut Columns, id: ColumnId, start: u64, rows: usize, cycles: u64) {
+/// Fills a column that is not stored, a flag or a public column, in so many rows from `start`, of `of` in all.
+fn fill_virtual<I: Isa>(columns: &mut Columns, id: ColumnId, start: u64, rows: usize, of: u64) {
     match I::SPEC.columns[id.index()].source {
         ColumnSource::Recorded | ColumnSource::Derived => {}
         ColumnSource::Flag { of, value } => {
@@ -97,7 +105,7 @@ fn fill_virtual<I: Isa>(columns: &mut Columns, id: ColumnId, start: u64, rows: u
         ColumnSource::Public(column) => {
             let cells = &mut columns.column_mut(id.index())[..rows];
             for (cell, row) in cells.iter_mut().zip(start..) {
-                *cell = column.value(row, cycles);
+                *cell = column.value(row, of);
             }
         }
     }

@@ -3,6 +3,7 @@ use std::sync::{Arc, Barrier};
 use super::*;
 use crate::checkpoint::{Execution, Options, Policy, execute};
 use crate::guest::{Input, Linux};
+use crate::isa::PublicColumn;
 use crate::machine::test_isa::{Asm, TestIsa, echo, program};
 use crate::parallel::Pool;
 
@@ -36,6 +37,59 @@ fn queries_agree_with_passes() {
         Ok(())
     });
     assert_eq!(rows.unwrap().iter().sum::<u64>(), oracle.num_rows());
+}
+
+/// Row by row a segment is what the whole witness has there, but for the public columns, which count its own rows.
+#[test]
+fn a_segment_is_a_range_of_the_witness() {
+    for threads in [1, 3] {
+        let whole = oracle(5000, threads);
+        let cycles = 1237..whole.num_rows() - 700;
+        let segment = WitnessOracle::segment(
+            StreamingWitnessGenerator::new(
+                Arc::clone(whole.generator().execution()),
+                whole.generator().pool().clone(),
+            ),
+            cycles.clone(),
+        )
+        .unwrap();
+        let length = cycles.end - cycles.start;
+        assert_eq!((segment.num_rows(), segment.cycles()), (length, cycles.clone()));
+        let columns: Vec<ColumnId> = (0..segment.columns().len() as u16).map(ColumnId).collect();
+        let parts = segment.parts(64).into_iter().map(|cycles| Part { cycles, state: 0u64 }).collect();
+        let rows = segment.pass(&columns, parts, |rows, chunk| {
+            assert!(chunk.cycles.start % 64 == 0 && chunk.cycles.end <= length);
+            assert_eq!(chunk.entry.unwrap().cycle, cycles.start + chunk.cycles.start);
+            for (&id, column) in columns.iter().zip(chunk.columns) {
+                for (row, &cell) in chunk.cycles.clone().zip(*column).step_by(97) {
+                    let expected = match segment.columns()[id.index()].source {
+                        ColumnSource::Public(PublicColumn::Active) => 1,
+                        ColumnSource::Public(PublicColumn::First) => (row == 0).into(),
+                        ColumnSource::Public(PublicColumn::Last) => (row == length - 1).into(),
+                        _ => whole.query(id, cycles.start + row)?,
+                    };
+                    assert_eq!(cell, expected, "column {} row {row}", id.0);
+                    assert_eq!(segment.query(id, row)?, cell);
+                }
+            }
+            *rows += chunk.cycles.end - chunk.cycles.start;
+            Ok(())
+        });
+        assert_eq!(rows.unwrap().iter().sum::<u64>(), length);
+        assert_eq!(segment.query(ColumnId(0), length).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_segment_is_within_the_execution() {
+    let whole = oracle(100, 1);
+    let executed = whole.num_rows();
+    let execution = whole.generator().execution();
+    for cycles in [0..0, 5..5, 0..executed + 1, executed..executed + 1, u64::MAX - 1..u64::MAX] {
+        let generator = StreamingWitnessGenerator::new(Arc::clone(execution), Pool::serial());
+        let refused = WitnessOracle::segment(generator, cycles.clone()).unwrap_err();
+        assert_eq!(refused, NoWitness::UnknownCycles { cycles, executed });
+    }
 }
 
 #[test]
@@ -159,5 +213,5 @@ fn nothing_executed_is_no_witness() {
     let execution: Execution<TestIsa, Linux> =
         execute(program(&[&[Asm::ebreak()]]), Linux::default(), Input::empty(), Options::default()).unwrap();
     let generator = StreamingWitnessGenerator::new(Arc::new(execution), Pool::default());
-    assert_eq!(WitnessOracle::new(generator).unwrap_err(), EmptyExecution);
+    assert_eq!(WitnessOracle::new(generator).unwrap_err(), NoWitness::Empty);
 }
