@@ -289,6 +289,71 @@ fn prove_and_verify() {
     assert!(object["ok"] == false && object["error"]["kind"] == "refused", "{object}");
 }
 
+/// A run in pieces: each a proof of its own, that say together what one proof says.
+#[test]
+fn segments_are_proven_and_verified_in_a_chain() {
+    let piece = |name: &str, cycles: &str| {
+        let proof = temporary(&format!("{name}.proof"));
+        let object =
+            json(&retrace(&["prove", &elf("tiny"), "--cycles", cycles, "-o", &proof, "--json"], b""));
+        assert_eq!(object["ok"], true, "{object}");
+        (proof, object)
+    };
+    let (first, told) = piece("first", "0..20");
+    assert_eq!(
+        (&told["first_cycle"], &told["cycles"], &told["exit_code"]),
+        (&0.into(), &20.into(), &Value::Null)
+    );
+    let (second, told) = piece("second", "20..36");
+    assert_eq!((&told["first_cycle"], &told["cycles"]), (&20.into(), &16.into()));
+    let (third, told) = piece("third", "36..53");
+    assert_eq!(told["exit_code"], 7);
+
+    let verify = |more: &[&str]| retrace(&[&["verify", &first, &elf("tiny")], more].concat(), b"");
+    let chain = ["--next", &second, "--next", &third];
+    let output = verify(&chain);
+    assert!(text(&output.stdout).contains("verified  53 cycles, exit code 7"), "{}", text(&output.stderr));
+    let object = json(&verify(&[&chain[..], &["--json"]].concat()));
+    assert_eq!(
+        (&object["first_cycle"], &object["cycles"], &object["exit_code"]),
+        (&0.into(), &53.into(), &7.into())
+    );
+    let output = verify(&["--segment"]);
+    assert!(text(&output.stdout).contains("cycles 0..20 of a run that goes on"), "{}", text(&output.stderr));
+    let output = verify(&["--segment", "--next", &second]);
+    assert!(text(&output.stdout).contains("cycles 0..36 of a run that goes on"), "{}", text(&output.stderr));
+    let last = retrace(&["verify", &third, &elf("tiny"), "--segment"], b"");
+    assert!(
+        text(&last.stdout).contains("the last cycles of a run, 36..53, exit code 7"),
+        "{}",
+        text(&last.stderr)
+    );
+
+    let refused = |output: Output, why: &str| {
+        assert_eq!(output.status.code(), Some(1), "{why}");
+        assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    };
+    refused(
+        verify(&[]),
+        "cycles 0..20 of a run, which goes on, and not of a whole run (--segment accepts it",
+    );
+    refused(verify(&["--next", &second]), "together the proofs are not of a whole run");
+    refused(verify(&["--next", &third]), "third.proof: the proof is refused: the segments do not adjoin");
+    refused(verify(&["--next", &elf("tiny")]), "no retrace proof");
+
+    let fault = temporary("before-the-fault.proof");
+    let prove = |cycles| retrace(&["prove", &elf("faults"), "load", "--cycles", cycles, "-o", &fault], b"");
+    let output = prove("0..10");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = retrace(&["verify", &fault, &elf("faults"), "load", "--segment"], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for (cycles, why) in [("0..1000000", "were executed"), ("5..5", "there are no cycles 5..5")] {
+        let output = prove(cycles);
+        assert_eq!(output.status.code(), Some(125));
+        assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    }
+}
+
 #[test]
 fn what_faults_cannot_be_proven_and_leaves_no_file() {
     let proof = temporary("fault.proof");

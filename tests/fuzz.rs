@@ -86,7 +86,7 @@ fn a_proof_that_claims_two_to_the_sixty_cycles_costs_its_bytes() {
     let oracle =
         WitnessOracle::new(StreamingWitnessGenerator::new(run, Pool::serial())).expect("there are rows");
     let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
-    let cycles = proof.statement().cycles.to_le_bytes();
+    let cycles = proof.statement().exit.cycle.to_le_bytes();
     let bytes = proof.to_bytes();
     let at = bytes.windows(8).position(|window| window == cycles).expect("the statement has them");
     for claimed in [1 << 60, u64::MAX >> 1, u64::MAX] {
@@ -97,7 +97,7 @@ fn a_proof_that_claims_two_to_the_sixty_cycles_costs_its_bytes() {
             let verifier = Verifier::<_, Linux>::new(Arc::clone(&program), Input::empty());
             within((1 << 20) + 2 * bytes.len(), || {
                 let proof = Proof::from_bytes(&bytes).expect("it has a statement");
-                assert_eq!(proof.statement().cycles, claimed);
+                assert_eq!(proof.statement().exit.cycle, claimed);
                 verify::<Fr, _, _>(&proof, verifier).expect_err("nothing runs so long");
             });
         }

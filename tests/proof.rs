@@ -16,7 +16,7 @@ use retrace::isa::{ColumnSource, Isa, Rv32i};
 use retrace::oracle::{PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::proof::{Proof, Statement, Verifier, prove, prove_segment, verify};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
@@ -50,7 +50,7 @@ fn an_honest_proof_is_accepted() {
     let execution = run(&program, &[], &text, 1000);
     let cycles = execution.cycles();
     let proof = proof_of(execution);
-    assert_eq!(proof.statement().cycles, cycles);
+    assert_eq!(proof.statement().cycles(), 0..cycles);
     check(&proof.to_bytes(), verifier(&program, &[], &text)).expect("it is honest");
 }
 
@@ -106,6 +106,48 @@ proptest! {
             prop_assert!(budget != Budget::Bytes(1) || report.sumcheck.storing_round == report.sumcheck.rounds);
         }
         prop_assert!(check(&reference.to_bytes(), verifier(&program, &[], b"input")).is_ok());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// However a run is cut, each piece verifies, and together they are the run.
+    #[test]
+    fn segments_of_any_run_verify_and_join(
+        words in program(),
+        interval in 1u64..2000,
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        threads in 1usize..4,
+    ) {
+        let program = load::<Rv32i>(&words);
+        let execution = Arc::new(run(&program, &[], b"input", interval));
+        let cycles = execution.cycles();
+        let mut cuts: Vec<u64> = cuts.iter().map(|cut| cut.index(cycles as usize + 1) as u64).collect();
+        cuts.extend([0, cycles]);
+        cuts.sort_unstable();
+        cuts.dedup();
+        let verifier = |segments| Verifier { segments, ..verifier(&program, &[], b"input") };
+        let mut joined: Option<Statement> = None;
+        for pair in cuts.windows(2) {
+            let pool = Pool::new(threads).expect("threads can be started");
+            let generator = StreamingWitnessGenerator::new(Arc::clone(&execution), pool);
+            let oracle = WitnessOracle::segment(generator, pair[0]..pair[1]).expect("there are such cycles");
+            let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Bytes(1)).expect("it can be proven");
+            let (same, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+            prop_assert!(proof == same, "{pair:?}");
+            let checked = check(&proof.to_bytes(), verifier(true));
+            prop_assert!(checked.is_ok(), "{pair:?}: {checked:?}");
+            let whole = cuts.len() == 2;
+            prop_assert_eq!(check(&proof.to_bytes(), verifier(false)).is_ok(), whole);
+            let statement = proof.statement();
+            joined = Some(match joined {
+                Some(before) => before.join(statement).expect("they adjoin"),
+                None => statement.clone(),
+            });
+        }
+        let (proof, _) = prove::<Fr, _, _>(&oracle(Arc::into_inner(execution).expect("no one else has it"), 1), Budget::Unlimited).expect("it can be proven");
+        prop_assert_eq!(joined.as_ref(), Some(proof.statement()));
     }
 }
 
@@ -175,6 +217,13 @@ fn only_a_run_that_ended_can_be_proven() {
     let oracle = oracle(run(&program, &["illegal"], b"", 16), 1);
     let error = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect_err("it faulted");
     assert!(error.to_string().contains("faulted"), "{error}");
+    // The cycles before the fault are a segment like any other.
+    let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited).expect("they were executed");
+    assert_eq!(proof.statement().exit_code, None);
+    let verifier = |segments| Verifier { segments, ..verifier(&program, &["illegal"], b"") };
+    check(&proof.to_bytes(), verifier(true)).expect("it is honest");
+    let error = check(&proof.to_bytes(), verifier(false)).expect_err("the run does not end");
+    assert!(error.contains("of a run, which goes on, and not of a whole run"), "{error}");
 }
 
 #[test]

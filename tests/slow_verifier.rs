@@ -5,14 +5,17 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use retrace::guest::Input;
+use retrace::guest::{Input, Linux};
 use retrace::isa::{Column, ColumnSource, Constraint, Isa, Linear, PublicColumn, Rv32i};
 use retrace::oracle::{PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
-use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::program::Program;
+use retrace::proof::{Proof, Verifier, prove_segment, verify};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 use spongefish::{DefaultHash, VerifierState, derive_session_id};
@@ -115,20 +118,28 @@ fn batches(columns: &[Column], constraints: &[Constraint]) -> Vec<Vec<usize>> {
 /// Whether the proof holds for the witness's cells, all columns of them, padding included.
 fn accepts(bytes: &[u8], cells: &[Vec<i64>]) -> Option<()> {
     let spec = Rv32i::SPEC;
-    let rest = bytes.strip_prefix(b"retrace\xf0\x02\x00")?;
-    let (statement, messages) = rest.split_first_chunk::<256>()?;
+    let rest = bytes.strip_prefix(b"retrace\xf0\x03\x00")?;
+    let (statement, messages) = rest.split_first_chunk::<312>()?;
     (statement[..32] == spec.fingerprint.0).then_some(())?;
     let modulus = [&Fr::MODULUS.to_bytes_le()[..], &1u64.to_le_bytes()].concat();
     (statement[64..96] == blake3::derive_key("retrace field v1", &modulus)).then_some(())?;
-    let (t, entry) = (number(&statement[96..104]), Fr::from(number(&statement[104..108])));
+    let (entry, exit, ending) = (&statement[136..220], &statement[220..304], number(&statement[304..312]));
+    (ending == 0 || ending & 0xffff_ffff == 1).then_some(())?;
+    let t = number(&exit[..8]).checked_sub(number(&entry[..8])).filter(|t| *t > 0)?;
+    let (begins, ends) = (number(&entry[..8]) == 0, ending > 0);
+    let (entry, exit) = (Fr::from(number(&entry[8..12])), Fr::from(number(&exit[8..12])));
     let n = t.checked_next_power_of_two()?.trailing_zeros() as usize;
     (cells[0].len() == 1 << n).then_some(())?;
 
     let mut sponge =
-        Sponge::new(&derive_session_id::<DefaultHash>(b"retrace execution v2"), statement, messages);
+        Sponge::new(&derive_session_id::<DefaultHash>(b"retrace execution v3"), statement, messages);
     let alpha = challenge(&mut sponge);
     let tau: Vec<Fr> = (0..n).map(|_| challenge(&mut sponge)).collect();
-    let claims = [vec![Fr::ZERO], vec![eq(&tau, &vec![Fr::ZERO; n]) * entry; spec.links.len()]].concat();
+    let links = spec.links.len();
+    let full = t == 1 << n;
+    let after = if full { Fr::ZERO } else { eq(&tau, &bits(t, n)) * exit };
+    let link = eq(&tau, &bits(0, n)) * entry - after;
+    let claims = [vec![Fr::ZERO], vec![link; links], vec![exit; if full { links } else { 0 }]].concat();
     absorb(&mut sponge, Fr::from(t));
     absorb(&mut sponge, Fr::from(claims.len() as u64));
     claims.iter().for_each(|claim| absorb(&mut sponge, *claim));
@@ -163,10 +174,14 @@ fn accepts(bytes: &[u8], cells: &[Vec<i64>]) -> Option<()> {
         };
     }
     sponge.check_eof().ok()?;
+    let absent = |column: usize| match spec.columns[column].source {
+        ColumnSource::Public(PublicColumn::First) => !begins,
+        ColumnSource::Public(PublicColumn::Last) => !ends,
+        _ => false,
+    };
     let form = |form: &Linear| {
-        form.terms
-            .iter()
-            .fold(Fr::from(form.constant), |sum, (id, by)| sum + Fr::from(*by) * values[id.index()])
+        let there = form.terms.iter().filter(|(id, _)| !absent(id.index()));
+        there.fold(Fr::from(form.constant), |sum, (id, by)| sum + Fr::from(*by) * values[id.index()])
     };
     let constraint = |at: &usize| {
         let products = spec.constraints[*at].products.iter();
@@ -180,15 +195,25 @@ fn accepts(bytes: &[u8], cells: &[Vec<i64>]) -> Option<()> {
     last.extend(spec.links.iter().map(|link| {
         eq(&tau, &r) * values[link.to.index()] - eq_plus_one(&r, &tau) * values[link.from.index()]
     }));
+    let end = spec.links.iter().filter(|_| full);
+    last.extend(end.map(|link| eq(&r, &bits(t - 1, n)) * values[link.from.index()]));
     (claim == batch(&last)).then_some(())
 }
 
+/// The whole run, its first and its last cycles; as many as a power of two, and not.
 #[test]
 fn it_agrees_with_verify_on_honest_and_on_forged_proofs() {
     let program = common::guest("tiny");
-    let generator = StreamingWitnessGenerator::new(common::run(&program, &[], b"", 16), Pool::serial());
-    let oracle = WitnessOracle::new(generator).expect("there are rows");
-    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+    for cycles in [0..53, 0..32, 7..53, 21..53, 21..40, 51..53] {
+        let generator = StreamingWitnessGenerator::new(common::run(&program, &[], b"", 16), Pool::serial());
+        assert_eq!(generator.execution().cycles(), 53);
+        let oracle = WitnessOracle::segment(generator, cycles.clone()).expect("there are such cycles");
+        let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+        agrees(&program, &oracle, &proof);
+    }
+}
+
+fn agrees(program: &Arc<Program<Rv32i>>, oracle: &WitnessOracle<Rv32i, Linux>, proof: &Proof) {
     let rows = 0..1u64 << oracle.num_variables();
     let cell = |(id, column): (u16, &Column), row| {
         column.value(oracle.query(retrace::isa::ColumnId(id), row).expect("it is in range"))
@@ -198,8 +223,8 @@ fn it_agrees_with_verify_on_honest_and_on_forged_proofs() {
         .map(|column| rows.clone().map(|row| cell(column, row)).collect())
         .collect();
     let fast = |bytes: &[u8]| {
-        let verifier =
-            Verifier::<_, retrace::guest::Linux>::new(std::sync::Arc::clone(&program), Input::empty());
+        let verifier = Verifier::<_, Linux>::new(Arc::clone(program), Input::empty());
+        let verifier = Verifier { segments: true, ..verifier };
         Proof::from_bytes(bytes).is_ok_and(|proof| verify::<Fr, _, _>(&proof, verifier).is_ok())
     };
     let bytes = proof.to_bytes();
@@ -214,7 +239,8 @@ fn it_agrees_with_verify_on_honest_and_on_forged_proofs() {
     for forged in [&bytes[..bytes.len() - 1], &bytes[..200], &longer] {
         assert!(accepts(forged, &cells).is_none() && !fast(forged));
     }
-    for row in [0, 7, 52] {
+    let t = oracle.num_rows() as usize;
+    for row in [0, t / 2, t - 1] {
         let mut cells = cells.clone();
         cells[1][row] ^= 4;
         assert!(accepts(&bytes, &cells).is_none(), "another witness");

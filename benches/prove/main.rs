@@ -67,7 +67,7 @@ impl<F: SumcheckField> Statement<F> {
         let alpha = F::from(0x1234_5678_9abc_def1u64).pow([5]);
         let tau: Vec<F> = (0..u64::from(variables)).map(|i| (alpha + F::from(i)).pow([7])).collect();
         let composition =
-            Composition::from_constraints(spec.columns, spec.constraints, alpha).expect("it fits");
+            Composition::from_constraints(spec.columns, spec.constraints, &[], alpha).expect("it fits");
         let shifts = spec.links.iter().map(|link| Shift::new(link, F::from(entry), tau.clone())).collect();
         Self { zero_check: ZeroCheck::new(composition, tau).expect("padding is zero"), shifts }
     }

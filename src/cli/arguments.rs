@@ -147,6 +147,9 @@ pub(super) struct Prove {
     /// Prove the run in a checkpoint file, without running the program; its arguments and input are in the file.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
     pub(super) checkpoints: Option<PathBuf>,
+    /// Prove only these cycles, from 0: a segment of a run that need not end, or may fault later.
+    #[arg(long, value_name = "A..B", value_parser = cycles)]
+    pub(super) cycles: Option<Range<u64>>,
     /// Run the program, print how it would be proven (which rounds each pass covers, what is stored, estimated costs),
     /// and prove nothing.
     #[arg(long)]
@@ -171,6 +174,13 @@ pub(super) struct Verify {
     pub(super) proof: PathBuf,
     #[command(flatten)]
     pub(super) guest: Guest,
+    /// The proof of the segment that follows; may be given several times, in order. All are verified, and that they
+    /// adjoin.
+    #[arg(long, value_name = "PROOF")]
+    pub(super) next: Vec<PathBuf>,
+    /// Accept a segment, where otherwise the proofs must be of a whole run.
+    #[arg(long)]
+    pub(super) segment: bool,
     /// Refuse a proof of more cycles, rather than replay them.
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub(super) max_cycles: u64,

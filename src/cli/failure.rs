@@ -1,5 +1,6 @@
 //! Failures: one line for people or one object for programs, and the exit code.
 
+use core::ops::Range;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +12,8 @@ use crate::arch_test::ArchTestError;
 use crate::checkpoint::{CheckpointFileError, ExecuteError, Stopped};
 use crate::machine::Fault;
 use crate::oracle::OracleError;
-use crate::proof::{ProveError, VerifyError};
+use crate::proof::{JoinError, ProveError, VerifyError};
+use crate::replay::ReplayError;
 use crate::sumcheck::ProverError;
 
 /// What retrace ends with when the guest faulted.
@@ -59,6 +61,23 @@ impl Failure {
     /// A checkpoint file that is not whole.
     pub(super) fn refused_file(path: &Path, error: &CheckpointFileError) -> Self {
         Self { exit: REFUSED, ..Self::checkpoint_file(path, error) }
+    }
+
+    /// A proof that is not accepted.
+    pub(super) fn refused(reason: impl core::fmt::Display) -> Self {
+        Self { exit: REFUSED, ..Self::new("refused", format!("the proof is refused: {reason}")) }
+    }
+
+    /// Cycles that were not executed.
+    pub(super) fn cycles(cycles: &Range<u64>, executed: u64) -> Self {
+        let message =
+            format!("there are no cycles {}..{}: {executed} were executed", cycles.start, cycles.end);
+        Self::new("cycles", message)
+    }
+
+    /// The same, told of one of several files.
+    pub(super) fn about(self, path: &Path) -> Self {
+        Self { message: format!("{}: {}", path.display(), self.message), ..self }
     }
 
     /// A run that should have ended by itself, and did not.
@@ -130,7 +149,8 @@ impl From<ProveError> for Failure {
     fn from(error: ProveError) -> Self {
         match error {
             ProveError::NotExited(stopped) => Self::stopped(&stopped),
-            ProveError::Prover(ProverError::Oracle(OracleError::Cancelled)) => Self::interrupted(),
+            ProveError::Prover(ProverError::Oracle(OracleError::Cancelled))
+            | ProveError::Replay(ReplayError::Cancelled) => Self::interrupted(),
             error => Self::new("prove", error.to_string()),
         }
     }
@@ -143,20 +163,25 @@ impl From<VerifyError> for Failure {
             VerifyError::Oracle(OracleError::Cancelled) => Self::interrupted(),
             VerifyError::Execute(_)
             | VerifyError::Oracle(_)
+            | VerifyError::Replay(_)
             | VerifyError::Start(_)
             | VerifyError::Protocol(_) => Self::new("verify", message),
-            _ => Self {
-                kind: "refused",
-                message: format!("the proof is refused: {message}"),
-                exit: REFUSED,
-                place: None,
-            },
+            VerifyError::Segment { .. } => {
+                Self::refused(format!("{message} (--segment accepts it, --next adds what follows)"))
+            }
+            _ => Self::refused(message),
         }
+    }
+}
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Self {
+        Self::refused(error)
     }
 }
 
 impl From<crate::proof::FormatError> for Failure {
     fn from(error: crate::proof::FormatError) -> Self {
-        Self { exit: REFUSED, ..Self::new("refused", format!("the proof is refused: {error}")) }
+        Self::refused(error)
     }
 }

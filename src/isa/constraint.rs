@@ -33,8 +33,8 @@ pub struct Linear {
     pub terms: &'static [(ColumnId, i64)],
 }
 
-/// Ties a row to the next: `to` in row j + 1 equals `from` in row j, and `to` in row 0 is the entry point. In the last
-/// row `from` is zero, as `to` is in the padding; where T = 2^n there is none, and a constraint must say so.
+/// Ties a row to the next: `to` in row j + 1 equals `from` in row j, and `to` in row 0 is the address of the first
+/// instruction. In the last row `from` is the address of the one after it, 0 where the guest ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Link {
     /// The name in the spec.

@@ -6,7 +6,7 @@
 use super::Statement;
 
 const MAGIC: [u8; 8] = *b"retrace\xf0";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const HEADER: usize = MAGIC.len() + size_of::<u16>();
 
 /// The most bytes that a transcript can have: 64 rounds of degree 4 and 512 columns, of elements of 512 bytes.
@@ -39,6 +39,16 @@ pub enum FormatError {
         found: usize,
         /// How many the header and the statement have.
         needed: usize,
+    },
+    /// The statement's exit code is written as no statement's is.
+    #[error(
+        "the proof's statement is damaged: whether the guest ended is {ended}, and its exit code {code}; the former must be 1, or 0 with an exit code of 0"
+    )]
+    ExitCode {
+        /// Whether the guest ended.
+        ended: u32,
+        /// The exit code.
+        code: u32,
     },
     /// There are more than any proof has.
     #[error("the proof has {found} bytes, more than any proof ({MAX_TRANSCRIPT} and a header)")]
@@ -76,6 +86,6 @@ impl Proof {
         if transcript.len() > MAX_TRANSCRIPT {
             return Err(FormatError::TooLong { found: bytes.len() });
         }
-        Ok(Self { statement: Statement::from_bytes(statement), transcript: transcript.to_vec() })
+        Ok(Self { statement: Statement::from_bytes(statement)?, transcript: transcript.to_vec() })
     }
 }

@@ -1,4 +1,4 @@
-//! Proofs of executions: what is stated, how it is proven over the witness, and how it is verified.
+//! Proofs of executions and of segments of them: what is stated, how it is proven over the witness, how it is verified.
 //!
 //! In: an execution and a space budget. Out: a [`Proof`] whose bytes depend on neither the budget nor the threads.
 //!
@@ -19,8 +19,8 @@ mod statement;
 mod verify;
 
 pub use format::{FormatError, Proof};
-pub use prove::{ProveError, ProveReport, plan, prove};
-pub use statement::{FieldId, Statement};
+pub use prove::{ProveError, ProveReport, plan, prove, prove_segment};
+pub use statement::{Boundary, FieldId, JoinError, Statement};
 pub use verify::{Verified, Verifier, VerifyError, verify};
 
 #[cfg(test)]

@@ -6,23 +6,50 @@ use spongefish::{DefaultHash, SessionId, derive_session_id};
 
 use super::Statement;
 use crate::field::SumcheckField;
-use crate::isa::{Spec, Word};
+use crate::isa::{PublicColumn, Spec, Word};
 use crate::sumcheck::{
-    Composition, CompositionError, Shift, SumcheckInstance, Transcript, ZeroCheck, ZeroCheckError,
+    Composition, CompositionError, RangeSum, Shift, SumcheckInstance, Transcript, ZeroCheck, ZeroCheckError,
 };
 
 /// The protocol's name and version, which every challenge depends on.
 pub(super) fn session() -> SessionId {
-    derive_session_id::<DefaultHash>(b"retrace execution v2")
+    derive_session_id::<DefaultHash>(b"retrace execution v3")
 }
 
 /// The soundness error is about (rounds · degree + constraints) / |F|: with 2^100 elements below 2^-90.
 const MIN_FIELD_BITS: u64 = 100;
 
-/// The instances that a statement is proven by: all row constraints, and every link.
+/// The instances that a statement is proven by: all row constraints, every link, and where no row of padding follows,
+/// what each link leads to.
 pub(super) struct Instances<F> {
     zero_check: ZeroCheck<F, Composition<F>>,
     shifts: Vec<Shift<F>>,
+    ends: Vec<RangeSum<F>>,
+}
+
+/// What the instances depend on, of a statement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    /// T.
+    pub(super) rows: u64,
+    /// The address of the first row's instruction, and of the one after the last row's.
+    pub(super) entry: Word,
+    pub(super) exit: Word,
+    /// Whether the run begins with the first row, and whether it ends with the last.
+    pub(super) begins: bool,
+    pub(super) ends: bool,
+}
+
+impl From<&Statement> for Shape {
+    fn from(statement: &Statement) -> Self {
+        Self {
+            rows: statement.rows(),
+            entry: statement.entry.pc,
+            exit: statement.exit.pc,
+            begins: statement.entry.cycle == 0,
+            ends: statement.exit_code.is_some(),
+        }
+    }
 }
 
 /// The spec's constraints cannot be proven over this field.
@@ -56,7 +83,7 @@ impl<F: SumcheckField> Instances<F> {
     pub(super) fn draw(
         transcript: &mut impl Transcript<F>,
         spec: &Spec,
-        statement: &Statement,
+        shape: Shape,
     ) -> Result<Self, SpecError> {
         let bits = F::BasePrimeField::MODULUS_BIT_SIZE;
         if bits < 64 {
@@ -67,21 +94,33 @@ impl<F: SumcheckField> Instances<F> {
             return Err(SpecError::SmallField { bits });
         }
         let alpha = transcript.challenge();
-        let composition = Composition::from_constraints(spec.columns, spec.constraints, alpha)?;
-        let tau = transcript.challenges(variables(statement.cycles));
-        let entry = F::from(statement.entry);
-        let shifts = spec.links.iter().map(|link| Shift::new(link, entry, tau.clone())).collect();
-        Ok(Self { zero_check: ZeroCheck::new(composition, tau)?, shifts })
+        let Shape { rows, entry, exit, begins, ends } = shape;
+        let absent = [(PublicColumn::First, begins), (PublicColumn::Last, ends)];
+        let absent: Vec<_> =
+            absent.into_iter().filter(|(_, there)| !there).map(|(column, _)| column).collect();
+        let composition = Composition::from_constraints(spec.columns, spec.constraints, &absent, alpha)?;
+        let tau = transcript.challenges(variables(rows));
+        let (entry, exit) = (F::from(entry), F::from(exit));
+        let shift = |link| Shift::new(link, entry, tau.clone()).with_exit(exit, rows);
+        // A shift cannot see what the last row leads to where no row of padding follows.
+        let last = rows.saturating_sub(1)..rows;
+        let unseen = spec.links.iter().filter(|_| rows.is_power_of_two());
+        Ok(Self {
+            shifts: spec.links.iter().map(shift).collect(),
+            ends: unseen.map(|link| RangeSum::new(link.from, last.clone(), exit)).collect(),
+            zero_check: ZeroCheck::new(composition, tau)?,
+        })
     }
 
     /// The list that the sum-check batches.
     pub(super) fn list(&self) -> Vec<&dyn SumcheckInstance<F>> {
         let shifts = self.shifts.iter().map(|shift| shift as &dyn SumcheckInstance<F>);
-        core::iter::once(&self.zero_check as &dyn SumcheckInstance<F>).chain(shifts).collect()
+        let ends = self.ends.iter().map(|end| end as &dyn SumcheckInstance<F>);
+        core::iter::once(&self.zero_check as &dyn SumcheckInstance<F>).chain(shifts).chain(ends).collect()
     }
 }
 
-/// n for a statement of `cycles` rows; what exceeds 2^63 is refused by the sum-check.
-pub(super) fn variables(cycles: u64) -> usize {
-    cycles.checked_next_power_of_two().map_or(Word::BITS as usize * 2, |rows| rows.trailing_zeros() as usize)
+/// n for so many rows; what exceeds 2^63 is refused by the sum-check.
+fn variables(rows: u64) -> usize {
+    rows.checked_next_power_of_two().map_or(Word::BITS as usize * 2, |rows| rows.trailing_zeros() as usize)
 }

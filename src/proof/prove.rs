@@ -1,16 +1,17 @@
 //! The prover.
 
+use core::ops::Range;
 use std::time::Instant;
 
-use super::protocol::{Instances, SpecError, session};
+use super::protocol::{Instances, Shape, SpecError, session};
 use super::{Proof, Statement};
 use crate::checkpoint::Stopped;
 use crate::field::SumcheckField;
 use crate::guest::Guest;
 use crate::isa::Isa;
-use crate::oracle::WitnessOracle;
-use crate::pages::PageError;
+use crate::oracle::{PolynomialOracle, WitnessOracle};
 use crate::parallel::Pool;
+use crate::replay::ReplayError;
 use crate::sumcheck::{Budget, ProverError, Report, Schedule, SumCheckProver, prover_state};
 
 /// What a proof took.
@@ -34,15 +35,25 @@ pub struct ProveReport {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProveError {
-    /// The guest did not end by itself, and a statement is about a whole run.
-    #[error("only a run that ends by itself can be proven, and this one {}", describe(.0))]
+    /// The guest did not end by itself.
+    #[error("only a run that ends by itself can be proven as a whole, and this one {}", describe(.0))]
     NotExited(Box<Stopped>),
+    /// The oracle is over a segment.
+    #[error(
+        "cycles {}..{} are not the whole run of {executed}: prove them as a segment", cycles.start, cycles.end
+    )]
+    NotWhole {
+        /// The oracle's cycles.
+        cycles: Range<u64>,
+        /// How many cycles the execution has.
+        executed: u64,
+    },
     /// The spec's constraints do not fit the field.
     #[error(transparent)]
     Spec(#[from] SpecError),
-    /// A page of the first or last state is in a checkpoint file, and cannot be read.
+    /// The state at the segment's entry or exit could not be found.
     #[error(transparent)]
-    Memory(#[from] PageError),
+    Replay(#[from] ReplayError),
     /// The witness could not be regenerated.
     #[error(transparent)]
     Prover(#[from] ProverError),
@@ -51,14 +62,14 @@ pub enum ProveError {
 fn describe(stopped: &Stopped) -> String {
     match stopped {
         Stopped::Trapped(fault) => format!("faulted: {fault}"),
-        Stopped::CycleLimit => "reached its cycle limit; raise it".to_owned(),
+        Stopped::CycleLimit => "reached its cycle limit; raise it, or prove it as a segment".to_owned(),
         Stopped::Interrupted => "was interrupted".to_owned(),
         Stopped::Stored(_) => "was stopped at a store; let the guest end by a call".to_owned(),
         Stopped::Exited(code) => format!("ended with exit code {code}"),
     }
 }
 
-/// Proves the execution behind `oracle` within a space budget.
+/// Proves the execution behind `oracle`, from its first cycle to its guest's end, within a space budget.
 ///
 /// Time: the passes that the budget asks for, and the sum-check's field operations; see
 /// [`SumCheckProver::prove`]. Space: the budget, O(√T) field elements, and a replaying machine a thread. The proof is
@@ -70,11 +81,34 @@ pub fn prove<F: SumcheckField, I: Isa, G: Guest>(
     oracle: &WitnessOracle<I, G>,
     budget: Budget,
 ) -> Result<(Proof, ProveReport), ProveError> {
-    let statement = statement::<F, I, G>(oracle)?;
+    let execution = oracle.generator().execution();
+    let (cycles, executed) = (oracle.cycles(), execution.cycles());
+    if cycles != (0..executed) {
+        return Err(ProveError::NotWhole { cycles, executed });
+    }
+    if execution.exit_code().is_none() {
+        return Err(ProveError::NotExited(Box::new(execution.stopped().clone())));
+    }
+    prove_segment::<F, I, G>(oracle, budget)
+}
+
+/// Proves the cycles behind `oracle`, whatever comes before and after them: any run has a prefix that can be proven, one
+/// that faults included.
+///
+/// Costs what [`prove`] does, and beside it a run from the first cycle to the last, without a witness.
+///
+/// # Errors
+/// [`ProveError`], but for `NotExited` and `NotWhole`.
+pub fn prove_segment<F: SumcheckField, I: Isa, G: Guest>(
+    oracle: &WitnessOracle<I, G>,
+    budget: Budget,
+) -> Result<(Proof, ProveReport), ProveError> {
+    let statement = Statement::new::<F, I, G>(oracle.generator(), oracle.cycles())?;
     prove_statement::<F, I, G>(oracle, statement, budget)
 }
 
-/// How [`prove`] would go about it within this budget: passes, arrays, the model's costs. No pass over the witness.
+/// How [`prove`] or [`prove_segment`] would go about it within this budget: passes, arrays, the model's costs. No pass
+/// over the witness.
 ///
 /// # Errors
 /// [`ProveError`]
@@ -82,18 +116,11 @@ pub fn plan<F: SumcheckField, I: Isa, G: Guest>(
     oracle: &WitnessOracle<I, G>,
     budget: Budget,
 ) -> Result<Schedule, ProveError> {
-    let statement = statement::<F, I, G>(oracle)?;
-    let mut transcript = prover_state(&session(), &statement.to_bytes());
-    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, &statement)?;
+    // No cost depends on a challenge, nor on what the rows begin and end with.
+    let mut transcript = prover_state(&session(), b"plan");
+    let shape = Shape { rows: oracle.num_rows(), entry: 0, exit: 0, begins: true, ends: true };
+    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, shape)?;
     Ok(SumCheckProver::new(budget, Pool::serial()).schedule(oracle, &instances.list())?)
-}
-
-fn statement<F: SumcheckField, I: Isa, G: Guest>(
-    oracle: &WitnessOracle<I, G>,
-) -> Result<Statement, ProveError> {
-    let execution = oracle.generator().execution();
-    Statement::new::<F, I, G>(execution)?
-        .ok_or_else(|| ProveError::NotExited(Box::new(execution.stopped().clone())))
 }
 
 /// Proves the constraints and links under a statement, whether or not it is about the execution.
@@ -108,7 +135,7 @@ pub(super) fn prove_statement<F: SumcheckField, I: Isa, G: Guest>(
     let pool = oracle.generator().pool().clone();
     let threads = pool.threads() as f64;
     let mut transcript = prover_state(&session(), &statement.to_bytes());
-    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, &statement)?;
+    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, Shape::from(&statement))?;
     let proved = SumCheckProver::new(budget, pool).prove(oracle, &instances.list(), &mut transcript)?;
     let report = ProveReport {
         sumcheck: proved.report,

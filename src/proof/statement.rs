@@ -1,14 +1,19 @@
 //! What a proof states, all of it absorbed into the transcript before the first challenge.
 
+use core::ops::Range;
+
 use ark_ff::{BigInteger, Field, PrimeField};
 
-use crate::checkpoint::{Checkpoint, Execution};
+use super::FormatError;
 use crate::guest::{Guest, OutputSummary};
 use crate::isa::{Fingerprint, Isa, Word};
-use crate::pages::PageError;
+use crate::replay::{ReplayError, StreamingWitnessGenerator};
 
-/// "Under this spec, this program, started in the entry state with this input, runs for `cycles` cycles, ends in the
-/// exit state with this exit code, and has put out this output."
+/// "Under this spec, this program, run on this input, is in the entry state after so many cycles, goes on to the exit
+/// state, and ends there with this exit code, or goes on."
+///
+/// A whole run starts at cycle 0 and has an exit code. Anything else is a *segment*; adjoining ones are
+/// [joined](Self::join).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// The spec.
@@ -17,24 +22,30 @@ pub struct Statement {
     pub program: [u8; 32],
     /// The field of the challenges.
     pub field: FieldId,
-    /// T.
-    pub cycles: u64,
-    /// The address of the first instruction.
-    pub entry: Word,
-    /// The digest of the state before the first cycle: registers, memory, guest interface, arguments included.
-    pub entry_state: [u8; 32],
-    /// The digest of the state after the last cycle.
-    pub exit_state: [u8; 32],
-    /// The hash of the input.
+    /// The hash of the input, all of it.
     pub input: [u8; 32],
     /// The input's length in bytes.
     pub input_length: u64,
-    /// The hash of the output.
-    pub output: [u8; 32],
-    /// The output's length in bytes.
-    pub output_length: u64,
-    /// The guest's exit code.
-    pub exit_code: Word,
+    /// Before the first row.
+    pub entry: Boundary,
+    /// After the last row.
+    pub exit: Boundary,
+    /// The guest's exit code, if it ends with the last row; none if it goes on.
+    pub exit_code: Option<Word>,
+}
+
+/// Where a run is after so many cycles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boundary {
+    /// How many cycles were executed.
+    pub cycle: u64,
+    /// The address of the next instruction; 0 after the guest ended.
+    pub pc: Word,
+    /// The digest of the state: registers, memory, guest interface, arguments included, and how much of the input was
+    /// taken.
+    pub state: [u8; 32],
+    /// The hash and length of all that was put out so far.
+    pub output: OutputSummary,
 }
 
 /// Which field: a hash of its modulus and its degree over the prime field.
@@ -51,32 +62,116 @@ impl FieldId {
     }
 }
 
+/// Two statements that are not about adjoining segments of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// They are about different runs.
+    #[error("the segments are not of one run: another {what}")]
+    Other {
+        /// What differs.
+        what: &'static str,
+    },
+    /// The first ends the run.
+    #[error("the guest ends with cycle {cycle}, and nothing follows")]
+    Ended {
+        /// The last cycle.
+        cycle: u64,
+    },
+    /// One does not begin where the other stops.
+    #[error("the segments do not adjoin: one stops after {stops} cycles, and the next begins after {begins}")]
+    Apart {
+        /// Where the first one stops.
+        stops: u64,
+        /// Where the second one begins.
+        begins: u64,
+    },
+    /// They adjoin, but in different states.
+    #[error("the segments do not adjoin: after {cycle} cycles one has another {what} than the other")]
+    Differs {
+        /// Where they meet.
+        cycle: u64,
+        /// What differs.
+        what: &'static str,
+    },
+}
+
 impl Statement {
     /// How many bytes a statement has in a proof.
-    pub const BYTES: usize = 7 * 32 + 3 * 8 + 2 * size_of::<Word>();
+    pub const BYTES: usize = 4 * 32 + 8 + 2 * Boundary::BYTES + 2 * size_of::<u32>();
 
-    /// The statement about an execution; none if its guest did not end by itself. O(K) for the digests.
+    /// The statement about cycles of an execution. O(K) time for the digests, and O(cycles.end) where the range is not
+    /// the whole execution; see [`StreamingWitnessGenerator::state_at`].
     ///
     /// # Errors
-    /// A page of the first or last state is in a checkpoint file, and cannot be read.
-    pub fn new<F: Field, I: Isa, G: Guest>(execution: &Execution<I, G>) -> Result<Option<Self>, PageError> {
-        let Some(exit_code) = execution.exit_code() else { return Ok(None) };
-        let entry: &Checkpoint<G> = execution.checkpoints().first();
-        let OutputSummary { hash, length } = execution.output();
-        Ok(Some(Self {
+    /// There are no such cycles, or one of `state_at`.
+    pub fn new<F: Field, I: Isa, G: Guest>(
+        generator: &StreamingWitnessGenerator<I, G>,
+        cycles: Range<u64>,
+    ) -> Result<Self, ReplayError> {
+        let execution = generator.execution();
+        let ends = cycles.end == execution.cycles();
+        let boundary = |cycle| -> Result<Boundary, ReplayError> {
+            let (state, output) = generator.state_at(cycle)?;
+            Ok(Boundary { cycle, pc: state.pc, state: state.digest()?, output })
+        };
+        Ok(Self {
             fingerprint: I::SPEC.fingerprint,
             program: execution.program().hash(),
             field: FieldId::of::<F>(),
-            cycles: execution.cycles(),
-            entry: entry.pc,
-            entry_state: entry.digest()?,
-            exit_state: execution.exit().digest()?,
             input: execution.input().hash(),
             input_length: execution.input().length(),
-            output: hash,
-            output_length: length,
-            exit_code,
-        }))
+            entry: boundary(cycles.start)?,
+            exit: boundary(cycles.end)?,
+            exit_code: execution.exit_code().filter(|_| ends),
+        })
+    }
+
+    /// The cycles that it is about.
+    pub fn cycles(&self) -> Range<u64> {
+        self.entry.cycle..self.exit.cycle
+    }
+
+    /// T, the number of rows; 0 if the exit is no later than the entry.
+    pub fn rows(&self) -> u64 {
+        self.exit.cycle.saturating_sub(self.entry.cycle)
+    }
+
+    /// Whether it is about a whole run: from its first cycle to the guest's end.
+    pub fn is_whole(&self) -> bool {
+        self.entry.cycle == 0 && self.exit_code.is_some()
+    }
+
+    /// The statement about this segment and the one that follows it. That of all segments of a run is that of the run.
+    ///
+    /// # Errors
+    /// They do not adjoin.
+    pub fn join(&self, next: &Self) -> Result<Self, JoinError> {
+        let same = [
+            ("spec", self.fingerprint == next.fingerprint),
+            ("program", self.program == next.program),
+            ("field", self.field == next.field),
+            ("input", (self.input, self.input_length) == (next.input, next.input_length)),
+        ];
+        if let Some((what, _)) = same.into_iter().find(|(_, same)| !same) {
+            return Err(JoinError::Other { what });
+        }
+        if self.exit_code.is_some() {
+            return Err(JoinError::Ended { cycle: self.exit.cycle });
+        }
+        let (stop, begin) = (self.exit, next.entry);
+        if stop.cycle != begin.cycle {
+            return Err(JoinError::Apart { stops: stop.cycle, begins: begin.cycle });
+        }
+        let same = [
+            ("next instruction", stop.pc == begin.pc),
+            ("state", stop.state == begin.state),
+            ("output", stop.output == begin.output),
+        ];
+        match same.into_iter().find(|(_, same)| !same) {
+            Some((what, _)) => Err(JoinError::Differs { cycle: stop.cycle, what }),
+            None => Ok(Self { entry: self.entry, ..next.clone() }),
+        }
     }
 
     /// The statement's bytes: the fields in order, numbers little-endian.
@@ -86,34 +181,55 @@ impl Statement {
         put(&mut rest, &self.fingerprint.0);
         put(&mut rest, &self.program);
         put(&mut rest, &self.field.0);
-        put(&mut rest, &self.cycles.to_le_bytes());
-        put(&mut rest, &self.entry.to_le_bytes());
-        put(&mut rest, &self.entry_state);
-        put(&mut rest, &self.exit_state);
         put(&mut rest, &self.input);
         put(&mut rest, &self.input_length.to_le_bytes());
-        put(&mut rest, &self.output);
-        put(&mut rest, &self.output_length.to_le_bytes());
-        put(&mut rest, &self.exit_code.to_le_bytes());
+        self.entry.put(&mut rest);
+        self.exit.put(&mut rest);
+        put(&mut rest, &u32::from(self.exit_code.is_some()).to_le_bytes());
+        put(&mut rest, &self.exit_code.unwrap_or(0).to_le_bytes());
         bytes
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
-    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+    ///
+    /// # Errors
+    /// The bytes of the exit code are none that `to_bytes` writes.
+    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Result<Self, FormatError> {
         let mut rest = bytes.as_slice();
-        Self {
+        Ok(Self {
             fingerprint: Fingerprint(take(&mut rest)),
             program: take(&mut rest),
             field: FieldId(take(&mut rest)),
-            cycles: u64::from_le_bytes(take(&mut rest)),
-            entry: Word::from_le_bytes(take(&mut rest)),
-            entry_state: take(&mut rest),
-            exit_state: take(&mut rest),
             input: take(&mut rest),
             input_length: u64::from_le_bytes(take(&mut rest)),
-            output: take(&mut rest),
-            output_length: u64::from_le_bytes(take(&mut rest)),
-            exit_code: Word::from_le_bytes(take(&mut rest)),
+            entry: Boundary::take(&mut rest),
+            exit: Boundary::take(&mut rest),
+            exit_code: match (u32::from_le_bytes(take(&mut rest)), Word::from_le_bytes(take(&mut rest))) {
+                (0, 0) => None,
+                (1, code) => Some(code),
+                (ended, code) => return Err(FormatError::ExitCode { ended, code }),
+            },
+        })
+    }
+}
+
+impl Boundary {
+    const BYTES: usize = 8 + size_of::<Word>() + 32 + 32 + 8;
+
+    fn put(&self, rest: &mut &mut [u8]) {
+        put(rest, &self.cycle.to_le_bytes());
+        put(rest, &self.pc.to_le_bytes());
+        put(rest, &self.state);
+        put(rest, &self.output.hash);
+        put(rest, &self.output.length.to_le_bytes());
+    }
+
+    fn take(rest: &mut &[u8]) -> Self {
+        Self {
+            cycle: u64::from_le_bytes(take(rest)),
+            pc: Word::from_le_bytes(take(rest)),
+            state: take(rest),
+            output: OutputSummary { hash: take(rest), length: u64::from_le_bytes(take(rest)) },
         }
     }
 }

@@ -1,23 +1,24 @@
 //! The verifier: the statement against what it is about, the sum-check, and the columns' values by a replay.
 
+use core::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use spongefish::{DefaultHash, VerifierState};
 
-use super::protocol::{Instances, SpecError, session};
-use super::{FieldId, Proof, Statement};
+use super::protocol::{Instances, Shape, SpecError, session};
+use super::{Boundary, FieldId, Proof, Statement};
 use crate::cancel::Cancel;
 use crate::checkpoint::{Checkpoint, ExecuteError, Options, Policy, Progress, Stopped, execute};
 use crate::field::SumcheckField;
-use crate::guest::{Guest, Input, StartError};
+use crate::guest::{Guest, Input, Output, StartError};
 use crate::hex::hex;
 use crate::isa::{ColumnId, ColumnSource, Fingerprint, Isa, Word};
 use crate::oracle::{OracleError, WitnessOracle, evaluate};
 use crate::pages::PageError;
 use crate::parallel::Pool;
 use crate::program::Program;
-use crate::replay::StreamingWitnessGenerator;
+use crate::replay::{ReplayError, StreamingWitnessGenerator};
 use crate::sumcheck::{Reduced, SumCheckVerifier, VerifierError};
 
 /// What a verifier knows: the program, its arguments and its input.
@@ -35,14 +36,17 @@ pub struct Verifier<I: Isa, G> {
     pub policy: Policy,
     /// The threads.
     pub pool: Pool,
-    /// The longest run that is worth a replay: a proof that states more cycles is refused at once.
+    /// The longest run that is worth a replay: a proof that ends later is refused at once.
     pub max_cycles: u64,
+    /// Whether a proof of a segment is accepted, and not of a whole run alone. What it says of the run is in its
+    /// [`Statement`]; segments that adjoin are [joined](Statement::join).
+    pub segments: bool,
     /// Ends the run and the replay, and with them the verification, once it is raised.
     pub cancel: Cancel,
 }
 
 impl<I: Isa, G: Guest + Default> Verifier<I, G> {
-    /// A verifier for a run of `program` on `input` with default [`Options`], on the caller's thread, of any length.
+    /// A verifier for a whole run of `program` on `input` with default [`Options`], of any length, on the caller's thread.
     pub fn new(program: impl Into<Arc<Program<I>>>, input: Input) -> Self {
         Self {
             program: program.into(),
@@ -52,6 +56,7 @@ impl<I: Isa, G: Guest + Default> Verifier<I, G> {
             policy: Policy::default(),
             pool: Pool::serial(),
             max_cycles: u64::MAX,
+            segments: false,
             cancel: Cancel::new(),
         }
     }
@@ -99,10 +104,24 @@ pub enum VerifyError {
         /// The replay's value.
         found: String,
     },
+    /// The proof is of a segment, and the verifier wants a whole run.
+    #[error("the proof is of cycles {}..{} of a run{}, and not of a whole run", cycles.start, cycles.end, goes_on(*.ends))]
+    Segment {
+        /// The cycles.
+        cycles: Range<u64>,
+        /// Whether the guest ends with them.
+        ends: bool,
+    },
+    /// The statement has no cycles.
+    #[error("the proof is about nothing: it states no cycles, {}..{}", cycles.start, cycles.end)]
+    NoCycles {
+        /// What it states.
+        cycles: Range<u64>,
+    },
     /// The stated run is longer than the verifier is ready to replay.
-    #[error("the proof states {stated} cycles, more than the {limit} that may be replayed")]
+    #[error("the proof states a run of {stated} cycles, more than the {limit} that may be replayed")]
     TooLong {
-        /// T.
+        /// The cycle that the proof ends with.
         stated: u64,
         /// [`Verifier::max_cycles`].
         limit: u64,
@@ -135,6 +154,9 @@ pub enum VerifyError {
     /// A page of the first or last state could not be read.
     #[error(transparent)]
     Memory(#[from] PageError),
+    /// The state at the segment's entry could not be found.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// The witness could not be regenerated.
     #[error(transparent)]
     Oracle(#[from] OracleError),
@@ -146,8 +168,9 @@ pub enum VerifyError {
 /// Verifies a proof against a program and its input.
 ///
 /// First what costs little: the statement against program, input and entry state, and the sum-check, in O(n) field
-/// operations. Then the replay that stands in for a commitment: the program is run for at most the stated T cycles,
-/// and one pass over its witness evaluates the columns at the sum-check's point. O(T) time, O(M·K + √T) space.
+/// operations. Then the replay that stands in for a commitment: the program is run up to the stated exit at most, for a
+/// segment up to its entry once more, and one pass over the segment's witness evaluates the columns at the sum-check's
+/// point. O(exit cycle) time, O(M·K + √T) space.
 ///
 /// # Errors
 /// Why the proof is refused; none of it is a panic, whatever the bytes. [`OracleError::Cancelled`] if
@@ -180,15 +203,26 @@ fn check_subject<F: SumcheckField, I: Isa, G: Guest>(
     if statement.field != FieldId::of::<F>() {
         return Err(VerifyError::Field);
     }
-    if statement.cycles > verifier.max_cycles {
-        return Err(VerifyError::TooLong { stated: statement.cycles, limit: verifier.max_cycles });
+    let cycles = statement.cycles();
+    if cycles.is_empty() {
+        return Err(VerifyError::NoCycles { cycles });
     }
-    let entry = Checkpoint::initial(&verifier.program, verifier.guest.clone(), &verifier.arguments)?;
+    if !verifier.segments && !statement.is_whole() {
+        return Err(VerifyError::Segment { cycles, ends: statement.exit_code.is_some() });
+    }
+    if cycles.end > verifier.max_cycles {
+        return Err(VerifyError::TooLong { stated: cycles.end, limit: verifier.max_cycles });
+    }
+    // Where a segment begins later, only a run finds out in which state.
+    let begins = cycles.start == 0;
+    let initial = Checkpoint::initial(&verifier.program, verifier.guest.clone(), &verifier.arguments)?;
     let (input, length) = (verifier.input.hash(), verifier.input.length());
+    let entry = &statement.entry;
     let checks = [
         ("program", statement.program == verifier.program.hash()),
-        ("entry point", statement.entry == entry.pc),
-        ("entry state (the same program with other arguments)", statement.entry_state == entry.digest()?),
+        ("entry point", !begins || entry.pc == initial.pc),
+        ("entry state (the same program with other arguments)", !begins || entry.state == initial.digest()?),
+        ("output before the first cycle", !begins || entry.output == Output::dropped().summary()),
         ("input", statement.input == input && statement.input_length == length),
     ];
     match checks.into_iter().find(|(_, same)| !same) {
@@ -200,8 +234,8 @@ fn check_subject<F: SumcheckField, I: Isa, G: Guest>(
 fn check_sumcheck<F: SumcheckField, I: Isa>(proof: &Proof) -> Result<Reduced<F>, VerifyError> {
     let statement = proof.statement.to_bytes();
     let mut transcript = VerifierState::<DefaultHash>::new(&session(), &statement, &proof.transcript);
-    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, &proof.statement)?;
-    let verifier = SumCheckVerifier::new(I::SPEC.columns, proof.statement.cycles);
+    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, Shape::from(&proof.statement))?;
+    let verifier = SumCheckVerifier::new(I::SPEC.columns, proof.statement.rows());
     let expected = verifier.elements(&instances.list())?.saturating_mul(F::ZERO.compressed_size());
     let found = proof.transcript.len();
     let length = VerifyError::Length { found, expected };
@@ -213,42 +247,38 @@ fn check_sumcheck<F: SumcheckField, I: Isa>(proof: &Proof) -> Result<Reduced<F>,
     Ok(reduced)
 }
 
-/// Runs the program, compares how it ends, and evaluates the columns at the point.
+/// Runs the program, compares where it begins and ends, and evaluates the columns at the point.
 fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     statement: &Statement,
     reduced: &Reduced<F>,
     verifier: Verifier<I, G>,
 ) -> Result<(), VerifyError> {
-    let Verifier { program, guest, arguments, input, policy, pool, max_cycles: _, cancel } = verifier;
+    let Verifier { program, guest, arguments, input, policy, pool, max_cycles: _, segments: _, cancel } =
+        verifier;
     let mut goes_on = |_| cancel.flow();
+    let cycles = statement.cycles();
     let options = Options {
         arguments,
         policy,
-        max_cycles: statement.cycles,
+        max_cycles: cycles.end,
         progress: Some(Progress(&mut goes_on)),
         ..Options::default()
     };
     let execution = execute(program, guest, input, options)?;
-    let differs = |what, stated: String, found: String| {
-        if stated == found { Ok(()) } else { Err(VerifyError::Execution { what, stated, found }) }
-    };
     let stopped = match execution.stopped() {
-        Stopped::Exited(code) => exit_code(*code),
-        Stopped::CycleLimit => "more cycles".to_owned(),
+        Stopped::Exited(code) => exit_code(Some(*code)),
+        Stopped::CycleLimit => exit_code(None),
         Stopped::Interrupted => return Err(OracleError::Cancelled.into()),
         Stopped::Stored(_) => "a store that was looked for".to_owned(),
         Stopped::Trapped(fault) => fault.to_string(),
     };
     differs("exit code", exit_code(statement.exit_code), stopped)?;
-    differs("number of cycles", statement.cycles.to_string(), execution.cycles().to_string())?;
-    let output = execution.output();
-    differs("output length", statement.output_length.to_string(), output.length.to_string())?;
-    differs("output", hex(&statement.output), hex(&output.hash))?;
-    differs("exit state", hex(&statement.exit_state), hex(&execution.exit().digest()?))?;
-
+    differs("number of cycles", cycles.end.to_string(), execution.cycles().to_string())?;
     let generator = StreamingWitnessGenerator::new(execution, pool).with_cancel(cancel);
-    // A statement of no cycles was refused by the sum-check.
-    let oracle = WitnessOracle::new(generator).map_err(|_| VerifierError::Rows)?;
+    check_boundary(EXIT, &statement.exit, &generator)?;
+    check_boundary(ENTRY, &statement.entry, &generator)?;
+    // A statement of no cycles was refused before.
+    let oracle = WitnessOracle::segment(generator, cycles).map_err(|_| VerifierError::Rows)?;
     let is_public = |id: ColumnId| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_));
     let claims: Vec<(ColumnId, F)> =
         reduced.evaluations.iter().copied().filter(|(id, _)| !is_public(*id)).collect();
@@ -261,6 +291,44 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     }
 }
 
-fn exit_code(code: Word) -> String {
-    format!("exit code {code}")
+/// What a boundary states, in the words of refusals: the next instruction, the output's length and hash, the state.
+const ENTRY: [&str; 4] = [
+    "entry point",
+    "length of the output before its first cycle",
+    "output before its first cycle",
+    "entry state",
+];
+const EXIT: [&str; 4] = ["next instruction", "output length", "output", "exit state"];
+
+/// Whether the program is at a boundary what the statement says.
+fn check_boundary<I: Isa, G: Guest>(
+    names: [&'static str; 4],
+    stated: &Boundary,
+    generator: &StreamingWitnessGenerator<I, G>,
+) -> Result<(), VerifyError> {
+    let (state, output) = generator.state_at(stated.cycle).map_err(|error| match error {
+        ReplayError::Cancelled => OracleError::Cancelled.into(),
+        error => VerifyError::Replay(error),
+    })?;
+    let found = Boundary { cycle: stated.cycle, pc: state.pc, state: state.digest()?, output };
+    let words = |boundary: &Boundary| {
+        let Boundary { cycle: _, pc, state, output } = boundary;
+        [format!("{pc:#010x}"), output.length.to_string(), hex(&output.hash), hex(state)]
+    };
+    for ((what, stated), found) in names.into_iter().zip(words(stated)).zip(words(&found)) {
+        differs(what, stated, found)?;
+    }
+    Ok(())
+}
+
+fn differs(what: &'static str, stated: String, found: String) -> Result<(), VerifyError> {
+    if stated == found { Ok(()) } else { Err(VerifyError::Execution { what, stated, found }) }
+}
+
+fn goes_on(ends: bool) -> &'static str {
+    if ends { "" } else { ", which goes on" }
+}
+
+fn exit_code(code: Option<Word>) -> String {
+    code.map_or_else(|| "a run that goes on".to_owned(), |code| format!("exit code {code}"))
 }

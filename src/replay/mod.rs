@@ -261,7 +261,8 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     /// [`ReplayError`]
     pub fn state_at(&self, cycle: u64) -> Result<(Checkpoint<G>, OutputSummary), ReplayError> {
         let execution = &self.execution;
-        self.check(&Selection { segment: self.all(), columns: &[], rows: 1 }, &[cycle..cycle])?;
+        let none = Selection { segment: self.all(), columns: &[], rows: 1 };
+        self.check(&none, core::slice::from_ref(&(cycle..cycle)))?;
         if cycle == execution.cycles() {
             return Ok((execution.exit().clone(), execution.output()));
         }

@@ -7,7 +7,7 @@ use super::lines::Lines;
 use super::round::{Node, nodes};
 use super::{bound, cells};
 use crate::field::SumcheckField;
-use crate::isa::{Column, ColumnId, ColumnSource, Constraint, Product};
+use crate::isa::{Column, ColumnId, ColumnSource, Constraint, Product, PublicColumn};
 use crate::oracle::EqTable;
 
 /// A polynomial over one row's columns: a [`Composition`], or one of your own.
@@ -173,19 +173,28 @@ impl<F: SumcheckField> Composition<F> {
     /// decides which of them are not zero anyway, their sum is zero only if each is. Zero in every row, for a random α,
     /// only if every constraint is, but for a chance of (constraints − 1)/|F| a row.
     ///
+    /// Public columns in `absent` are zero in every row: [`Last`](PublicColumn::Last) where the run goes on after the last
+    /// row, and [`First`](PublicColumn::First) where it began before row 0.
+    ///
     /// # Errors
     /// As for [`new`](Self::new).
     pub fn from_constraints(
         columns: &[Column],
         constraints: &[Constraint],
+        absent: &[PublicColumn],
         alpha: F,
     ) -> Result<Self, CompositionError> {
+        let is_absent = |id: &ColumnId| match columns.get(id.index()).map(|column| column.source) {
+            Some(ColumnSource::Public(column)) => absent.contains(&column),
+            _ => false,
+        };
         let form = |linear: &crate::isa::Linear| LinearForm {
             constant: linear.constant,
-            terms: linear.terms.to_vec(),
+            terms: linear.terms.iter().filter(|(id, _)| !is_absent(id)).copied().collect(),
         };
         let product = |product: &Product| product.factors.iter().map(form).collect();
         let powers = core::iter::successors(Some(F::ONE), |power| Some(*power * alpha));
+        // What excludes each other in rows of any kind does so where a column is zero.
         let products = exclusive::batches(columns, constraints).into_iter().map(|batch| {
             batch.into_iter().flat_map(|at| constraints[at].products.iter().map(product)).collect()
         });

@@ -1,9 +1,9 @@
-//! Row to row: Σ_x [eq(τ, x)·to(x) − eq₊₁(x, τ)·from(x)] = eq(τ, 0)·entry.
+//! Row to row: Σ_x [eq(τ, x)·to(x) − eq₊₁(x, τ)·from(x)] = eq(τ, 0)·entry − eq(τ, T)·exit.
 //!
 //! eq₊₁(x, y) is 1 where y = x + 1, without wrap from the last row to the first. For a random τ the identity holds,
 //! but for a chance of n/|F|, only if `to` is `entry` in row 0 and in each row after it what `from` is in the row
-//! before. Where T < 2^n this includes row T, in which `to` is padding: so `from` is zero in row T − 1. Where T = 2^n
-//! there is no such row, and a constraint must say it.
+//! before. Where T < 2^n this includes row T, in which `to` is padding: so `from` is `exit` in row T − 1. Where T = 2^n
+//! there is no such row: the last term is not there, and another instance or a constraint must say it.
 
 use super::instance::{Block, RoundProver, Scratch, SumcheckInstance};
 use super::round::{Node, interpolate};
@@ -21,6 +21,8 @@ pub struct Shift<F> {
     columns: Vec<ColumnId>,
     entry: F,
     tau: Vec<F>,
+    /// `exit`, and the row that it would stand in.
+    exit: (F, u64),
 }
 
 impl<F: SumcheckField> Shift<F> {
@@ -28,8 +30,21 @@ impl<F: SumcheckField> Shift<F> {
     /// the zero-check it costs no further point.
     pub fn new(link: &Link, entry: F, tau: Vec<F>) -> Self {
         let columns = if link.from == link.to { vec![link.from] } else { vec![link.from, link.to] };
-        Self { columns, entry, tau }
+        Self { columns, entry, tau, exit: (F::ZERO, 0) }
     }
+
+    /// The same, where `link.from` is `exit` in the last of `rows` rows, and not zero. Says nothing of it where no row of
+    /// padding follows, that is where `rows` is 2^n.
+    #[must_use]
+    pub fn with_exit(self, exit: F, rows: u64) -> Self {
+        Self { exit: (exit, rows), ..self }
+    }
+}
+
+/// eq(point, row), for a row below 2^n.
+fn eq_row<F: SumcheckField>(point: &[F], row: u64) -> F {
+    let coordinate = |(at, x): (u32, &F)| if row.unbounded_shr(at) & 1 == 1 { *x } else { F::ONE - x };
+    (0..).zip(point).map(coordinate).product()
 }
 
 /// eq₊₁(x, y) for any field elements: Σ_k Π_{b<k} x_b(1 − y_b) · (1 − x_k)y_k · Π_{b>k} eq(x_b, y_b), where k is the bit
@@ -70,7 +85,11 @@ impl<F: SumcheckField> SumcheckInstance<F> for Shift<F> {
     }
 
     fn claim(&self) -> F {
-        self.entry * self.tau.iter().map(|tau| F::ONE - tau).product::<F>()
+        let (exit, rows) = self.exit;
+        let n = self.tau.len() as u32;
+        let padded = rows.checked_shr(n).is_none_or(|beyond| beyond == 0);
+        let exit = if padded { exit * eq_row(&self.tau, rows) } else { F::ZERO };
+        self.entry * eq_row(&self.tau, 0) - exit
     }
 
     fn evaluate(&self, point: &[F], values: &[F]) -> F {

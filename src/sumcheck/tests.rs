@@ -530,6 +530,27 @@ fn a_last_row_that_goes_on_is_refused_by_the_link() {
     }
 }
 
+/// Whatever the last row leads to is claimed: by the shift where padding follows, and by a sum over that row elsewhere.
+#[test]
+fn what_the_last_row_leads_to_is_claimed() {
+    for rows in [1, 2, 3, 8, 13, 16] {
+        let mut goes_on = cells(rows, 8);
+        goes_on[NEXT.index()][rows - 1] = 88;
+        let oracle = oracle(goes_on);
+        let tau: Vec<Fr> = (0..u64::from(oracle.num_variables())).map(|i| Fr::from(i + 3).pow([9])).collect();
+        for (exit, holds) in [(88, true), (0, false), (92, false)] {
+            let exit = Fr::from(exit);
+            let shift = Shift::new(&link(), Fr::from(ENTRY), tau.clone()).with_exit(exit, rows as u64);
+            let end = RangeSum::new(NEXT, rows as u64 - 1..rows as u64, exit);
+            let by_shift: &[&dyn SumcheckInstance<Fr>] = &[&shift];
+            let by_end: &[&dyn SumcheckInstance<Fr>] = &[&end];
+            let instances = if rows.is_power_of_two() { by_end } else { by_shift };
+            let (proof, _) = prove(&oracle, instances, Budget::Unlimited, 1);
+            assert_eq!(verify::<Fr>(rows as u64, instances, &proof).is_ok(), holds, "{rows} rows, {exit}");
+        }
+    }
+}
+
 #[test]
 fn compositions_that_do_not_fit_are_refused() {
     let big = form(0, &[(A, 1 << 40)]);

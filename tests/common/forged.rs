@@ -45,8 +45,9 @@ pub fn sumcheck(cells: Vec<Vec<u32>>, entry: u32) -> Result<Vec<(Vec<Fr>, Fr)>, 
     let draw = |transcript: &mut dyn Transcript<Fr>| -> Vec<Box<dyn SumcheckInstance<Fr>>> {
         let alpha = transcript.challenge();
         let tau = transcript.challenges(oracle.num_variables() as usize);
-        let composition = Composition::from_constraints(Rv32i::SPEC.columns, Rv32i::SPEC.constraints, alpha)
-            .expect("it is small");
+        let composition =
+            Composition::from_constraints(Rv32i::SPEC.columns, Rv32i::SPEC.constraints, &[], alpha)
+                .expect("it is small");
         let mut list: Vec<Box<dyn SumcheckInstance<Fr>>> =
             vec![Box::new(ZeroCheck::new(composition, tau.clone()).expect("zero in the padding"))];
         for link in Rv32i::SPEC.links {

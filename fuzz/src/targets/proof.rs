@@ -65,7 +65,7 @@ fn edited(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn verifier(program: &Arc<Program<Rv32i>>) -> Verifier<Rv32i, Linux> {
-    Verifier { max_cycles: CYCLES, ..Verifier::new(Arc::clone(program), Input::empty()) }
+    Verifier { max_cycles: CYCLES, segments: true, ..Verifier::new(Arc::clone(program), Input::empty()) }
 }
 
 /// The program, and the bytes of its proof.

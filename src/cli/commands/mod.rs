@@ -21,12 +21,13 @@ use indicatif::ProgressBar;
 
 use super::arguments::Guest;
 use super::failure::Failure;
-use super::{files, interrupt};
+use super::{files, interrupt, output};
 use crate::cancel::Cancel;
 use crate::checkpoint::{Execution, Options, Progress, execute};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::program::Program;
+use crate::proof::Statement;
 
 /// The execution that a command is about: the one in a checkpoint file, or a run of at most so many cycles, shown by the
 /// bar; and the flag that Ctrl-C raises.
@@ -53,4 +54,25 @@ fn execution<I: Isa>(
         ..Options::default()
     };
     Ok((execute(program, Linux::default(), input, options)?, cancel))
+}
+
+/// What a statement is about, in words.
+fn subject(statement: &Statement) -> String {
+    let written = output::bytes(statement.exit.output.length);
+    let cycles = statement.cycles();
+    match statement.exit_code {
+        Some(code) if statement.is_whole() => {
+            format!("{}, exit code {code}, {written} of output", output::count(statement.rows(), "cycle"))
+        }
+        Some(code) => format!(
+            "the last cycles of a run, {}..{}, exit code {code}, {written} of output",
+            output::number(cycles.start),
+            output::number(cycles.end)
+        ),
+        None => format!(
+            "cycles {}..{} of a run that goes on, {written} of output by then",
+            output::number(cycles.start),
+            output::number(cycles.end)
+        ),
+    }
 }

@@ -5,36 +5,48 @@ use std::process::ExitCode;
 use ark_bn254::Fr;
 use serde_json::json;
 
-use super::execution;
+use super::{execution, subject};
 use crate::checkpoint::Stopped;
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::proof::{plan as plan_proof, prove as prove_execution};
+use crate::proof::{plan as plan_proof, prove as prove_execution, prove_segment};
 use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
 pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     let program = files::program::<I>(&prove.guest.elf)?;
     let bar = output::progress("running: cycles");
-    let executed = execution(&prove.guest, prove.checkpoints.as_deref(), program, u64::MAX, &bar);
+    let max_cycles = prove.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
+    let executed = execution(&prove.guest, prove.checkpoints.as_deref(), program, max_cycles, &bar);
     bar.finish_and_clear();
     let (execution, cancel) = executed?;
     match (execution.stopped(), &prove.checkpoints) {
         (Stopped::Exited(_), _) => {}
+        (Stopped::Interrupted, None) => return Err(Failure::interrupted()),
+        _ if prove.cycles.is_some() => {}
         (Stopped::Interrupted, Some(path)) => {
-            let message = format!("{}: the run in it has not ended: resume it first", path.display());
+            let message = format!(
+                "{}: the run in it has not ended: resume it first, or prove a part of it with --cycles",
+                path.display()
+            );
             return Err(Failure::new("checkpoint_file", message));
         }
         (stopped, _) => return Err(Failure::stopped(stopped)),
     }
 
     let bar = output::progress("proving");
+    let executed = execution.cycles();
     let generator =
         StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel.clone());
-    let oracle = WitnessOracle::new(generator).map_err(|error| Failure::new("prove", error.to_string()))?;
+    let oracle = match &prove.cycles {
+        Some(cycles) if cycles.end > executed => return Err(Failure::cycles(cycles, executed)),
+        Some(cycles) => WitnessOracle::segment(generator, cycles.clone()),
+        None => WitnessOracle::new(generator),
+    };
+    let oracle = oracle.map_err(|error| Failure::new("prove", error.to_string()))?;
     let budget = match prove.memory {
         Memory::All => Budget::Unlimited,
         Memory::Bytes(bytes) => Budget::Bytes(bytes),
@@ -44,7 +56,10 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         bar.finish_and_clear();
         return print_plan(common, &plan_proof::<Fr, I, _>(&oracle, budget)?, oracle.num_rows());
     };
-    let proved = prove_execution::<Fr, I, _>(&oracle, budget);
+    let proved = match prove.cycles {
+        Some(_) => prove_segment::<Fr, I, _>(&oracle, budget),
+        None => prove_execution::<Fr, I, _>(&oracle, budget),
+    };
     bar.finish_and_clear();
     let (proof, report) = proved?;
     // The rounds after the last pass do not look.
@@ -54,7 +69,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     let bytes = proof.to_bytes();
     files::write_whole(path, &bytes)?;
 
-    let cycles = proof.statement().cycles;
+    let statement = proof.statement();
     let budget_bytes = match budget {
         Budget::Unlimited => None,
         Budget::Bytes(bytes) => Some(bytes),
@@ -64,7 +79,8 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     if common.json {
         output::object(&json!({
             "ok": true,
-            "cycles": cycles,
+            "first_cycle": statement.entry.cycle,
+            "cycles": statement.rows(),
             "field": "bn254",
             "columns": report.sumcheck.columns,
             "constraints": report.constraints,
@@ -74,8 +90,8 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
             "budget_bytes": budget_bytes,
             "proof_bytes": bytes.len(),
             "peak_rss_bytes": host::peak_rss(),
-            "exit_code": proof.statement().exit_code,
-            "output_bytes": proof.statement().output_length,
+            "exit_code": statement.exit_code,
+            "output_bytes": statement.exit.output.length,
             "seconds": {
                 "run": report.run_seconds,
                 "replay": report.replay_seconds,
@@ -87,15 +103,13 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     }
     let rss = host::peak_rss().map_or_else(|| "unknown".to_owned(), output::bytes);
     output::print(&format!(
-        "proved    {}, exit code {}, {} of output\n\
+        "proved    {}\n\
          witness   {} used, {} and {}, over the BN254 scalar field\n\
          sumcheck  {}, {} over the witness, budget {}\n\
          memory    {rss} at most\n\
          seconds   {:.3} run, {:.3} witness, {sumcheck_seconds:.3} sum-check, {total:.3} in all\n\
          proof     {}, {}\n",
-        output::count(cycles, "cycle"),
-        proof.statement().exit_code,
-        output::bytes(proof.statement().output_length),
+        subject(statement),
         output::count(report.sumcheck.columns as u64, "column"),
         output::count(report.constraints as u64, "constraint"),
         output::count(report.links as u64, "link"),

@@ -41,10 +41,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     let cycles = witness.cycles.clone().unwrap_or(0..execution.cycles());
     let executed = execution.cycles();
     if cycles.end > executed {
-        return Err(Failure::new(
-            "cycles",
-            format!("there are no cycles {}..{}: {executed} were executed", cycles.start, cycles.end),
-        ));
+        return Err(Failure::cycles(&cycles, executed));
     }
     let generator =
         StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel.clone());
