@@ -45,7 +45,10 @@ pub(super) fn batches(columns: &[Column], constraints: &[Constraint]) -> Vec<Vec
     let mut batches: Vec<(Vec<usize>, Vec<bool>)> = Vec::new();
     for (at, support) in supports {
         let meets = |union: &[bool]| support.iter().zip(union).any(|(a, b)| *a && *b);
-        let fits = |batch: &&mut (Vec<usize>, Vec<bool>)| !meets(&batch.1) && !deciding.contains(&at);
+        // A deciding constraint keeps its batch to itself: another one that holds in every state that counts may fail where
+        // the deciding one does, and make up for it.
+        let joins = |batch: &[usize]| !batch.iter().chain([&at]).any(|member| deciding.contains(member));
+        let fits = |batch: &&mut (Vec<usize>, Vec<bool>)| joins(&batch.0) && !meets(&batch.1);
         match batches.iter_mut().find(fits) {
             Some((members, union)) => {
                 members.push(at);
@@ -125,7 +128,70 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::isa::{Isa, Rv32i};
+    use crate::isa::{Isa, Product, RangeClass, Rv32i};
+
+    /// A constraint, as the forms of its one product: constant, and columns with their coefficients.
+    fn product(forms: &[(i64, &[(u16, i64)])]) -> Constraint {
+        let form = |(constant, terms): &(i64, &[(u16, i64)])| {
+            let terms: Vec<_> = terms.iter().map(|(column, by)| (ColumnId(*column), *by)).collect();
+            Linear { constant: *constant, terms: terms.leak() }
+        };
+        let factors = forms.iter().map(form).collect::<Vec<_>>().leak();
+        let products = vec![Product { factors }].leak();
+        Constraint { name: "test", doc: "", text: "", products, degree: forms.len() as u32 }
+    }
+
+    const W: u16 = 1;
+    const F1: u16 = 2;
+    const F2: u16 = 3;
+    const F3: u16 = 4;
+    const ACTIVE: u16 = 5;
+    const J1: u16 = 7;
+
+    /// A one-hot column with three flags, a word, `active`, another one-hot column with one flag.
+    fn columns() -> Vec<Column> {
+        let column = |class, source| Column { name: "test", doc: "", class, source };
+        let recorded = |class| column(class, ColumnSource::Recorded);
+        let flag = |of, value| column(RangeClass::Bit, ColumnSource::Flag { of: ColumnId(of), value });
+        vec![
+            recorded(RangeClass::OneHot { variants: 3 }),
+            recorded(RangeClass::Unsigned { bits: 32 }),
+            flag(0, 1),
+            flag(0, 2),
+            flag(0, 3),
+            column(RangeClass::Bit, ColumnSource::Public(PublicColumn::Active)),
+            recorded(RangeClass::OneHot { variants: 1 }),
+            flag(6, 1),
+        ]
+    }
+
+    /// Batches worked out by hand from docs/protocol.md: of the states (0, 0), (1, 1), (1, 2), which the two deciding
+    /// constraints leave, the others' supports are none, (1, 1), (1, 2), both of these, (0, 0) and all.
+    #[test]
+    fn batches_are_those_of_the_protocol() {
+        let constraints = [
+            product(&[(0, &[(F1, 1), (F2, 1), (F3, 1), (ACTIVE, -1)])]),
+            product(&[(0, &[(F3, 1)])]),
+            product(&[(0, &[(F3, 1)]), (0, &[(W, 1)])]),
+            product(&[(0, &[(F1, 1)]), (0, &[(W, 1)])]),
+            product(&[(0, &[(F2, 1)]), (0, &[(W, 1)])]),
+            product(&[(0, &[(F1, 1), (F2, 1)]), (0, &[(W, 1)])]),
+            product(&[(1, &[(ACTIVE, -1)]), (0, &[(W, 1)])]),
+            product(&[(0, &[(W, 1)])]),
+        ];
+        let expected = [vec![0], vec![1], vec![7, 2], vec![5, 6], vec![3, 4]];
+        assert_eq!(batches(&columns(), &constraints), expected);
+    }
+
+    #[test]
+    fn the_one_hot_column_is_the_one_read_most_often_or_the_first() {
+        let word: (i64, &[(u16, i64)]) = (0, &[(W, 1)]);
+        let guarded = |flag: u16| product(&[(0, vec![(flag, 1)].leak()), word]);
+        let most = [guarded(J1), guarded(F1), guarded(F2)];
+        assert_eq!(batches(&columns(), &most), [vec![0], vec![1, 2]]);
+        assert_eq!(batches(&columns(), &most[..2]), [[0], [1]]);
+        assert_eq!(batches(&columns(), &[product(&[word]), product(&[word])]), [[0], [1]]);
+    }
 
     /// Rows of every state with arbitrary other cells: where every constraint that has its batch for itself by its state
     /// holds, no batch has two members that are not zero.
