@@ -478,6 +478,32 @@ pub(crate) mod tests {
         check_edges::<BabyBearConfig, 1>();
     }
 
+    fn check_reduction<T: MontConfig<N>, const N: usize>() {
+        let raw = |limbs| Fp::<MontBackend<T, N>, N>::new_unchecked(BigInt(limbs));
+        let mut below = T::MODULUS.0;
+        below[0] -= 1;
+        // The element whose raw representation is 2^64 times another one's.
+        let shifted = |element: Fp<MontBackend<T, N>, N>| element.mul_i64(1 << 32).mul_i64(1 << 32);
+        for limbs in [[0; N], Modulus::<T, N>::power().0, below] {
+            for top in (0..=64).map(|bits| 1u128 << bits).flat_map(|top| [0, top - 1, top]) {
+                // top·2^(64N), by the limb below the top one.
+                let mut unit = [0; N];
+                unit[N - 1] = 1;
+                let unit = if N == 1 { raw([1; N]) } else { raw(unit) };
+                let expected = raw(limbs) + shifted(unit) * Fp::from(top);
+                assert_eq!(reduce::<T, N>(limbs, top), expected, "{limbs:?} and {top} · 2^(64 · {N})");
+            }
+        }
+    }
+
+    /// Up to the greatest top, which no sum here reaches.
+    #[test]
+    fn every_top_is_reduced() {
+        check_reduction::<ark_bn254::FrConfig, 4>();
+        check_reduction::<GoldilocksConfig, 1>();
+        check_reduction::<BabyBearConfig, 1>();
+    }
+
     proptest! {
         #[test]
         fn random_values(

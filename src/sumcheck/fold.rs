@@ -65,6 +65,8 @@ pub(super) struct CellFold<F> {
     end: u64,
     scratch: Scratch<F>,
     staged: Vec<Vec<Word>>,
+    /// How many rows are staged: of no columns too.
+    waiting: usize,
 }
 
 impl<F: SumcheckField> CellFold<F> {
@@ -75,20 +77,21 @@ impl<F: SumcheckField> CellFold<F> {
             end: rows.end,
             scratch: Scratch::default(),
             staged: vec![Vec::new(); asked],
+            waiting: 0,
         }
     }
 
     pub(super) fn visit(&mut self, round: &Round<'_, F>, chunk: &Chunk<'_>) {
         let rows = (chunk.cycles.end - chunk.cycles.start) as usize;
         let last = chunk.cycles.end == self.end;
-        let waiting = self.staged.first().map_or(0, Vec::len);
-        if waiting == 0 && rows.is_multiple_of(1 << round.window) {
+        if self.waiting == 0 && rows.is_multiple_of(1 << round.window) {
             let groups = (chunk.cycles.start >> round.window, 0, rows >> round.window);
             round.absorb(groups, Values::Cells(chunk.columns), &mut self.scratch, &mut self.sums);
         } else {
             for (staged, cells) in self.staged.iter_mut().zip(chunk.columns) {
                 staged.extend_from_slice(cells);
             }
+            self.waiting += rows;
             self.flush(round, chunk.cycles.end, last);
         }
         if last {
@@ -99,7 +102,7 @@ impl<F: SumcheckField> CellFold<F> {
 
     /// Shows the staged rows that make groups; the last one of the witness with rows of padding.
     fn flush(&mut self, round: &Round<'_, F>, end: u64, last: bool) {
-        let waiting = self.staged.first().map_or(0, Vec::len);
+        let waiting = self.waiting;
         if waiting == 0 || (waiting < STAGED_ROWS && !last) {
             return;
         }
@@ -107,7 +110,9 @@ impl<F: SumcheckField> CellFold<F> {
         self.staged.iter_mut().for_each(|cells| cells.resize(whole, 0));
         let groups = ((end - waiting as u64) >> round.window, 0, whole >> round.window);
         round.absorb(groups, Values::Staged(&self.staged), &mut self.scratch, &mut self.sums);
-        self.staged.iter_mut().for_each(|cells| drop(cells.drain(..groups.2 << round.window)));
+        let shown = groups.2 << round.window;
+        self.staged.iter_mut().for_each(|cells| drop(cells.drain(..shown)));
+        self.waiting = whole - shown;
     }
 }
 
@@ -238,7 +243,7 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
         for one_hot in arrays.one_hots {
             self.add_flags(one_hot, arrays, slice(one_hot.at), rows);
         }
-        self.filled = self.entries.first().map_or(0, Vec::len);
+        self.filled = ((rows.end >> arrays.index) - self.first) as usize;
     }
 
     /// All flags of a one-hot column at once: a row's weight goes to the one that it raises.

@@ -312,7 +312,8 @@ impl<F: SumcheckField, O: PolynomialOracle> Run<'_, F, O> {
     /// Every instance's sums in a round, over the arrays.
     fn sum(&self, arrays: &[Vec<F>], counts: &[usize]) -> Vec<Vec<F>> {
         let round = self.round(1, counts);
-        let pairs = arrays.first().map_or(0, Vec::len) / 2;
+        // Half of an array's length, where there is one.
+        let pairs = self.oracle.num_rows().div_ceil(2 << self.point.len()) as usize;
         let step = pairs.div_ceil(4 * self.pool.threads()).max(MIN_JOB_PAIRS);
         let jobs: Vec<usize> = (0..pairs).step_by(step).collect();
         let sums = self.pool.map(jobs, |start| {

@@ -220,6 +220,45 @@ mod tests {
         }
     }
 
+    /// Every way to cover at most `rounds` rounds by windows, the first of at most `first`.
+    fn all_windows(rounds: u32, first: u32) -> Vec<Vec<u32>> {
+        let mut all = vec![Vec::new()];
+        for window in 1..=rounds.min(first) {
+            let rest = all_windows(rounds - window, MAX_WINDOW);
+            all.extend(rest.into_iter().map(|rest| [vec![window], rest].concat()));
+        }
+        all
+    }
+
+    #[test]
+    fn a_plan_is_the_cheapest_of_all_schedules_within_the_budget() {
+        let columns = columns();
+        let shapes: Vec<Column> = columns.iter().map(|column| column.shape).collect();
+        for coefficient in [1, 1 << 29] {
+            let form = LinearForm { constant: 0, terms: vec![(ColumnId(0), coefficient)] };
+            let terms = [(Fr::from(1u64), vec![vec![form.clone(), form]])];
+            let sum = Sum::new(Composition::new(&shapes, terms).expect("it fits"), Fr::from(0u64));
+            let instances: [&dyn SumcheckInstance<Fr>; 1] = [&sum];
+            for rounds in 0..=9 {
+                let model = Model::new(&instances, &columns[..1], rounds);
+                let cost =
+                    |schedule: &Schedule| schedule.pass_costs.iter().sum::<f64>() + schedule.linear_cost;
+                for bytes in [0, 32, 64, 100, 32 << 4, 32 << 9, u64::MAX] {
+                    let fits = |schedule: &Schedule| {
+                        schedule.array_bytes <= bytes || schedule.storing_round() == rounds
+                    };
+                    let all = all_windows(rounds, instances[0].integer_rounds()).into_iter();
+                    let fitting = all.map(|windows| model.schedule(windows)).filter(fits);
+                    let least = fitting.map(|schedule| cost(&schedule)).min_by(f64::total_cmp);
+                    let plan = model.plan(Budget::Bytes(bytes));
+                    assert!(fits(&plan), "{plan:?}");
+                    let least = least.expect("the one that stores nothing fits");
+                    assert!((cost(&plan) - least).abs() < 1e-9 * least, "{least}: {plan:?}");
+                }
+            }
+        }
+    }
+
     /// Integers that fit one round only make the first window one round.
     #[test]
     fn large_integers_shorten_the_first_window() {

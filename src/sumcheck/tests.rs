@@ -6,6 +6,8 @@ use ark_poly::Polynomial;
 use proptest::prelude::*;
 use spongefish::{DefaultHash, VerifierState, derive_session_id};
 
+mod extremes;
+
 use super::*;
 use crate::field::SumcheckField;
 use crate::field::tests::{Goldilocks, Goldilocks2};
@@ -218,10 +220,14 @@ fn accepts<F: SumcheckField>(
 struct Recorder {
     messages: Vec<Vec<Fr>>,
     drawn: u64,
+    /// What was absorbed, and how many challenges had been drawn.
+    absorbed: Vec<(u64, Vec<Fr>)>,
 }
 
 impl Transcript<Fr> for Recorder {
-    fn public(&mut self, _values: &[Fr]) {}
+    fn public(&mut self, values: &[Fr]) {
+        self.absorbed.push((self.drawn, values.to_vec()));
+    }
 
     fn challenge(&mut self) -> Fr {
         self.drawn += 1;
@@ -419,6 +425,33 @@ fn another_statement_is_refused() {
     }
 }
 
+/// Rows, number and claims of the instances are absorbed before the challenge that batches them: steps 5 and 6 of the
+/// protocol.
+#[test]
+fn the_statement_is_absorbed_before_the_first_challenge() {
+    let oracle = oracle(cells(13, 4));
+    let statement = Statement::<Fr>::new(&oracle, 2);
+    let instances = statement.instances();
+    let mut recorder = Recorder::default();
+    SumCheckProver::default().prove(&oracle, &instances, &mut recorder).unwrap();
+    let claims = instances.iter().map(|instance| instance.claim()).collect();
+    assert_eq!(recorder.absorbed, [(0, vec![Fr::from(13u64), Fr::from(6u64)]), (0, claims)]);
+    assert_eq!(recorder.drawn, 1 + 4);
+}
+
+#[test]
+fn claims_that_are_wrong_by_opposite_amounts_are_refused() {
+    let oracle = oracle(cells(13, 4));
+    let total = brute_sum(&oracle, &summand::<Fr>(2));
+    let sum = |claim| Sum::new(summand(2), claim);
+    let (right, more, less) = (sum(total), sum(total + Fr::ONE), sum(total - Fr::ONE));
+    for (instances, holds) in [([&right, &right], true), ([&more, &less], false), ([&less, &more], false)] {
+        let instances = instances.map(|sum| sum as &dyn SumcheckInstance<Fr>);
+        let (proof, _) = prove(&oracle, &instances, Budget::Unlimited, 1);
+        assert_eq!(accepts(&oracle, &instances, &proof), holds);
+    }
+}
+
 #[test]
 fn a_range_sum_is_of_its_range() {
     let oracle = oracle(cells(37, 2));
@@ -432,6 +465,8 @@ fn a_range_sum_is_of_its_range() {
         }
         let (proof, _) = prove(&oracle, &[&right], Budget::Bytes(1), 1);
         assert!(accepts(&oracle, &[&right], &proof));
+        let turned = RangeSum::new(A, cycles.end + 3..cycles.start, Fr::ZERO);
+        check_rounds(&oracle, &turned, &[2]);
         // Beyond the last row there is nothing to add.
         for wrong in [cycles.start..cycles.end + 1, cycles.start + 1..cycles.end + 2] {
             if wrong.end > 37 {
