@@ -21,9 +21,11 @@ impl<'a, O: PolynomialOracle> WithBits<'a, O> {
     /// # Errors
     /// The oracle does not have the column, or the word has fewer bits.
     pub fn new(inner: &'a O, column: ColumnId, bits: u32) -> Result<Self, OracleError> {
-        let unknown = OracleError::UnknownColumn { id: column, columns: inner.columns().len() };
-        if column.index() >= inner.columns().len() || bits > Word::BITS {
-            return Err(unknown);
+        if column.index() >= inner.columns().len() {
+            return Err(OracleError::UnknownColumn { id: column, columns: inner.columns().len() });
+        }
+        if bits > Word::BITS {
+            return Err(OracleError::TooManyBits { bits });
         }
         let bit = Column {
             name: "bit",
@@ -93,6 +95,10 @@ impl<O: PolynomialOracle> PolynomialOracle for WithBits<'_, O> {
                 visit(state, &Chunk { cycles: chunk.cycles.clone(), columns: &slices, entry: chunk.entry })
             })?;
         Ok(states.into_iter().map(|(state, _)| state).collect())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.inner.is_cancelled()
     }
 
     fn query(&self, column: ColumnId, row: u64) -> Result<Word, OracleError> {

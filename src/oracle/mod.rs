@@ -69,6 +69,12 @@ pub enum OracleError {
         /// How many columns there are, virtual ones included.
         columns: usize,
     },
+    /// Bits beyond a word's.
+    #[error("a word has {} bits, and not {bits}", Word::BITS)]
+    TooManyBits {
+        /// How many were asked for.
+        bits: u32,
+    },
     /// A row beyond the padded witness.
     #[error("there is no row {row}: the witness has 2^{variables} rows, padding included")]
     UnknownRow {
@@ -124,6 +130,12 @@ pub trait PolynomialOracle: Sync {
         parts: Vec<Part<A>>,
         visit: impl Fn(&mut A, &Chunk<'_>) -> Result<(), OracleError> + Sync,
     ) -> Result<Vec<A>, OracleError>;
+
+    /// Whether whoever waits has given up: passes end with [`OracleError::Cancelled`] then, and a prover looks here between
+    /// them. By default never.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
 
     /// The value of one cell; zero in the padding. Costs half a checkpoint interval where the oracle replays, unless
     /// the chunk that holds it is cached or follows one that is: never a way to visit many rows here and there.

@@ -16,8 +16,10 @@ use crate::isa::ColumnId;
 use crate::oracle::{EqTable, OracleError, Part, PolynomialOracle, shapes};
 use crate::parallel::Pool;
 
-/// The fewest pairs that are worth a job of their own in a linear-time round.
+/// The fewest pairs that are worth a job of their own in a linear-time round; the most between two looks at whether the
+/// proof is cancelled.
 const MIN_JOB_PAIRS: usize = 256;
+const MAX_JOB_PAIRS: usize = 1 << 13;
 
 /// Proves lists of [`SumcheckInstance`]s over a [`PolynomialOracle`].
 #[derive(Clone, Debug, Default)]
@@ -184,9 +186,11 @@ impl SumCheckProver {
         for _ in run.report.storing_round..rounds {
             let counts = run.open(1);
             let sums = run.sum(&arrays, &counts);
+            run.look()?;
             run.close(sums);
             run.exchange(transcript);
             arrays = run.bind(arrays);
+            run.look()?;
         }
         let values = arrays.iter().map(|array| array.first().copied().unwrap_or(F::ZERO));
         let evaluations: Vec<(ColumnId, F)> = ids.into_iter().zip(values).collect();
@@ -218,6 +222,11 @@ struct Run<'a, F, O> {
 }
 
 impl<F: SumcheckField, O: PolynomialOracle> Run<'_, F, O> {
+    /// Ends a cancelled proof. Passes look for themselves.
+    fn look(&self) -> Result<(), OracleError> {
+        if self.oracle.is_cancelled() { Err(OracleError::Cancelled) } else { Ok(()) }
+    }
+
     fn open(&mut self, window: u32) -> Vec<usize> {
         self.provers.iter_mut().map(|prover| prover.open(window)).collect()
     }
@@ -314,10 +323,13 @@ impl<F: SumcheckField, O: PolynomialOracle> Run<'_, F, O> {
         let round = self.round(1, counts);
         // Half of an array's length, where there is one.
         let pairs = self.oracle.num_rows().div_ceil(2 << self.point.len()) as usize;
-        let step = pairs.div_ceil(4 * self.pool.threads()).max(MIN_JOB_PAIRS);
+        let step = pairs.div_ceil(4 * self.pool.threads()).clamp(MIN_JOB_PAIRS, MAX_JOB_PAIRS);
         let jobs: Vec<usize> = (0..pairs).step_by(step).collect();
         let sums = self.pool.map(jobs, |start| {
             let mut sums = round.zeros();
+            if self.oracle.is_cancelled() {
+                return sums;
+            }
             let block = (start as u64, start, step.min(pairs - start));
             round.absorb(block, Values::Bound(arrays), &mut Scratch::default(), &mut sums);
             sums
@@ -329,6 +341,9 @@ impl<F: SumcheckField, O: PolynomialOracle> Run<'_, F, O> {
     fn bind(&self, arrays: Vec<Vec<F>>) -> Vec<Vec<F>> {
         let challenge = self.point.last().copied().unwrap_or(F::ZERO);
         self.pool.map(arrays, |mut array: Vec<F>| {
+            if self.oracle.is_cancelled() {
+                return array;
+            }
             for m in 0..array.len() / 2 {
                 let slope = challenge * array[2 * m + 1].minus(&array[2 * m]);
                 array[m] = array[2 * m].plus(&slope);

@@ -6,6 +6,7 @@ use ark_poly::Polynomial;
 use proptest::prelude::*;
 use spongefish::{DefaultHash, VerifierState, derive_session_id};
 
+mod cancel;
 mod extremes;
 
 use super::*;
@@ -13,7 +14,7 @@ use crate::field::SumcheckField;
 use crate::field::tests::{Goldilocks, Goldilocks2};
 use crate::isa::{Column, ColumnId, ColumnSource, Link, PublicColumn, RangeClass, Word};
 use crate::oracle::dense::tests::{column, dense};
-use crate::oracle::{DenseOracle, PolynomialOracle, WithBits, eq, evaluate};
+use crate::oracle::{DenseOracle, OracleError, PolynomialOracle, WithBits, eq, evaluate};
 use crate::parallel::Pool;
 
 const KIND: ColumnId = ColumnId(0);
@@ -515,7 +516,8 @@ fn a_column_is_in_its_range_by_bits() {
             Composition::<Fr>::range_by_bits(inner.columns(), B, &bits, Fr::from(77u64)).unwrap_err();
         assert!(matches!(refused, CompositionError::TooLarge { .. }), "{many} bits: {refused}");
     }
-    assert!(WithBits::new(&inner, B, 33).is_err() && WithBits::new(&inner, ColumnId(99), 3).is_err());
+    assert!(matches!(WithBits::new(&inner, B, 33), Err(OracleError::TooManyBits { bits: 33 })));
+    assert!(matches!(WithBits::new(&inner, ColumnId(99), 3), Err(OracleError::UnknownColumn { .. })));
     assert_eq!(WithBits::new(&inner, B, 3).unwrap().query(ColumnId(14), 13).unwrap(), 0);
 }
 
