@@ -11,6 +11,15 @@ const SPECS: [&str; 5] = ["rv32i", "rv32m", "rv32im", "zbb", "rv32im_zbb"];
 const TYPES: [&str; 3] = ["rv32i", "rv32im", "rv32im_zbb"];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // The feature asks for native code; the host must be one that it is made for.
+    println!("cargo::rustc-check-cfg=cfg(native)");
+    let on = |name: &str, value: &str| env::var(name).is_ok_and(|it| it == value);
+    if env::var_os("CARGO_FEATURE_JIT").is_some()
+        && env::var_os("CARGO_CFG_UNIX").is_some()
+        && on("CARGO_CFG_TARGET_ARCH", "x86_64")
+    {
+        println!("cargo::rustc-cfg=native");
+    }
     let mut specs = Vec::new();
     for name in SPECS {
         let path = format!("isa/{name}.toml");

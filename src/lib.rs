@@ -60,6 +60,8 @@ pub mod guest;
 mod hex;
 pub mod isa;
 pub mod machine;
+#[cfg(native)]
+mod native;
 pub mod oracle;
 pub mod pages;
 pub mod parallel;

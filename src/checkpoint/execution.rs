@@ -6,7 +6,7 @@ use super::file::{CheckpointFileError, Opened, StoredStop};
 use super::{Checkpoint, CheckpointManager, ExecuteError};
 use crate::guest::{Guest, Input, OutputSummary};
 use crate::isa::{Isa, Word};
-use crate::machine::{Fault, Machine, RunError};
+use crate::machine::{Compiled, Fault, Machine, RunError};
 use crate::pages::PAGE_WORDS;
 use crate::program::Program;
 
@@ -38,6 +38,7 @@ pub struct Execution<I: Isa, G> {
     pub(super) output: OutputSummary,
     pub(super) memory_words: u64,
     pub(super) seconds: f64,
+    pub(super) compiled: Option<Compiled>,
 }
 
 impl<I: Isa, G: Guest> Execution<I, G> {
@@ -64,6 +65,7 @@ impl<I: Isa, G: Guest> Execution<I, G> {
             output: OutputSummary { hash: output.finalize(), length: output.length() },
             memory_words: (opened.index.touched.len() * PAGE_WORDS) as u64,
             seconds: opened.index.seconds,
+            compiled: None,
             program,
             input,
         })
@@ -120,6 +122,11 @@ impl<I: Isa, G: Guest> Execution<I, G> {
     /// How long the run took, checkpoints included.
     pub fn seconds(&self) -> f64 {
         self.seconds
+    }
+
+    /// What was compiled for the run; none if the interpreter executed it, or if it was read from a file.
+    pub fn compiled(&self) -> Option<Compiled> {
+        self.compiled
     }
 }
 

@@ -8,7 +8,7 @@ use super::file::{self, CheckpointFileError, FileOptions, Index, Opened, Shape, 
 use super::{Checkpoint, CheckpointManager, Execution, Policy, Stopped};
 use crate::guest::{Guest, Input, Output, StartError};
 use crate::isa::{Isa, Word};
-use crate::machine::{Machine, Pause, RunError};
+use crate::machine::{Executor, FastPass, Machine, Pause, RunError};
 use crate::pages::{PAGE_WORDS, Snapshot};
 use crate::program::Program;
 
@@ -29,6 +29,8 @@ pub struct Options<'a> {
     /// Stop after the cycle that leaves something other than zero in the word that holds this address; by default
     /// nothing is looked at, and costs nothing. [`ArchTest`](crate::arch_test::ArchTest) is what this is for.
     pub until_stored: Option<Word>,
+    /// What executes; by default native code where there is any. A run that looks at a word is interpreted.
+    pub executor: Executor,
     /// Called now and then.
     pub progress: Option<Progress<'a>>,
 }
@@ -51,6 +53,7 @@ impl Default for Options<'_> {
             file: None,
             max_cycles: u64::MAX,
             until_stored: None,
+            executor: Executor::Auto,
             progress: None,
         }
     }
@@ -68,6 +71,9 @@ pub enum ExecuteError {
         "the guest's address space could not be reserved: {0}; raise the limit of virtual memory (ulimit -v), or allow overcommit"
     )]
     AddressSpace(#[source] std::io::Error),
+    /// Native code was asked for, and cannot be had.
+    #[error("there is no native code: {0}; let the interpreter execute")]
+    Native(String),
     /// The guest's input could not be read, or its output not be written.
     #[error(transparent)]
     Host(RunError),
@@ -211,11 +217,13 @@ struct Run<I: Isa, G> {
 
 impl<I: Isa, G: Guest> Run<I, G> {
     fn from(mut self, start: &Checkpoint<G>, options: Options<'_>) -> Result<Execution<I, G>, ExecuteError> {
-        let Options { output, max_cycles, until_stored, mut progress, .. } = options;
+        let Options { output, max_cycles, until_stored, executor, mut progress, .. } = options;
         let machine = Machine::new(Arc::clone(&self.program), self.input.clone(), start);
         let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
         machine.set_jumped_from(self.jumped_from);
         machine.set_output(output);
+        let executor = if until_stored.is_some() { Executor::Interpreter } else { executor };
+        let mut fast_pass = FastPass::new(executor, &self.program).map_err(ExecuteError::Native)?;
         let mut pending_pages = 0;
         let stopped = loop {
             let cycle = machine.cycle();
@@ -224,7 +232,7 @@ impl<I: Isa, G: Guest> Run<I, G> {
             }
             let until = self.checkpoints.next_due(cycle).min(cycle.saturating_add(SLICE)).min(max_cycles);
             let paused = match until_stored {
-                None => machine.run(until, &mut ()),
+                None => fast_pass.run(&mut machine, until),
                 Some(address) => machine.run_until_stored(until, address),
             };
             match paused {
@@ -265,6 +273,7 @@ impl<I: Isa, G: Guest> Run<I, G> {
             memory_words,
             stopped,
             seconds: self.seconds(),
+            compiled: fast_pass.compiled(),
             program: self.program,
             input: self.input,
             checkpoints: self.checkpoints,

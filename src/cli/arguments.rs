@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::checkpoint;
+
 /// The front end of a small-space zkVM: run a RISC-V program, regenerate its witness, prove and verify it.
 #[derive(Debug, Parser)]
 #[command(name = "retrace", version)]
@@ -94,6 +96,10 @@ pub(super) struct Run {
     /// --output stays, up to where the run goes on.
     #[arg(long, value_name = "FILE", conflicts_with = "checkpoints")]
     pub(super) resume: Option<PathBuf>,
+    /// What executes: native code where the command was built with the feature `jit` for a 64-bit x86 Unix, or the
+    /// interpreter.
+    #[arg(long, value_enum, default_value_t = Executor::Auto)]
+    pub(super) executor: Executor,
     /// Run an architecture test: until it stores to `tohost`, and then write its signature there.
     #[arg(long, value_name = "FILE")]
     pub(super) signature: Option<PathBuf>,
@@ -103,6 +109,26 @@ impl Run {
     /// The checkpoint file that is written to.
     pub(super) fn checkpoint_file(&self) -> Option<&Path> {
         self.checkpoints.as_deref().or(self.resume.as_deref())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Executor {
+    /// Native code where there is any.
+    Auto,
+    /// The interpreter.
+    Interpreter,
+    /// Native code, or an error.
+    Native,
+}
+
+impl From<Executor> for checkpoint::Executor {
+    fn from(executor: Executor) -> Self {
+        match executor {
+            Executor::Auto => Self::Auto,
+            Executor::Interpreter => Self::Interpreter,
+            Executor::Native => Self::Native,
+        }
     }
 }
 
@@ -150,6 +176,9 @@ pub(super) struct Prove {
     /// Prove only these cycles, from 0: a segment of a run that need not end, or may fault later.
     #[arg(long, value_name = "A..B", value_parser = cycles)]
     pub(super) cycles: Option<Range<u64>>,
+    /// What executes the program.
+    #[arg(long, value_enum, default_value_t = Executor::Auto)]
+    pub(super) executor: Executor,
     /// Run the program, print how it would be proven (which rounds each pass covers, what is stored, estimated costs),
     /// and prove nothing.
     #[arg(long)]

@@ -10,6 +10,7 @@ mod in_tree;
 mod op;
 mod operand;
 mod ports;
+mod semantics;
 mod spec;
 
 pub use column::{Column, ColumnId, ColumnSource, PublicColumn, RangeClass};
@@ -19,6 +20,7 @@ pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb};
 pub use op::{Flow, Op, Trap, TrapCause};
 pub use operand::{Effects, Field, Happens, Immediate, MemoryAccess, Operand, OperandKind};
 pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
+pub use semantics::{BinaryOp, Expr, ExprKind, Semantics, Statement, Type, UnaryOp};
 pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Pseudo, Registers, Spec};
 
 /// A machine word. Every spec states its `xlen`; generated code asserts that it is this type's width, so that the
@@ -31,6 +33,10 @@ pub type Word = u32;
 pub trait Isa: Copy + Default + core::fmt::Debug + Send + Sync + 'static {
     /// What the spec says, as data: instructions, columns, constraints, links, registers and calls.
     const SPEC: &'static Spec;
+
+    /// What each of the spec's instructions does, as data, in their order: native code is made from it. What has none
+    /// is left to [`step`](Self::step).
+    const SEMANTICS: &'static [Semantics] = &[];
 
     /// Predecodes the word found at `pc`. A word that is no instruction gives an [`Op`] of kind
     /// [`Op::UNDECODABLE`], which is an error only when it is executed. O(1).

@@ -8,7 +8,7 @@ use crate::guest::{Call, Guest, Input, InputReader, Outcome, Output};
 use crate::isa::{Access, Isa, MAX_READS, Ports, Reply, Trap, Word};
 
 /// One entry for each value of a register number's type, so that a register access needs no bounds check.
-const REGISTERS: usize = u8::MAX as usize + 1;
+pub(crate) const REGISTERS: usize = u8::MAX as usize + 1;
 
 #[derive(Debug)]
 pub(super) struct Hart<I, G> {
@@ -46,6 +46,13 @@ impl<I: Isa, G: Guest> Hart<I, G> {
         self.guest = checkpoint.guest.clone();
         self.input.seek(checkpoint.input_position);
         self.failure = None;
+    }
+
+    /// What native code works on.
+    #[cfg(native)]
+    pub(super) fn operands(&mut self) -> crate::native::Operands<'_> {
+        let (image, flags) = self.memory.parts();
+        crate::native::Operands { registers: &mut self.registers, image, flags }
     }
 
     pub(super) fn registers(&self) -> &[Word] {

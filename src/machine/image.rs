@@ -12,7 +12,7 @@ use crate::pages::{PAGE_WORDS, Page};
 compile_error!("retrace maps the guest's whole address space, and needs a 64-bit host");
 
 /// The words of the address space.
-pub(super) const WORDS: usize = 1 << (Word::BITS - size_of::<Word>().trailing_zeros());
+pub(crate) const WORDS: usize = 1 << (Word::BITS - size_of::<Word>().trailing_zeros());
 
 /// The address space must fit beside the host's own.
 const _: () = assert!(Word::BITS <= 32);

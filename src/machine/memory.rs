@@ -8,13 +8,15 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use super::image::Image;
+#[cfg(native)]
+use super::image::WORDS;
 use crate::isa::{Access, Trap, TrapCause, Word};
 use crate::pages::{PAGE_BYTES, PageError, Snapshot, WORD_BYTES};
 
 /// The image holds the page: loads may go.
-const READY: u8 = 1;
+pub(crate) const READY: u8 = 1;
 /// The page is ready, in the list of dirty pages, and holds no code: stores may go.
-const WRITABLE: u8 = 2;
+pub(crate) const WRITABLE: u8 = 2;
 /// The page is in the list of dirty pages.
 const DIRTY: u8 = 4;
 /// The page holds code: every store is checked against the code's ranges.
@@ -22,7 +24,8 @@ const CODE: u8 = 8;
 /// The image's page may differ from zero, whatever it holds now.
 const USED: u8 = 16;
 
-const PAGES: usize = 1 << (Word::BITS - PAGE_BYTES.trailing_zeros());
+/// The pages of the address space.
+pub(crate) const PAGES: usize = 1 << (Word::BITS - PAGE_BYTES.trailing_zeros());
 
 /// A guest's memory.
 ///
@@ -162,6 +165,12 @@ impl Memory {
     /// Lets `base`, which is equal to the memory as it was last kept, be what it is compared with.
     pub(super) fn rebase(&mut self, base: Snapshot) {
         self.base = base;
+    }
+
+    /// The words, and the pages' flags.
+    #[cfg(native)]
+    pub(super) fn parts(&mut self) -> (&mut [Word; WORDS], &[u8; PAGES]) {
+        (self.image.words_mut(), &self.flags)
     }
 
     /// Why the last access failed, if it is not the guest's fault.

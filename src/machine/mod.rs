@@ -5,16 +5,26 @@
 //! recorder.
 
 mod checkpoint;
+mod executor;
 mod fault;
 mod hart;
 mod image;
 mod memory;
+#[cfg(native)]
+mod native;
 #[cfg(test)]
 pub(crate) mod test_isa;
 
 pub use checkpoint::Checkpoint;
+pub use executor::{Compiled, Executor, FastPass};
 pub use fault::{Fault, RunError};
 pub use memory::Memory;
+#[cfg(native)]
+pub(crate) use {
+    hart::REGISTERS,
+    image::WORDS,
+    memory::{PAGES, READY, WRITABLE},
+};
 
 use std::sync::Arc;
 
@@ -103,6 +113,13 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     /// A fault of the guest, or a failure of its input or output. The machine is then in the state before the cycle
     /// that failed, which is not counted.
     pub fn run<R: Recorder>(&mut self, until: u64, recorder: &mut R) -> Result<Pause, RunError> {
+        let stop = self.execute::<R, false>(until, recorder);
+        self.pause(stop, recorder)
+    }
+
+    /// The loop. It is left after a jump as well, if `TO_JUMP` says so.
+    #[inline(always)]
+    fn execute<R: Recorder, const TO_JUMP: bool>(&mut self, until: u64, recorder: &mut R) -> Stop {
         let Self { program, hart, .. } = self;
         let (code, ops) = (program.code(), program.code().ops());
         let mut index = self.index;
@@ -114,25 +131,36 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             let Some(op) = ops.get(index as usize) else {
                 break Stop::Trap(Trap { cause: TrapCause::OutsideCode, value: self.outside });
             };
-            match I::step(hart, op, index, recorder) {
-                Ok(Flow::Next) => index += 1,
-                Ok(Flow::Jump(pc)) => match code.index_of(pc) {
+            let flow = match I::step(hart, op, index, recorder) {
+                Ok(flow) => flow,
+                Err(trap) => break Stop::Trap(trap),
+            };
+            match flow {
+                Flow::Next => index += 1,
+                Flow::Jump(pc) => match code.index_of(pc) {
                     Some(target) => index = target,
                     None => {
                         (self.outside, self.jumped_from) = (pc, Some(index));
                         index = OUTSIDE;
                     }
                 },
-                Ok(Flow::Exit) => break Stop::Exit,
-                Err(trap) => break Stop::Trap(trap),
+                Flow::Exit => break Stop::Exit,
             }
             recorder.next_row();
             left -= 1;
+            if TO_JUMP && flow != Flow::Next {
+                break Stop::Jumped;
+            }
         };
         self.index = index;
         self.cycle = until.max(self.cycle) - left;
+        stop
+    }
+
+    /// What it means that the loop was left.
+    fn pause<R: Recorder>(&mut self, stop: Stop, recorder: &mut R) -> Result<Pause, RunError> {
         match stop {
-            Stop::Reached => Ok(Pause::Reached),
+            Stop::Reached | Stop::Jumped => Ok(Pause::Reached),
             Stop::Exit => {
                 recorder.next_row();
                 self.cycle += 1;
@@ -237,6 +265,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
 /// How the loop was left.
 enum Stop {
     Reached,
+    Jumped,
     Exit,
     Trap(Trap),
 }

@@ -1,6 +1,6 @@
 //! In lockstep with others: random programs against qemu-riscv32, which also is the second opinion on every instruction
 //! that no model here has; and every instruction of RV32IM against two models, one of which was made from the
-//! manual's formal specification.
+//! manual's formal specification; and native code against the interpreter.
 //!
 //! `RETRACE_LOCKSTEP` says which random programs: `100000` the first so many, `100000..200000` those.
 
@@ -12,6 +12,8 @@ mod code;
 mod elf;
 mod generator;
 mod model;
+#[cfg(feature = "jit")]
+mod native;
 mod qemu;
 mod random;
 #[path = "../common/sink.rs"]

@@ -5,7 +5,9 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
 use quote::{format_ident, quote};
-use retrace_codegen::generate::{constraint_data, decode_instruction, derive_column, step_instruction};
+use retrace_codegen::generate::{
+    constraint_data, decode_instruction, derive_column, instruction_semantics, step_instruction,
+};
 use retrace_codegen::{Model, Options, Sources, compile, generate, pretty};
 
 const RV32I: &str = include_str!("../../../isa/rv32i.toml");
@@ -58,6 +60,16 @@ fn step() {
         let instruction = model.instructions.iter().find(|i| i.name == name).expect("it is in the spec");
         let code = pretty(&step_instruction(&model, instruction));
         insta::assert_snapshot!(format!("step_{name}"), without_lines(&code));
+    }
+}
+
+#[test]
+fn semantics() {
+    let model = model(RV32I);
+    for name in INSTRUCTIONS {
+        let instruction = model.instructions.iter().find(|i| i.name == name).expect("it is in the spec");
+        let data = instruction_semantics(instruction);
+        insta::assert_snapshot!(format!("semantics_{name}"), pretty(&quote!(const S: Semantics = #data;)));
     }
 }
 

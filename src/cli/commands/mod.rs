@@ -29,13 +29,13 @@ use crate::isa::Isa;
 use crate::program::Program;
 use crate::proof::Statement;
 
-/// The execution that a command is about: the one in a checkpoint file, or a run of at most so many cycles, shown by the
+/// The execution that a command is about: the one in a checkpoint file, or a run with these options, shown by the
 /// bar; and the flag that Ctrl-C raises.
 fn execution<I: Isa>(
     guest: &Guest,
     checkpoints: Option<&Path>,
     program: Arc<Program<I>>,
-    max_cycles: u64,
+    options: Options<'_>,
     bar: &ProgressBar,
 ) -> Result<(Execution<I, Linux>, Cancel), Failure> {
     if let Some(path) = checkpoints {
@@ -47,12 +47,8 @@ fn execution<I: Isa>(
         bar.set_position(cycle);
         cancel.flow()
     };
-    let options = Options {
-        arguments: files::arguments(guest),
-        max_cycles,
-        progress: Some(Progress(&mut report)),
-        ..Options::default()
-    };
+    let options =
+        Options { arguments: files::arguments(guest), progress: Some(Progress(&mut report)), ..options };
     Ok((execute(program, Linux::default(), input, options)?, cancel))
 }
 

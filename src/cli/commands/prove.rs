@@ -6,7 +6,7 @@ use ark_bn254::Fr;
 use serde_json::json;
 
 use super::{execution, subject};
-use crate::checkpoint::Stopped;
+use crate::checkpoint::{Options, Stopped};
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
@@ -20,7 +20,8 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     let program = files::program::<I>(&prove.guest.elf)?;
     let bar = output::progress("running: cycles");
     let max_cycles = prove.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
-    let executed = execution(&prove.guest, prove.checkpoints.as_deref(), program, max_cycles, &bar);
+    let options = Options { executor: prove.executor.into(), max_cycles, ..Options::default() };
+    let executed = execution(&prove.guest, prove.checkpoints.as_deref(), program, options, &bar);
     bar.finish_and_clear();
     let (execution, cancel) = executed?;
     match (execution.stopped(), &prove.checkpoints) {

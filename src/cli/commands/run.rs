@@ -41,6 +41,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
         output: Output::new(sink, Box::new(io::stderr())),
         file: run.checkpoints.as_ref().map(FileOptions::new),
         max_cycles: run.max_cycles,
+        executor: run.executor.into(),
         until_stored: test.as_ref().map(|(test, _)| test.tohost()),
         progress: Some(Progress(&mut report)),
         ..Options::default()
@@ -100,7 +101,7 @@ fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>)
         Stopped::Stored(_) => "tohost",
     };
     let (cycles, seconds) = (execution.cycles(), execution.seconds());
-    let summary = execution.output();
+    let (summary, compiled) = (execution.output(), execution.compiled());
     let mut object = json!({
         "ok": ended.is_ok(),
         "stopped": stopped,
@@ -108,6 +109,13 @@ fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>)
         "cycles": cycles,
         "seconds": seconds,
         "mhz": cycles as f64 / seconds.max(1e-9) / 1e6,
+        "executor": if compiled.is_some() { "native" } else { "interpreter" },
+        "compiled": compiled.map(|compiled| json!({
+            "regions": compiled.regions,
+            "instructions": compiled.instructions,
+            "bytes": compiled.bytes,
+            "seconds": compiled.time.as_secs_f64(),
+        })),
         "checkpoints": execution.checkpoints().len(),
         "memory_words": execution.memory_words(),
         "input_bytes": execution.input().length(),

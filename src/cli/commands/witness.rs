@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::execution;
-use crate::checkpoint::Stopped;
+use crate::checkpoint::{Options, Stopped};
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
@@ -26,7 +26,8 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
     let hidden = indicatif::ProgressBar::hidden();
     let checkpoints = witness.checkpoints.as_deref();
-    let (execution, cancel) = execution(&witness.guest, checkpoints, program, max_cycles, &hidden)?;
+    let options = Options { max_cycles, ..Options::default() };
+    let (execution, cancel) = execution(&witness.guest, checkpoints, program, options, &hidden)?;
     let fault = match execution.stopped() {
         Stopped::Interrupted if witness.checkpoints.is_none() => return Err(Failure::interrupted()),
         Stopped::Trapped(fault) => Some(fault.to_string()),

@@ -8,6 +8,7 @@ mod derive;
 mod expr;
 mod for_each;
 mod operands;
+mod semantics;
 mod step;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -20,6 +21,7 @@ pub use decode::instruction as decode_instruction;
 pub use derive::column as derive_column;
 pub use for_each::for_each;
 pub(crate) use for_each::{camel_case, entries};
+pub use semantics::instruction as instruction_semantics;
 pub use step::instruction as step_instruction;
 
 /// How the generated code is named and reaches the library.
@@ -42,6 +44,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
     let data = data::data(model);
     let decode = decode::decode(model);
     let step = step::step(model);
+    let semantics = semantics::semantics(model);
     let derive = derive::derive(model);
     quote! {
         #attributes
@@ -54,16 +57,17 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             use ::core::option::Option::{self, None, Some};
             use ::core::result::Result::{self, Err, Ok};
             use #library::isa::{
-                AsmPiece, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Field,
+                AsmPiece, BinaryOp, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Expr, ExprKind, Field,
                 Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Linear, Link, MemoryAccess, Op, Operand,
-                Lookup, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, Spec, Trap, TrapCause,
-                Word,
+                Lookup, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, Semantics, Spec, Statement,
+                Trap, TrapCause, Type, UnaryOp, Word,
             };
 
             const _: () = assert!(Word::BITS == #xlen);
 
             impl Isa for #name {
                 const SPEC: &'static Spec = &SPEC;
+                const SEMANTICS: &'static [Semantics] = SEMANTICS;
 
                 #[inline]
                 fn decode(word: u32, pc: Word) -> Op {
@@ -88,6 +92,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             #data
             #decode
             #step
+            #semantics
             #derive
         };
     }

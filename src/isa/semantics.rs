@@ -1,0 +1,154 @@
+//! What instructions do, as data: the spec's typed IR, for back ends that are not Rust.
+//!
+//! In: nothing. Out: [`Isa::SEMANTICS`](super::Isa::SEMANTICS), from which native code is made. The generated
+//! [`step`](super::Isa::step) says the same as Rust. No node serves a single instruction.
+
+/// What one instruction does, in order. At most one load, store or call, one write of rd, one jump.
+///
+/// The ports are read first. Then names, loads, calls and traps happen in the order of the statements; then the jump's
+/// target is checked, then memory is written, then rd. So a cycle that traps has changed nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Semantics {
+    /// The statements.
+    pub statements: &'static [Statement],
+}
+
+/// One effect or name.
+#[derive(Clone, Copy, Debug)]
+pub enum Statement {
+    /// The next local, counted from 0.
+    Let(Expr),
+    /// Load so many bits; [`ExprKind::Loaded`] is the value from here on.
+    Load {
+        /// 8, 16 or 32.
+        bits: u32,
+        /// The byte address.
+        address: Expr,
+    },
+    /// Call the guest interface; [`ExprKind::Replied`] is the value from here on.
+    Call {
+        /// The number, then the arguments.
+        arguments: &'static [Expr],
+    },
+    /// Write the destination register.
+    Write(Expr),
+    /// Store so many bits.
+    Store {
+        /// 8, 16 or 32.
+        bits: u32,
+        /// The byte address.
+        address: Expr,
+        /// As wide as `bits`.
+        value: Expr,
+    },
+    /// Jump, if the condition holds. A target that is not a multiple of 4 traps.
+    Jump {
+        /// None jumps always.
+        condition: Option<Expr>,
+        /// The address.
+        target: Expr,
+    },
+    /// End the run, if the condition holds.
+    Trap {
+        /// None traps always.
+        condition: Option<Expr>,
+    },
+}
+
+/// A bit vector's type. Values are unsigned bits, none above the width; the sign tells comparisons, right shifts,
+/// divisions and extensions what they mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Type {
+    /// Whether the top bit is a sign.
+    pub signed: bool,
+    /// In bits, 1 to 64.
+    pub width: u32,
+}
+
+/// An expression.
+#[derive(Clone, Copy, Debug)]
+pub struct Expr {
+    /// The operation.
+    pub kind: ExprKind,
+    /// Its result's type.
+    pub ty: Type,
+}
+
+/// The operations.
+#[derive(Clone, Copy, Debug)]
+pub enum ExprKind {
+    /// A literal.
+    Const(u64),
+    /// A read port's value: 0 is rs1.
+    Read(u8),
+    /// The instruction's address.
+    Pc,
+    /// The immediate.
+    Imm,
+    /// A local, by its place among the instruction's.
+    Local(u8),
+    /// What the instruction's load gave.
+    Loaded,
+    /// What the instruction's call gave.
+    Replied,
+    /// One operand.
+    Unary(UnaryOp, &'static Expr),
+    /// Two operands.
+    Binary(BinaryOp, &'static Expr, &'static Expr),
+    /// Bits from the second on, as many as the type has.
+    Slice(&'static Expr, u32),
+    /// The operand extended to the type, by its sign if the flag says so.
+    Extend(&'static Expr, bool),
+    /// The same bits as the other sign.
+    Reinterpret(&'static Expr),
+    /// The second if the first, one bit, is one; else the third.
+    If(&'static Expr, &'static Expr, &'static Expr),
+}
+
+/// Operations on one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnaryOp {
+    /// Complement of every bit.
+    Not,
+    /// Two's complement.
+    Neg,
+    /// How many bits are one; of the narrowest type that holds the operand's width.
+    CountOnes,
+}
+
+/// Operations on two values. Arithmetic is modulo 2^width; a shift's amount is too narrow to reach the width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryOp {
+    /// Sum.
+    Add,
+    /// Difference.
+    Sub,
+    /// Product.
+    Mul,
+    /// Quotient, rounded towards zero; by zero it is 0, and it wraps where it overflows.
+    Div,
+    /// Remainder, with the dividend's sign; by zero it is 0.
+    Rem,
+    /// And.
+    And,
+    /// Or.
+    Or,
+    /// Exclusive or.
+    Xor,
+    /// Left shift.
+    Shl,
+    /// Right shift, of the sign if the left operand is signed.
+    Shr,
+    /// Equality.
+    Eq,
+    /// Inequality.
+    Ne,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Le,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Ge,
+}

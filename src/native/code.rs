@@ -1,0 +1,93 @@
+//! Memory that native code is in, and its call.
+
+use core::ptr::NonNull;
+
+use memmap2::{Mmap, MmapMut};
+
+use super::state::State;
+use crate::isa::Word;
+use crate::machine::{PAGES, REGISTERS, WORDS};
+
+/// Bytes that are mapped at once: some hundred regions.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Two functions share no line of the cache.
+const ALIGNMENT: usize = 64;
+
+/// Executable memory. What is executable is not writable.
+#[derive(Debug)]
+pub(super) struct CodeMemory {
+    full: Vec<Mmap>,
+    /// The chunk that is filled now, if there is one, and how far it is.
+    last: Option<(Mmap, usize)>,
+}
+
+/// A function in a [`CodeMemory`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Function(NonNull<u8>);
+
+/// What native code works on.
+pub(crate) struct Operands<'a> {
+    pub(crate) registers: &'a mut [Word; REGISTERS],
+    pub(crate) image: &'a mut [Word; WORDS],
+    pub(crate) flags: &'a [u8; PAGES],
+}
+
+type Entry = unsafe extern "sysv64" fn(
+    *mut [Word; REGISTERS],
+    *mut State,
+    *mut [Word; WORDS],
+    *const [u8; PAGES],
+    u64,
+) -> u64;
+
+impl CodeMemory {
+    /// # Errors
+    /// The operating system refuses memory that is executable.
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self { full: Vec::new(), last: Some((MmapMut::map_anon(CHUNK_BYTES)?.make_exec()?, 0)) })
+    }
+
+    /// Adds a function.
+    ///
+    /// # Errors
+    /// The operating system refuses more memory that is executable.
+    ///
+    /// # Safety
+    /// These are all bytes of a function that [`emit`](super::emit::emit) made, compiled for this host.
+    pub(super) unsafe fn add(&mut self, code: &[u8]) -> std::io::Result<Function> {
+        let (mut map, used) = match self.last.take() {
+            Some((map, used)) if map.len() - used >= code.len() => (map.make_mut()?, used),
+            full => {
+                self.full.extend(full.map(|(map, _)| map));
+                (MmapMut::map_anon(code.len().max(CHUNK_BYTES))?, 0)
+            }
+        };
+        map[used..used + code.len()].copy_from_slice(code);
+        let map = map.make_exec()?;
+        let function = Function(NonNull::from(&map[used..]).cast());
+        let used = (used + code.len()).next_multiple_of(ALIGNMENT).min(map.len());
+        self.last = Some((map, used));
+        Ok(function)
+    }
+
+    /// Calls a function of this memory, which executes at most `left` cycles, and says how many it has not.
+    #[inline]
+    pub(super) fn call(
+        &self,
+        function: Function,
+        operands: Operands<'_>,
+        state: &mut State,
+        left: u64,
+    ) -> u64 {
+        let Operands { registers, image, flags } = operands;
+        // SAFETY: a `Function` is made by `add` alone, so there is a function of this signature and convention at the
+        // address. It is mapped, at the same address and executable, until `self` is dropped.
+        let entry = unsafe { core::mem::transmute::<NonNull<u8>, Entry>(function.0) };
+        // SAFETY: the function accesses registers by numbers of eight bits, `flags` by the page of a 32-bit address,
+        // `image` by aligned accesses at 32-bit addresses, and the fields of `state`: all within what is borrowed here,
+        // and the borrows last as long as the call. It calls nothing, does not unwind, and comes back, since each block
+        // that it enters takes cycles from `left`.
+        unsafe { entry(registers, state, image, flags, left) }
+    }
+}

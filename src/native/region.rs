@@ -1,0 +1,183 @@
+//! Which instructions are compiled together: blocks that are reached from a few entries by jumps whose target the code
+//! states.
+//!
+//! In: the code table and the entries. Out: a [`Region`].
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::isa::{BinaryOp, Expr, ExprKind, Isa, Op, Semantics, Statement, Word};
+use crate::program::Code;
+
+/// Straight-line code, entered at its first instruction only.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    /// The first instruction's place in the code table.
+    pub(super) start: u32,
+    /// The place after the last.
+    pub(super) end: u32,
+}
+
+impl Block {
+    /// How many cycles it takes.
+    pub(super) fn cycles(self) -> u64 {
+        (self.end - self.start).into()
+    }
+
+    /// Its instructions.
+    pub(super) fn ops(self, code: &Code) -> impl Iterator<Item = &Op> {
+        code.ops().get(self.start as usize..self.end as usize).unwrap_or_default().iter()
+    }
+}
+
+/// Blocks by their start. A block that is empty is an instruction that native code leaves to the interpreter.
+#[derive(Debug)]
+pub(super) struct Region {
+    pub(super) blocks: BTreeMap<u32, Block>,
+    /// The starts of blocks that are entered from elsewhere.
+    pub(super) entries: Vec<u32>,
+}
+
+/// Where an instruction leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leads {
+    /// To the next.
+    On,
+    /// Perhaps to this address, else to the next.
+    Branch(Word),
+    /// To this address.
+    Jump(Word),
+    /// To an address that is known when it is executed, perhaps only if a condition holds.
+    Anywhere { conditional: bool },
+    /// It is left to the interpreter: calls, what always traps, what is no instruction.
+    Interpreted,
+}
+
+/// What an instruction does, if native code can do it.
+pub(super) fn semantics<I: Isa>(op: &Op) -> Option<&'static Semantics> {
+    I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)
+}
+
+/// Where an instruction leads to. O(size of its semantics).
+pub(super) fn leads<I: Isa>(op: &Op) -> Leads {
+    let Some(semantics) = semantics::<I>(op) else { return Leads::Interpreted };
+    let mut leads = Leads::On;
+    for statement in semantics.statements {
+        match statement {
+            Statement::Call { .. } | Statement::Trap { condition: None } => return Leads::Interpreted,
+            Statement::Jump { condition, target } => {
+                let conditional = condition.is_some();
+                leads = match (stated(target, op, semantics), conditional) {
+                    (Some(target), true) => Leads::Branch(target),
+                    (Some(target), false) => Leads::Jump(target),
+                    (None, conditional) => Leads::Anywhere { conditional },
+                };
+            }
+            _ => {}
+        }
+    }
+    leads
+}
+
+/// The value of an address that depends on the instruction alone, by what jumps are made of; none if it does not, or if
+/// that is not seen here.
+fn stated(e: &Expr, op: &Op, semantics: &Semantics) -> Option<Word> {
+    let value = match e.kind {
+        ExprKind::Const(value) => Word::try_from(value).ok()?,
+        ExprKind::Pc => op.pc,
+        ExprKind::Imm => op.imm,
+        ExprKind::Local(place) => {
+            let mut locals = semantics.statements.iter().filter_map(|statement| match statement {
+                Statement::Let(value) => Some(value),
+                _ => None,
+            });
+            stated(locals.nth(place.into())?, op, semantics)?
+        }
+        ExprKind::Binary(operation, a, b) if a.ty.width == Word::BITS => {
+            let (a, b) = (stated(a, op, semantics)?, stated(b, op, semantics)?);
+            match operation {
+                BinaryOp::Add => a.wrapping_add(b),
+                BinaryOp::Sub => a.wrapping_sub(b),
+                BinaryOp::And => a & b,
+                BinaryOp::Or => a | b,
+                BinaryOp::Xor => a ^ b,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    (e.ty.width == Word::BITS).then_some(value)
+}
+
+impl Region {
+    /// The region of these entries, of about so many instructions at most. O(its size).
+    pub(super) fn new<I: Isa>(code: &Code, entries: &[u32], most: usize) -> Self {
+        let mut starts: VecDeque<u32> = entries.iter().copied().collect();
+        // Every instruction that is reached, with whether a block starts there.
+        let mut reached: BTreeMap<u32, bool> = BTreeMap::new();
+        while let Some(start) = starts.pop_front() {
+            if let Some(is_start) = reached.get_mut(&start) {
+                *is_start = true;
+                continue;
+            }
+            if reached.len() >= most {
+                continue;
+            }
+            reached.insert(start, true);
+            let mut at = start;
+            loop {
+                let Some(op) = code.ops().get(at as usize) else { break };
+                let mut starts_at = |pc| starts.extend(code.index_of(pc));
+                match leads::<I>(op) {
+                    Leads::On => {}
+                    Leads::Branch(target) => {
+                        starts_at(target);
+                        starts.push_back(at + 1);
+                        break;
+                    }
+                    Leads::Jump(target) => {
+                        starts_at(target);
+                        break;
+                    }
+                    Leads::Anywhere { conditional: true } => {
+                        starts.push_back(at + 1);
+                        break;
+                    }
+                    Leads::Anywhere { conditional: false } | Leads::Interpreted => break,
+                }
+                at += 1;
+                if reached.len() >= most {
+                    break;
+                }
+                match reached.get_mut(&at) {
+                    Some(is_start) => {
+                        *is_start = true;
+                        break;
+                    }
+                    None => reached.insert(at, false),
+                };
+            }
+        }
+        Self { blocks: blocks::<I>(code, &reached), entries: entries.to_vec() }
+    }
+
+    /// Its instructions.
+    pub(super) fn ops<'a>(&'a self, code: &'a Code) -> impl Iterator<Item = &'a Op> {
+        self.blocks.values().flat_map(|block| block.ops(code))
+    }
+}
+
+/// Instructions, each with whether a block starts there, as blocks.
+fn blocks<I: Isa>(code: &Code, reached: &BTreeMap<u32, bool>) -> BTreeMap<u32, Block> {
+    let mut blocks: BTreeMap<u32, Block> = BTreeMap::new();
+    for (&at, &is_start) in reached {
+        let executed = code.ops().get(at as usize).is_some_and(|op| leads::<I>(op) != Leads::Interpreted);
+        if is_start {
+            blocks.insert(at, Block { start: at, end: at + u32::from(executed) });
+        } else if let Some(mut last) = blocks.last_entry()
+            && executed
+        {
+            last.get_mut().end = at + 1;
+        }
+    }
+    blocks
+}
