@@ -6,7 +6,7 @@ use super::file::{CheckpointFileError, Opened, StoredStop};
 use super::{Checkpoint, CheckpointManager, ExecuteError};
 use crate::guest::{Guest, Input, OutputSummary};
 use crate::isa::{Isa, Word};
-use crate::machine::{Compiled, Fault, Machine, RunError};
+use crate::machine::{Fault, Machine, NativeCode, RunError};
 use crate::pages::PAGE_WORDS;
 use crate::program::Program;
 
@@ -38,7 +38,7 @@ pub struct Execution<I: Isa, G> {
     pub(super) output: OutputSummary,
     pub(super) memory_words: u64,
     pub(super) seconds: f64,
-    pub(super) compiled: Option<Compiled>,
+    pub(super) compiled: Option<NativeCode>,
 }
 
 impl<I: Isa, G: Guest> Execution<I, G> {
@@ -125,7 +125,7 @@ impl<I: Isa, G: Guest> Execution<I, G> {
     }
 
     /// What was compiled for the run; none if the interpreter executed it, or if it was read from a file.
-    pub fn compiled(&self) -> Option<Compiled> {
+    pub fn compiled(&self) -> Option<NativeCode> {
         self.compiled
     }
 }

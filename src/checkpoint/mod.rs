@@ -40,7 +40,7 @@ mod file;
 mod manager;
 mod run;
 
-pub use crate::machine::{Checkpoint, Compiled, Executor};
+pub use crate::machine::{Checkpoint, Executor, NativeCode};
 pub use execution::{Execution, Stopped};
 pub use file::{CheckpointFile, CheckpointFileError, Entry, FileOptions, FileStopped};
 pub use manager::{CheckpointManager, Policy};

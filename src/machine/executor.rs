@@ -26,7 +26,7 @@ pub enum Executor {
 
 /// What was compiled for a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Compiled {
+pub struct NativeCode {
     /// How many pieces of code.
     pub regions: u64,
     /// How many of the guest's instructions they have.
@@ -106,9 +106,9 @@ impl<I: Isa> FastPass<I> {
     }
 
     /// What was compiled so far; none if the interpreter executes all.
-    pub fn compiled(&self) -> Option<Compiled> {
+    pub fn compiled(&self) -> Option<NativeCode> {
         #[cfg(native)]
-        return self.native.as_ref().map(|native| native.compiled());
+        return self.native.as_ref().map(|native| native.statistics());
         #[cfg(not(native))]
         None
     }

@@ -16,7 +16,7 @@ mod native;
 pub(crate) mod test_isa;
 
 pub use checkpoint::Checkpoint;
-pub use executor::{Compiled, Executor, FastPass};
+pub use executor::{Executor, FastPass, NativeCode};
 pub use fault::{Fault, RunError};
 pub use memory::Memory;
 #[cfg(native)]

@@ -32,7 +32,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                         return self.run(until, &mut ());
                     }
                 }
-                if native.jumped_to(self.index) {
+                if native.goes_on_at(self.index) {
                     continue;
                 }
             }

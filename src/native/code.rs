@@ -33,11 +33,12 @@ pub(crate) struct Operands<'a> {
     pub(crate) flags: &'a [u8; PAGES],
 }
 
-type Entry = unsafe extern "sysv64" fn(
+type Run = unsafe extern "sysv64" fn(
     *mut [Word; REGISTERS],
     *mut State,
     *mut [Word; WORDS],
     *const [u8; PAGES],
+    u64,
     u64,
 ) -> u64;
 
@@ -79,15 +80,16 @@ impl CodeMemory {
         operands: Operands<'_>,
         state: &mut State,
         left: u64,
+        entry: u16,
     ) -> u64 {
         let Operands { registers, image, flags } = operands;
         // SAFETY: a `Function` is made by `add` alone, so there is a function of this signature and convention at the
         // address. It is mapped, at the same address and executable, until `self` is dropped.
-        let entry = unsafe { core::mem::transmute::<NonNull<u8>, Entry>(function.0) };
+        let run = unsafe { core::mem::transmute::<NonNull<u8>, Run>(function.0) };
         // SAFETY: the function accesses registers by numbers of eight bits, `flags` by the page of a 32-bit address,
         // `image` by aligned accesses at 32-bit addresses, and the fields of `state`: all within what is borrowed here,
         // and the borrows last as long as the call. It calls nothing, does not unwind, and comes back, since each block
         // that it enters takes cycles from `left`.
-        unsafe { entry(registers, state, image, flags, left) }
+        unsafe { run(registers, state, image, flags, left, entry.into()) }
     }
 }

@@ -7,6 +7,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::code::{CodeMemory, Function};
+use super::dispatch::Dispatch;
 use super::emit::{emit, signature};
 use super::region::Region;
 use crate::isa::Isa;
@@ -48,12 +49,13 @@ impl Compiler {
         &mut self,
         code: &Code,
         region: &Region,
+        dispatch: &Dispatch,
         memory: &mut CodeMemory,
     ) -> Option<(Function, usize)> {
         self.context.clear();
         self.context.func.signature = signature();
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        if emit::<I>(builder, self.target.frontend_config(), code, region).is_none() {
+        if emit::<I>(builder, self.target.frontend_config(), code, region, dispatch).is_none() {
             // A builder that was left half-way leaves its context so.
             self.builder = FunctionBuilderContext::new();
             return None;

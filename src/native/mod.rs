@@ -12,22 +12,26 @@
 
 mod code;
 mod compiler;
+mod dispatch;
 mod emit;
+mod graph;
 mod lower;
 mod region;
 mod registers;
 mod state;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::isa::{Isa, Word};
-use crate::machine::Compiled;
+use crate::machine::NativeCode;
 use crate::program::Program;
 pub(crate) use code::Operands;
 use code::{CodeMemory, Function};
 use compiler::Compiler;
-use region::{Leads, Region, leads};
+use dispatch::Dispatch;
+use region::{Leads, MOST_ENTRIES, Region, leads};
 use state::{Left, State};
 
 /// How often an instruction is jumped to before it is compiled. To compile one takes some ten thousand times as long as
@@ -36,6 +40,9 @@ const OFTEN: u32 = 1000;
 
 /// The most instructions that are compiled at once; what does not fit is another region's.
 const MOST_INSTRUCTIONS: usize = 2000;
+
+/// The most bytes of native code; what is hot after that is interpreted.
+const MOST_BYTES: u64 = 1 << 28;
 
 /// The count of what is not to be compiled.
 const NEVER: u32 = u32::MAX;
@@ -48,10 +55,27 @@ pub(crate) struct Native<I: Isa> {
     /// None before the first use.
     compiler: Option<Compiler>,
     memory: CodeMemory,
-    /// By place in the code table.
-    entries: Vec<Option<Function>>,
+    regions: Vec<Compiled>,
+    /// By place in the code table: the region that is entered there, counted from 1; 0 if there is none.
+    entered: Vec<u32>,
+    /// By place in the code table: how often it was jumped to.
     counts: Vec<u32>,
-    compiled: Compiled,
+    /// The region that ran last.
+    last: u32,
+    statistics: NativeCode,
+}
+
+/// A region's function.
+struct Compiled {
+    function: Function,
+    dispatch: Dispatch,
+    entries: Vec<u32>,
+    /// Where execution went on behind it: how often.
+    followed_by: BTreeMap<u32, u32>,
+    /// How many more times until it is compiled again, together with what follows.
+    patience: u32,
+    /// How many that was at first.
+    asked: u32,
 }
 
 /// Where native code came back.
@@ -81,9 +105,11 @@ impl<I: Isa> Native<I> {
             most: MOST_INSTRUCTIONS,
             compiler: None,
             memory,
-            entries: vec![None; count],
+            regions: Vec::new(),
+            entered: vec![0; count],
             counts: vec![0; count],
-            compiled: Compiled::default(),
+            last: u32::MAX,
+            statistics: NativeCode::default(),
         })
     }
 
@@ -100,7 +126,12 @@ impl<I: Isa> Native<I> {
         if *count != NEVER {
             *count += 1;
             if *count >= self.often {
-                self.compile(index);
+                *count = NEVER;
+                let op = self.program.code().ops().get(index as usize);
+                if op.is_some_and(|op| leads::<I>(op) != Leads::Interpreted) {
+                    let region = Region::new::<I>(self.program.code(), &[index], self.most);
+                    self.compile(region, self.often);
+                }
             }
         }
         self.is_compiled(index)
@@ -109,50 +140,100 @@ impl<I: Isa> Native<I> {
     /// Runs native code from an instruction on, for at most `left` cycles. Where it came back, and how many cycles are
     /// left then; none if the instruction is not compiled.
     #[inline]
-    pub(crate) fn run(&self, index: u32, operands: Operands<'_>, left: u64) -> Option<(Stop, u64)> {
-        let function = (*self.entries.get(index as usize)?)?;
+    pub(crate) fn run(&mut self, index: u32, operands: Operands<'_>, left: u64) -> Option<(Stop, u64)> {
+        let number = self.entered.get(index as usize)?.checked_sub(1)?;
+        let region = self.regions.get_mut(number as usize)?;
+        let code = self.program.code();
+        let entry = region.dispatch.number(code.ops().get(index as usize)?.pc);
         let mut state = State::new();
-        let left = self.memory.call(function, operands, &mut state, left);
+        let left = self.memory.call(region.function, operands, &mut state, left, entry);
         let stop = match state.how() {
             Left::At => Stop::At(state.index),
             Left::Before => Stop::Before(state.index),
             Left::Limited => Stop::Limited(state.index),
             Left::Jumped => Stop::Jumped(state.index, state.pc),
         };
+        self.last = number;
         Some((stop, left))
     }
 
+    /// Counts that execution goes on at an instruction after the region that ran last, which is compiled again with what
+    /// often comes after it. Whether the instruction is compiled.
+    #[inline]
+    pub(crate) fn goes_on_at(&mut self, index: u32) -> bool {
+        let number = self.last;
+        let Some(region) = self.regions.get_mut(number as usize).filter(|region| region.patience != 0) else {
+            return self.jumped_to(index);
+        };
+        *region.followed_by.entry(index).or_default() += 1;
+        region.patience -= 1;
+        if region.patience == 0 {
+            self.widen(number);
+        }
+        self.is_compiled(index)
+    }
+
     /// What was compiled so far.
-    pub(crate) fn compiled(&self) -> Compiled {
-        self.compiled
+    pub(crate) fn statistics(&self) -> NativeCode {
+        self.statistics
     }
 
     fn is_compiled(&self, index: u32) -> bool {
-        self.entries.get(index as usize).is_some_and(Option::is_some)
+        self.entered.get(index as usize).is_some_and(|&region| region != 0)
     }
 
+    /// Compiles a region again, with what it often jumps to.
     #[cold]
-    fn compile(&mut self, index: u32) {
-        let begun = Instant::now();
-        if let Some(count) = self.counts.get_mut(index as usize) {
-            *count = NEVER;
-        }
+    fn widen(&mut self, number: u32) {
+        let Some(compiled) = self.regions.get_mut(number as usize) else { return };
+        let followed_by = core::mem::take(&mut compiled.followed_by);
+        let patience = compiled.asked.saturating_mul(2);
         let code = self.program.code();
-        if code.ops().get(index as usize).is_none_or(|op| leads::<I>(op) == Leads::Interpreted) {
+        let executed =
+            |to: &u32| code.ops().get(*to as usize).is_some_and(|op| leads::<I>(op) != Leads::Interpreted);
+        let mut entries = compiled.entries.clone();
+        let often = followed_by.into_iter().filter(|(_, count)| *count > compiled.asked / 100);
+        entries.extend(often.map(|(to, _)| to).filter(executed));
+        entries.truncate(MOST_ENTRIES);
+        let region = Region::new::<I>(code, &entries, self.most);
+        if region.entries.len() > compiled.entries.len() {
+            self.compile(region, patience);
+        }
+    }
+
+    /// Compiles a region, and again after so many jumps out of it.
+    #[cold]
+    fn compile(&mut self, region: Region, patience: u32) {
+        if self.statistics.bytes > MOST_BYTES {
             return;
         }
-        let region = Region::new::<I>(code, &[index], self.most);
+        let begun = Instant::now();
+        let code = self.program.code();
         if self.compiler.is_none() {
             self.compiler = Compiler::new().ok();
         }
+        let dispatch = Dispatch::new(&region, code);
         let compiler = self.compiler.as_mut();
-        let function = compiler.and_then(|it| it.compile::<I>(code, &region, &mut self.memory));
-        if let (Some((function, bytes)), Some(entry)) = (function, self.entries.get_mut(index as usize)) {
-            *entry = Some(function);
-            self.compiled.regions += 1;
-            self.compiled.instructions += region.ops(code).count() as u64;
-            self.compiled.bytes += bytes as u64;
+        let function = compiler.and_then(|it| it.compile::<I>(code, &region, &dispatch, &mut self.memory));
+        if let Some((function, bytes)) = function {
+            self.statistics.regions += 1;
+            self.statistics.instructions += region.ops(code).count() as u64;
+            self.statistics.bytes += bytes as u64;
+            for &entry in &region.entries {
+                if let Some(entered) = self.entered.get_mut(entry as usize) {
+                    *entered = self.regions.len() as u32 + 1;
+                }
+            }
+            let entries = region.entries;
+            self.regions.push(Compiled {
+                function,
+                dispatch,
+                entries,
+                followed_by: BTreeMap::new(),
+                patience,
+                asked: patience,
+            });
         }
-        self.compiled.time += begun.elapsed();
+        self.statistics.time += begun.elapsed();
     }
 }

@@ -3,10 +3,16 @@
 //!
 //! In: the code table and the entries. Out: a [`Region`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::isa::{BinaryOp, Expr, ExprKind, Isa, Op, Semantics, Statement, Word};
 use crate::program::Code;
+
+/// The most entries of a region.
+pub(super) const MOST_ENTRIES: usize = 256;
+
+/// How far a region's entries may be from its first, in bytes: a table has all addresses between.
+const FARTHEST: Word = 1 << 16;
 
 /// Straight-line code, entered at its first instruction only.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +117,10 @@ fn stated(e: &Expr, op: &Op, semantics: &Semantics) -> Option<Word> {
 impl Region {
     /// The region of these entries, of about so many instructions at most. O(its size).
     pub(super) fn new<I: Isa>(code: &Code, entries: &[u32], most: usize) -> Self {
+        let pc = |entry: u32| code.ops().get(entry as usize).map(|op| op.pc);
+        let first = entries.first().copied().and_then(pc);
+        let near = |entry| first.zip(pc(entry)).is_some_and(|(first, pc)| first.abs_diff(pc) < FARTHEST);
+        let mut entries = entries.to_vec();
         let mut starts: VecDeque<u32> = entries.iter().copied().collect();
         // Every instruction that is reached, with whether a block starts there.
         let mut reached: BTreeMap<u32, bool> = BTreeMap::new();
@@ -127,22 +137,19 @@ impl Region {
             loop {
                 let Some(op) = code.ops().get(at as usize) else { break };
                 let mut starts_at = |pc| starts.extend(code.index_of(pc));
-                match leads::<I>(op) {
+                let leads = leads::<I>(op);
+                match leads {
                     Leads::On => {}
                     Leads::Branch(target) => {
                         starts_at(target);
                         starts.push_back(at + 1);
-                        break;
                     }
-                    Leads::Jump(target) => {
-                        starts_at(target);
-                        break;
-                    }
-                    Leads::Anywhere { conditional: true } => {
-                        starts.push_back(at + 1);
-                        break;
-                    }
-                    Leads::Anywhere { conditional: false } | Leads::Interpreted => break,
+                    Leads::Jump(target) => starts_at(target),
+                    Leads::Anywhere { conditional: true } => starts.push_back(at + 1),
+                    Leads::Anywhere { conditional: false } | Leads::Interpreted => {}
+                }
+                if leads != Leads::On {
+                    break;
                 }
                 at += 1;
                 if reached.len() >= most {
@@ -157,7 +164,11 @@ impl Region {
                 };
             }
         }
-        Self { blocks: blocks::<I>(code, &reached), entries: entries.to_vec() }
+        let blocks = blocks::<I>(code, &reached);
+        let mut known = BTreeSet::new();
+        entries.retain(|&entry| blocks.contains_key(&entry) && near(entry) && known.insert(entry));
+        entries.truncate(MOST_ENTRIES);
+        Self { entries, blocks }
     }
 
     /// Its instructions.

@@ -120,12 +120,12 @@ fn programs<I: Isa>(count: u64, make: impl Fn(u64) -> Program + Sync) {
 
 #[test]
 fn native_code_is_in_lockstep_on_random_programs() {
-    programs::<Rv32imZbb>(300, Program::new::<Rv32imZbb>);
+    programs::<Rv32imZbb>(1500, Program::new::<Rv32imZbb>);
 }
 
 #[test]
 fn native_code_is_in_lockstep_on_every_operation_and_width() {
-    programs::<Widths>(100, Program::new::<Widths>);
+    programs::<Widths>(300, Program::new::<Widths>);
 }
 
 /// Programs that end with a fault: some items of a random one, then an instruction that cannot be executed.

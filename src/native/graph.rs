@@ -1,0 +1,172 @@
+//! How the blocks of a region lead to each other, and which registers a loop keeps in values.
+//!
+//! In: a [`Region`]. Out: a [`Graph`].
+
+use std::collections::BTreeMap;
+
+use super::region::{Leads, Region, leads};
+use super::registers::{RegisterSet, ports, written};
+use crate::isa::Isa;
+use crate::program::Code;
+
+/// The most registers that are values all around a loop; the others are loaded in each block that needs them. What a host
+/// has, less what native code itself needs.
+const MOST_CARRIED: usize = 8;
+
+/// The blocks, in the order of the region's, and behind them the dispatch, which leads to every entry.
+#[derive(Debug)]
+pub(super) struct Graph {
+    /// Of each node, the nodes that it leads to.
+    pub(super) successors: Vec<Vec<usize>>,
+    /// Of each node, how many ways lead there; entering the region is one for each entry.
+    pub(super) ways_in: Vec<usize>,
+    /// Of each node, the registers that are values when it is reached. Those of the innermost loop that it is in.
+    pub(super) carried: Vec<RegisterSet>,
+    /// Whether jumps whose target the code does not state lead to the dispatch.
+    pub(super) dispatches: bool,
+}
+
+impl Graph {
+    /// O(blocks × depth of loops).
+    pub(super) fn new<I: Isa>(code: &Code, region: &Region) -> Self {
+        let places: BTreeMap<u32, usize> = region.blocks.keys().copied().zip(0..).collect();
+        let (dispatch, dispatches) = (places.len(), region.entries.len() > 1);
+        let place = |index: u32| places.get(&index).copied();
+        let mut successors: Vec<Vec<usize>> = Vec::with_capacity(dispatch + 1);
+        for block in region.blocks.values() {
+            let to = |pc| code.index_of(pc).and_then(place);
+            let (first, second) = match block.ops(code).last().map_or(Leads::Interpreted, leads::<I>) {
+                Leads::On => (place(block.end), None),
+                Leads::Branch(pc) => (to(pc), place(block.end)),
+                Leads::Jump(pc) => (to(pc), None),
+                Leads::Anywhere { conditional } => {
+                    (dispatches.then_some(dispatch), conditional.then(|| place(block.end)).flatten())
+                }
+                Leads::Interpreted => (None, None),
+            };
+            successors.push(first.into_iter().chain(second).collect());
+        }
+        successors.push(region.entries.iter().filter_map(|&entry| place(entry)).collect());
+        let mut ways_in = vec![0; dispatch + 1];
+        ways_in[dispatch] = 1;
+        successors.iter().flatten().for_each(|&to| ways_in[to] += 1);
+        let innermost = innermost_loops(&successors);
+        let carried = carried::<I>(code, region, &innermost);
+        Self { successors, ways_in, carried, dispatches }
+    }
+}
+
+/// Of each node, the innermost loop that it is in, if it is in one. Loops are strongly connected components, and those
+/// within each without the ways to one of its nodes.
+fn innermost_loops(successors: &[Vec<usize>]) -> Vec<Option<usize>> {
+    let mut innermost = vec![None; successors.len()];
+    let mut loops = 0;
+    // Sets of nodes that are yet to be looked into, with the node of each to which no way counts.
+    let mut open: Vec<(Vec<usize>, Option<usize>)> = vec![((0..successors.len()).collect(), None)];
+    while let Some((nodes, cut)) = open.pop() {
+        for component in components(successors, &nodes, cut) {
+            // One node alone is a loop if it leads to itself.
+            if let &[node] = component.as_slice()
+                && (Some(node) == cut || !successors[node].contains(&node))
+            {
+                continue;
+            }
+            for &node in &component {
+                innermost[node] = Some(loops);
+            }
+            loops += 1;
+            let head = head(successors, &component);
+            open.push((component, head));
+        }
+    }
+    innermost
+}
+
+/// The strongly connected components of the nodes, by the ways between them that do not lead to `cut`. O(all nodes).
+fn components(successors: &[Vec<usize>], nodes: &[usize], cut: Option<usize>) -> Vec<Vec<usize>> {
+    let mut inside = vec![false; successors.len()];
+    nodes.iter().for_each(|&node| inside[node] = true);
+    let ways = |from: usize| {
+        let inside = &inside;
+        successors[from].iter().copied().filter(move |&to| inside[to] && Some(to) != cut)
+    };
+    let mut backward = vec![Vec::new(); successors.len()];
+    for &from in nodes {
+        ways(from).for_each(|to| backward[to].push(from));
+    }
+    let mut seen = vec![false; successors.len()];
+    let mut left_last = Vec::new();
+    for &root in nodes {
+        depth_first(root, &mut seen, ways, |node| left_last.push(node));
+    }
+    let mut seen = vec![false; successors.len()];
+    let mut components = Vec::new();
+    for &root in left_last.iter().rev() {
+        let mut component = Vec::new();
+        depth_first(root, &mut seen, |node| backward[node].iter().copied(), |node| component.push(node));
+        if !component.is_empty() {
+            components.push(component);
+        }
+    }
+    components
+}
+
+/// Visits what can be reached and was not seen, and calls back with each node when all behind it were visited.
+fn depth_first<W: Iterator<Item = usize>>(
+    root: usize,
+    seen: &mut [bool],
+    ways: impl Fn(usize) -> W,
+    mut leave: impl FnMut(usize),
+) {
+    if core::mem::replace(&mut seen[root], true) {
+        return;
+    }
+    let mut path = vec![(root, ways(root))];
+    while let Some((node, rest)) = path.last_mut() {
+        match rest.find(|&to| !seen[to]) {
+            Some(to) => {
+                seen[to] = true;
+                path.push((to, ways(to)));
+            }
+            None => {
+                leave(*node);
+                path.pop();
+            }
+        }
+    }
+}
+
+/// A node of a component that is reached from outside; any, if none is.
+fn head(successors: &[Vec<usize>], component: &[usize]) -> Option<usize> {
+    let mut inside = vec![false; successors.len()];
+    component.iter().for_each(|&node| inside[node] = true);
+    let outside = (0..successors.len()).filter(|&node| !inside[node]);
+    let mut entered = outside.flat_map(|node| successors[node].iter().copied()).filter(|&to| inside[to]);
+    entered.next().or(component.first().copied())
+}
+
+/// For each node, the registers that its innermost loop accesses most often, by the code.
+fn carried<I: Isa>(code: &Code, region: &Region, innermost: &[Option<usize>]) -> Vec<RegisterSet> {
+    let loops = innermost.iter().flatten().max().map_or(0, |last| last + 1);
+    let mut counts: Vec<BTreeMap<u8, usize>> = vec![BTreeMap::new(); loops];
+    for (block, innermost) in region.blocks.values().zip(innermost) {
+        let Some(innermost) = innermost else { continue };
+        for op in block.ops(code) {
+            let read = ports::<I>(op).map(|(_, register)| register);
+            for register in
+                read.chain(written::<I>(op)).filter(|&register| register != I::SPEC.registers.zero)
+            {
+                *counts[*innermost].entry(register).or_default() += 1;
+            }
+        }
+    }
+    let most_used = |counts: BTreeMap<u8, usize>| {
+        let mut counts: Vec<(u8, usize)> = counts.into_iter().collect();
+        counts.sort_by_key(|&(_, count)| core::cmp::Reverse(count));
+        let mut set = RegisterSet::default();
+        counts.iter().take(MOST_CARRIED).for_each(|&(register, _)| set.insert(register));
+        set
+    };
+    let sets: Vec<RegisterSet> = counts.into_iter().map(most_used).collect();
+    innermost.iter().map(|innermost| innermost.map_or_else(RegisterSet::default, |it| sets[it])).collect()
+}
