@@ -38,7 +38,7 @@ pub struct Execution<I: Isa, G> {
     pub(super) output: OutputSummary,
     pub(super) memory_words: u64,
     pub(super) seconds: f64,
-    pub(super) compiled: Option<NativeCode>,
+    pub(super) native_code: Option<NativeCode>,
 }
 
 impl<I: Isa, G: Guest> Execution<I, G> {
@@ -65,7 +65,7 @@ impl<I: Isa, G: Guest> Execution<I, G> {
             output: OutputSummary { hash: output.finalize(), length: output.length() },
             memory_words: (opened.index.touched.len() * PAGE_WORDS) as u64,
             seconds: opened.index.seconds,
-            compiled: None,
+            native_code: None,
             program,
             input,
         })
@@ -125,8 +125,8 @@ impl<I: Isa, G: Guest> Execution<I, G> {
     }
 
     /// What was compiled for the run; none if the interpreter executed it, or if it was read from a file.
-    pub fn compiled(&self) -> Option<NativeCode> {
-        self.compiled
+    pub fn native_code(&self) -> Option<NativeCode> {
+        self.native_code
     }
 }
 

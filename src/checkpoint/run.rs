@@ -273,7 +273,7 @@ impl<I: Isa, G: Guest> Run<I, G> {
             memory_words,
             stopped,
             seconds: self.seconds(),
-            compiled: fast_pass.compiled(),
+            native_code: fast_pass.native_code(),
             program: self.program,
             input: self.input,
             checkpoints: self.checkpoints,

@@ -46,7 +46,7 @@ pub struct FastPass<I: Isa> {
 
 impl<I: Isa> core::fmt::Debug for FastPass<I> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("FastPass").field("compiled", &self.compiled()).finish()
+        f.debug_struct("FastPass").field("native_code", &self.native_code()).finish()
     }
 }
 
@@ -106,7 +106,7 @@ impl<I: Isa> FastPass<I> {
     }
 
     /// What was compiled so far; none if the interpreter executes all.
-    pub fn compiled(&self) -> Option<NativeCode> {
+    pub fn native_code(&self) -> Option<NativeCode> {
         #[cfg(native)]
         return self.native.as_ref().map(|native| native.statistics());
         #[cfg(not(native))]

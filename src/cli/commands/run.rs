@@ -101,7 +101,7 @@ fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>)
         Stopped::Stored(_) => "tohost",
     };
     let (cycles, seconds) = (execution.cycles(), execution.seconds());
-    let (summary, compiled) = (execution.output(), execution.compiled());
+    let (summary, compiled) = (execution.output(), execution.native_code());
     let mut object = json!({
         "ok": ended.is_ok(),
         "stopped": stopped,
