@@ -36,7 +36,7 @@ use state::{Left, State};
 
 /// How often an instruction is jumped to before it is compiled. To compile one takes some ten thousand times as long as
 /// to execute it.
-const OFTEN: u32 = 1000;
+const OFTEN: u32 = 4000;
 
 /// The most instructions that are compiled at once; what does not fit is another region's.
 const MOST_INSTRUCTIONS: usize = 2000;
@@ -162,6 +162,9 @@ impl<I: Isa> Native<I> {
     #[inline]
     pub(crate) fn goes_on_at(&mut self, index: u32) -> bool {
         let number = self.last;
+        if self.entered.get(index as usize).is_some_and(|&region| region == number.wrapping_add(1)) {
+            return true;
+        }
         let Some(region) = self.regions.get_mut(number as usize).filter(|region| region.patience != 0) else {
             return self.jumped_to(index);
         };

@@ -3,6 +3,7 @@
 //!
 //! In: the code table and the entries. Out: a [`Region`].
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::isa::{BinaryOp, Expr, ExprKind, Isa, Op, Semantics, Statement, Word};
@@ -115,12 +116,9 @@ fn stated(e: &Expr, op: &Op, semantics: &Semantics) -> Option<Word> {
 }
 
 impl Region {
-    /// The region of these entries, of about so many instructions at most. O(its size).
+    /// The region of these entries, of about so many instructions at most. Entries that have no room, or are too far from the
+    /// first one, are none of it. O(its size).
     pub(super) fn new<I: Isa>(code: &Code, entries: &[u32], most: usize) -> Self {
-        let pc = |entry: u32| code.ops().get(entry as usize).map(|op| op.pc);
-        let first = entries.first().copied().and_then(pc);
-        let near = |entry| first.zip(pc(entry)).is_some_and(|(first, pc)| first.abs_diff(pc) < FARTHEST);
-        let mut entries = entries.to_vec();
         let mut starts: VecDeque<u32> = entries.iter().copied().collect();
         // Every instruction that is reached, with whether a block starts there.
         let mut reached: BTreeMap<u32, bool> = BTreeMap::new();
@@ -129,45 +127,39 @@ impl Region {
                 *is_start = true;
                 continue;
             }
-            if reached.len() >= most {
-                continue;
-            }
-            reached.insert(start, true);
             let mut at = start;
-            loop {
-                let Some(op) = code.ops().get(at as usize) else { break };
-                let mut starts_at = |pc| starts.extend(code.index_of(pc));
-                let leads = leads::<I>(op);
-                match leads {
-                    Leads::On => {}
-                    Leads::Branch(target) => {
-                        starts_at(target);
-                        starts.push_back(at + 1);
+            while reached.len() < most
+                && let Some(op) = code.ops().get(at as usize)
+            {
+                match reached.entry(at) {
+                    Entry::Occupied(mut is_start) => {
+                        is_start.insert(true);
+                        break;
                     }
-                    Leads::Jump(target) => starts_at(target),
-                    Leads::Anywhere { conditional: true } => starts.push_back(at + 1),
-                    Leads::Anywhere { conditional: false } | Leads::Interpreted => {}
+                    Entry::Vacant(place) => {
+                        place.insert(at == start);
+                    }
+                }
+                let leads = leads::<I>(op);
+                if let Leads::Branch(target) | Leads::Jump(target) = leads {
+                    starts.extend(code.index_of(target));
+                }
+                if let Leads::Branch(_) | Leads::Anywhere { conditional: true } = leads {
+                    starts.push_back(at + 1);
                 }
                 if leads != Leads::On {
                     break;
                 }
                 at += 1;
-                if reached.len() >= most {
-                    break;
-                }
-                match reached.get_mut(&at) {
-                    Some(is_start) => {
-                        *is_start = true;
-                        break;
-                    }
-                    None => reached.insert(at, false),
-                };
             }
         }
         let blocks = blocks::<I>(code, &reached);
+        let pc = |entry: u32| code.ops().get(entry as usize).map(|op| op.pc);
+        let first = entries.first().copied().and_then(pc);
+        let near = |entry| first.zip(pc(entry)).is_some_and(|(first, pc)| first.abs_diff(pc) < FARTHEST);
         let mut known = BTreeSet::new();
-        entries.retain(|&entry| blocks.contains_key(&entry) && near(entry) && known.insert(entry));
-        entries.truncate(MOST_ENTRIES);
+        let usable = |entry: &u32| blocks.contains_key(entry) && near(*entry) && known.insert(*entry);
+        let entries = entries.iter().copied().filter(usable).take(MOST_ENTRIES).collect();
         Self { entries, blocks }
     }
 

@@ -56,7 +56,7 @@ impl<I: Isa> Pair<I> {
     }
 
     /// Both run from the start to a cycle.
-    fn from_the_start(&mut self, until: u64) -> [Outcome; 2] {
+    fn restarted(&mut self, until: u64) -> [Outcome; 2] {
         self.interpreted.restore(&self.initial);
         self.compiled.restore(&self.initial);
         self.on(until)
@@ -91,13 +91,13 @@ fn compare<I: Isa>(program: &Program, every: u64) {
     let what = |how| format!("program {} by {most}, {how}", program.number);
     let stride = 1 + u64::from(random.below(3));
     for until in (SETTING - 2..SETTING + every).step_by(stride as usize) {
-        if same(pair.from_the_start(until), what("from the start")) != Ok(Pause::Reached) {
+        if same(pair.restarted(until), what("from the start")) != Ok(Pause::Reached) {
             break;
         }
     }
     let mut until = 0;
     let end = loop {
-        match same(if until == 0 { pair.from_the_start(0) } else { pair.on(until) }, what("on")) {
+        match same(if until == 0 { pair.restarted(0) } else { pair.on(until) }, what("on")) {
             Ok(Pause::Reached) => {
                 let bits = random.below(15);
                 until += 1 + u64::from(random.below(1 << bits));
