@@ -14,6 +14,8 @@ mod generator;
 mod model;
 #[cfg(feature = "jit")]
 mod native;
+#[cfg(feature = "jit")]
+mod odd;
 mod qemu;
 mod random;
 #[path = "../common/sink.rs"]
