@@ -5,16 +5,14 @@ use std::process::Command;
 use ark_bn254::Fr;
 use retrace::isa::{Isa, Rv32i};
 use retrace::oracle::PolynomialOracle;
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{ENGINES, Engine, Statement, guests, prove};
 
-/// Nanoseconds that this thread has run: other processes take none of them. The time of day where the system does not say.
+/// Seconds that this thread has run: other processes take none of them.
 pub(super) fn processor_seconds() -> f64 {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    let begun = START.get_or_init(std::time::Instant::now);
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let running: Option<f64> = statistics.and_then(|line| line.split(' ').next()?.parse().ok());
-    running.map_or_else(|| begun.elapsed().as_secs_f64(), |nanoseconds| nanoseconds / 1e9)
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 const VARIABLE: &str = "RETRACE_BENCH_PROCESS";

@@ -134,7 +134,9 @@ impl<T: MontConfig<N>, const N: usize> SumcheckField for Fp<MontBackend<T, N>, N
         for (sum, limb) in sum.iter_mut().zip(&other.0.0) {
             (*sum, carry) = sum.adding(*limb, carry);
         }
-        let (sum, _) = subtract_if_above::<T, N>(sum, u64::from(carry));
+        // With a bit to spare nothing is carried out.
+        let top = u64::from(carry && T::MODULUS.0[N - 1] >> 63 == 1);
+        let (sum, _) = subtract_if_above::<T, N>(sum, top);
         Fp::new_unchecked(BigInt(sum))
     }
 

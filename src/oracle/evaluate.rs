@@ -31,6 +31,11 @@ impl<F: SumcheckField> EqTable<F> {
         Self { low: vec![F::ONE; 1 << MIN_LOW], high: Vec::new(), low_bits: MIN_LOW as u32, beyond: F::ONE }
     }
 
+    /// Whether these are [`ones`](Self::ones).
+    pub(crate) fn is_ones(&self) -> bool {
+        !self.beyond.is_zero()
+    }
+
     /// eq(r, row); zero for rows from 2^n on. One field product.
     pub fn at(&self, row: u64) -> F {
         let (weights, scale) = self.segment(row, 1);

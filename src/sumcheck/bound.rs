@@ -1,6 +1,8 @@
 //! A composition on field elements: lines outside, groups inside, over blocks that stay in the cache.
 
-use super::grid::Grid;
+use super::composition::Weights;
+use super::costs::{COSTS, Costs, Work};
+use super::grid::{Grid, Rule};
 use super::instance::{Block, Scratch};
 use super::lines::{Line, Lines};
 use crate::field::SumcheckField;
@@ -11,22 +13,23 @@ const BLOCK_BYTES: usize = 1 << 17;
 /// The most groups a block.
 const MAX_LANES: usize = 64;
 
-/// In field products: a sum of two elements; a product within a sum of products, and its reduction.
-const SUM: f64 = 0.1;
-const PRODUCT: f64 = 0.35;
-const REDUCTION: f64 = 0.6;
-
-pub(super) fn cost<F>(lines: &Lines<F>, window: u32, points: usize) -> f64 {
+/// In field products, for one group.
+pub(super) fn cost<F>((lines, degree): (&Lines<F>, usize), work: &Work) -> f64 {
+    let Costs { loaded, sum, summand, reduction, .. } = COSTS;
     let entry = |line: &Line<F>| {
-        let mix = if line.mixed.is_empty() { 0.0 } else { REDUCTION + PRODUCT * line.mixed.len() as f64 };
-        mix + SUM * line.small.len() as f64
+        let products = summand * line.mixed.len() as f64;
+        let mix = if line.mixed.is_empty() { 0.0 } else { reduction + products };
+        mix + loaded * (line.small.len() + line.mixed.len()) as f64
     };
-    let others: usize = lines.others.iter().map(|other| other.1.len()).sum();
-    let point = PRODUCT * lines.pairs.len() as f64
-        + SUM * (lines.lines.len() + lines.singles.len()) as f64
-        + REDUCTION
-        + others as f64;
-    lines.lines.iter().map(entry).sum::<f64>() * f64::from(1u32 << window) + point * points as f64
+    let entries = f64::from(1u32 << work.window);
+    let grid = (degree as f64 + 1.0).powi(work.window as i32);
+    let products = summand * (lines.pairs.len() + lines.others.len()) as f64;
+    let others: usize = lines.others.iter().map(|factors| factors.len() - 2).sum();
+    let once = if work.ones { 0.0 } else { reduction + summand };
+    let point = products + others as f64 + sum * lines.singles.len() as f64 + once;
+    lines.lines.iter().map(entry).sum::<f64>() * entries
+        + sum * lines.lines.len() as f64 * (grid - entries)
+        + point * work.points as f64
 }
 
 /// See [`RowPolynomial::accumulate`](super::RowPolynomial::accumulate); for a composition of this degree.
@@ -34,61 +37,129 @@ pub(super) fn accumulate<F: SumcheckField>(
     (lines, degree): (&Lines<F>, usize),
     (grid, points): (&Grid, &[usize]),
     block: &Block<'_, F>,
-    (weights, scale): (&[F], F),
+    weights: Weights<'_, F>,
     scratch: &mut Scratch<F>,
     sums: &mut [F],
 ) {
     let whole = grid.points() * lines.lines.len();
     let lanes = (BLOCK_BYTES / (whole.max(1) * size_of::<F>())).clamp(1, MAX_LANES);
+    let partial = lines.others.len() * lanes;
     scratch.elements.clear();
-    scratch.elements.resize(whole * lanes + lanes + points.len(), F::ZERO);
+    scratch.elements.resize(whole * lanes + partial + lanes + points.len(), F::ZERO);
     let (values, rest) = scratch.elements.split_at_mut(whole * lanes);
+    let (partials, rest) = rest.split_at_mut(partial);
     let (totals, point_sums) = rest.split_at_mut(lanes);
     let stride = grid.points() * lanes;
-    for (chunk, weights) in weights.chunks(lanes).enumerate() {
-        let part = block.narrow(chunk * lanes, weights.len());
+    for (start, factors) in weights.chunks(lanes) {
+        let count = factors.len();
+        let part = block.narrow(start, count);
         for (line, values) in lines.lines.iter().zip(values.chunks_mut(stride)) {
             for (entry, boolean) in grid.booleans().iter().enumerate() {
-                line_values(line, &part, entry, &mut values[boolean * lanes..][..weights.len()]);
+                line_values(line, &part, entry, &mut values[boolean * lanes..][..count]);
             }
-            grid.extend(values, lanes, |node, even, odd| node.line(even, odd));
+            grid.extend(values, lanes, Rule::elements);
         }
         for (point, sum) in points.iter().zip(point_sums.iter_mut()) {
-            let full = |factors: usize| factors == degree || !grid.is_infinite(*point);
-            let totals = &mut totals[..weights.len()];
-            let at = |line: usize, lane: usize| &values[line * stride + point * lanes + lane];
-            let pairs: &[(usize, usize)] = if full(2) { &lines.pairs } else { &[] };
-            for (lane, total) in totals.iter_mut().enumerate() {
-                *total =
-                    F::inner_product(pairs.len(), |pair| (at(pairs[pair].0, lane), at(pairs[pair].1, lane)));
+            let known = |factors: usize| factors == degree || !grid.is_infinite(*point);
+            let at = Point { values: &values[point * lanes..], stride, count };
+            let pairs: &[(usize, usize)] = if known(2) { &lines.pairs } else { &[] };
+            let singles: &[usize] = if known(1) { &lines.singles } else { &[] };
+            let others = lines.others.iter().filter(|factors| known(factors.len()));
+            let partials = others.zip(partials.chunks_mut(lanes)).map(|(factors, partial)| {
+                let partial = &mut partial[..count];
+                (&*at.multiply(factors, partial), factors[factors.len() - 1])
+            });
+            if weights.ones {
+                *sum += at.sum(pairs, singles, partials);
+            } else {
+                let totals = &mut totals[..count];
+                at.totals(pairs, singles, &partials.collect::<Vec<_>>(), totals);
+                *sum += F::dot(factors, totals);
             }
-            if full(1) {
-                for line in &lines.singles {
-                    totals
-                        .iter_mut()
-                        .enumerate()
-                        .for_each(|(lane, total)| *total = total.plus(at(*line, lane)));
-                }
-            }
-            for (coefficient, factors) in lines.others.iter().filter(|other| full(other.1.len())) {
-                for (lane, total) in totals.iter_mut().enumerate() {
-                    *total += factors.iter().fold(*coefficient, |product, line| product * at(*line, lane));
-                }
-            }
-            *sum += F::dot(weights, totals);
         }
     }
-    sums.iter_mut().zip(point_sums).for_each(|(sum, part)| *sum += scale * part);
+    sums.iter_mut().zip(point_sums).for_each(|(sum, part)| *sum += weights.scale * part);
+}
+
+/// The lines' values at one point, for some groups.
+#[derive(Clone, Copy)]
+struct Point<'a, F> {
+    values: &'a [F],
+    /// How far a line's values are from the next one's.
+    stride: usize,
+    /// How many groups.
+    count: usize,
+}
+
+impl<'a, F: SumcheckField> Point<'a, F> {
+    fn line(&self, line: usize) -> &'a [F] {
+        &self.values[line * self.stride..][..self.count]
+    }
+
+    /// The product of all factors but the last.
+    fn multiply<'p>(&self, factors: &[usize], product: &'p mut [F]) -> &'p mut [F] {
+        let (first, second) = (self.line(factors[0]), self.line(factors[1]));
+        for ((product, first), second) in product.iter_mut().zip(first).zip(second) {
+            *product = *first * second;
+        }
+        for factor in &factors[2..factors.len() - 1] {
+            product.iter_mut().zip(self.line(*factor)).for_each(|(product, factor)| *product *= factor);
+        }
+        product
+    }
+
+    /// Of all groups together: a reduction for each product of lines.
+    fn sum<'p>(
+        &self,
+        pairs: &[(usize, usize)],
+        singles: &[usize],
+        partials: impl Iterator<Item = (&'p [F], usize)>,
+    ) -> F {
+        let pairs = pairs.iter().map(|(a, b)| F::dot(self.line(*a), self.line(*b)));
+        let singles = singles.iter().flat_map(|line| self.line(*line));
+        let products = partials.map(|(partial, last)| F::dot(partial, self.line(last)));
+        pairs.chain(products).sum::<F>() + singles.fold(F::ZERO, |sum, value| sum.plus(value))
+    }
+
+    /// Of each group: one reduction.
+    fn totals(
+        &self,
+        pairs: &[(usize, usize)],
+        singles: &[usize],
+        partials: &[(&[F], usize)],
+        totals: &mut [F],
+    ) {
+        let at = |line: usize, group: usize| &self.values[line * self.stride + group];
+        for (group, total) in totals.iter_mut().enumerate() {
+            *total = F::inner_product(pairs.len() + partials.len(), |term| match pairs.get(term) {
+                Some((a, b)) => (at(*a, group), at(*b, group)),
+                None => {
+                    let (partial, last) = partials[term - pairs.len()];
+                    (&partial[group], at(last, group))
+                }
+            });
+        }
+        for line in singles {
+            totals.iter_mut().zip(self.line(*line)).for_each(|(total, value)| *total = total.plus(value));
+        }
+    }
 }
 
 /// A line's values in entry `entry` of each group.
 fn line_values<F: SumcheckField>(line: &Line<F>, block: &Block<'_, F>, entry: usize, values: &mut [F]) {
-    let place = |group: usize| (group << block.window()) + entry;
-    values.fill(line.constant);
-    for (column, coefficient) in &line.small {
-        let array = block.bound(*column);
-        for (group, value) in values.iter_mut().enumerate() {
-            let element = &array[place(group)];
+    let entries = |column: usize| block.bound(column)[entry..].iter().step_by(1 << block.window());
+    let terms = match line.small.split_first() {
+        Some(((column, 1), rest)) if line.constant.is_zero() => {
+            values.iter_mut().zip(entries(*column)).for_each(|(value, element)| *value = *element);
+            rest
+        }
+        _ => {
+            values.fill(line.constant);
+            &line.small
+        }
+    };
+    for (column, coefficient) in terms {
+        for (value, element) in values.iter_mut().zip(entries(*column)) {
             *value = match coefficient {
                 1 => value.plus(element),
                 -1 => value.minus(element),
@@ -97,10 +168,15 @@ fn line_values<F: SumcheckField>(line: &Line<F>, block: &Block<'_, F>, entry: us
         }
     }
     if !line.mixed.is_empty() {
+        let terms: Vec<(&F, &[F])> = line
+            .mixed
+            .iter()
+            .map(|(column, coefficient)| (coefficient, &block.bound(*column)[entry..]))
+            .collect();
         for (group, value) in values.iter_mut().enumerate() {
-            let mix = F::inner_product(line.mixed.len(), |term| {
-                let (column, coefficient) = &line.mixed[term];
-                (coefficient, &block.bound(*column)[place(group)])
+            let mix = F::inner_product(terms.len(), |term| {
+                let (coefficient, array) = terms[term];
+                (coefficient, &array[group << block.window()])
             });
             *value = value.plus(&mix);
         }

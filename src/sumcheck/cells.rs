@@ -1,8 +1,9 @@
 //! A composition on cells: small integers, weighed with delayed reduction. Forms outside, groups inside, over blocks that
 //! stay in the cache.
 
-use super::composition::{Composition, Form, RowPolynomial};
-use super::grid::Grid;
+use super::composition::{Composition, Form, RowPolynomial, Term, Weights};
+use super::costs::{COSTS, Work};
+use super::grid::{Grid, Rule};
 use super::instance::{Block, Scratch, Source};
 use crate::field::SumcheckField;
 use crate::oracle::is_signed;
@@ -10,19 +11,26 @@ use crate::oracle::is_signed;
 /// Groups a block: 27 points of three arrays of them take 41 KiB, and the reductions of their sums disappear.
 const LANES: usize = 64;
 
-/// In field products: bringing a column's cell into place; a form's term at an entry; a product at a point; an
-/// integer times a weight. Estimated for BN254, where a product takes 25 ns.
-const COLUMN: f64 = 0.03;
-const TERM: f64 = 0.02;
-const PRODUCT: f64 = 0.05;
-const WEIGHED: f64 = 0.11;
-
-pub(super) fn cost<F: SumcheckField>(composition: &Composition<F>, window: u32, points: usize) -> f64 {
-    let terms = composition.forms.iter().map(|form| form.others.len() + form.tables.len()).sum::<usize>();
-    let products = composition.terms.iter().map(|term| term.products.len()).sum::<usize>();
-    let entry = COLUMN * composition.columns().len() as f64 + TERM * terms as f64;
-    let point = PRODUCT * products as f64 + WEIGHED * composition.terms.len() as f64;
-    entry * f64::from(1u32 << window) + point * points as f64
+/// In field products, for one group.
+pub(super) fn cost<F: SumcheckField>(composition: &Composition<F>, work: &Work) -> f64 {
+    let entries = f64::from(1u32 << work.window);
+    let grid = (composition.degree() as f64 + 1.0).powi(work.window as i32);
+    let placed = COSTS.placed * composition.columns().len() as f64 * entries;
+    let term = |term: &Term<F>| {
+        let (wide, weighed) = if work.window >= term.wide_from {
+            (COSTS.wide, COSTS.wide_weighed)
+        } else {
+            (0.0, COSTS.weighed)
+        };
+        let forms = term.products.iter().flatten().map(|form| &composition.forms[*form]);
+        let form = |form: &Form| {
+            COSTS.factor * grid + COSTS.term * (form.others.len() + form.tables.len()) as f64 * entries
+        };
+        // A sum without weights is about as dear as a product.
+        let sum = if work.ones { COSTS.factor + wide } else { weighed };
+        forms.map(form).sum::<f64>() + (wide * term.products.len() as f64 + sum) * work.points as f64
+    };
+    placed + composition.terms.iter().map(term).sum::<f64>()
 }
 
 /// See [`RowPolynomial::accumulate`].
@@ -30,7 +38,7 @@ pub(super) fn accumulate<F: SumcheckField>(
     composition: &Composition<F>,
     (grid, points): (&Grid, &[usize]),
     block: &Block<'_, F>,
-    (weights, scale): (&[F], F),
+    weights: Weights<'_, F>,
     scratch: &mut Scratch<F>,
     sums: &mut [F],
 ) {
@@ -45,8 +53,8 @@ pub(super) fn accumulate<F: SumcheckField>(
     let (second, values) = rest.split_at_mut(whole);
     elements.clear();
     elements.resize(composition.terms.len() * points.len(), F::ZERO);
-    for (chunk, weights) in weights.chunks(LANES).enumerate() {
-        let part = block.narrow(chunk * LANES, weights.len());
+    for (start, chunk) in weights.chunks(LANES) {
+        let part = block.narrow(start, chunk.len());
         transpose(composition, &part, integers, cells, kinds);
         let rows = Rows { window: block.window(), cells, kinds };
         for (term, totals) in composition.terms.iter().zip(elements.chunks_mut(points.len())) {
@@ -62,21 +70,19 @@ pub(super) fn accumulate<F: SumcheckField>(
                 wide.resize(whole + wanted, 0);
                 let (product, values) = wide.split_at_mut(whole);
                 for (forms, at) in products {
-                    product.fill(1);
-                    for form in forms {
-                        extended(&composition.forms[*form], grid, &rows, first);
-                        let factors = product.iter_mut().zip(&*first);
-                        factors
-                            .for_each(|(product, factor)| *product = product.wrapping_mul((*factor).into()));
+                    if !wide_factors(composition, grid, &rows, forms, (first, second, product)) {
+                        continue;
                     }
                     for (at, point) in at {
-                        let product = &product[point * LANES..][..LANES];
-                        let values = values[at * LANES..][..LANES].iter_mut().zip(product);
-                        values.for_each(|(value, product)| *value = value.wrapping_add(*product));
+                        let (a, b) = (&product[point * LANES..][..LANES], &second[point * LANES..][..LANES]);
+                        for ((value, a), b) in values[at * LANES..][..LANES].iter_mut().zip(a).zip(b) {
+                            *value = value.wrapping_add(a.wrapping_mul((*b).into()));
+                        }
                     }
                 }
                 for (total, values) in totals.iter_mut().zip(values.chunks(LANES)) {
-                    *total += F::dot_i128(weights, values);
+                    let values = &values[..chunk.len()];
+                    *total += if weights.ones { sum_i128(values) } else { F::dot_i128(chunk, values) };
                 }
                 continue;
             }
@@ -102,13 +108,19 @@ pub(super) fn accumulate<F: SumcheckField>(
                     }
                 }
             }
-            if any {
-                F::dot_rows(weights, values, LANES, totals);
+            if any && weights.ones {
+                for (total, values) in totals.iter_mut().zip(values.chunks(LANES)) {
+                    *total += F::from(
+                        values.iter().take(chunk.len()).map(|value| i128::from(*value)).sum::<i128>(),
+                    );
+                }
+            } else if any {
+                F::dot_rows(chunk, values, LANES, totals);
             }
         }
     }
     for (term, totals) in composition.terms.iter().zip(elements.chunks(points.len())) {
-        let coefficient = scale * term.coefficient;
+        let coefficient = weights.scale * term.coefficient;
         sums.iter_mut().zip(totals).for_each(|(sum, total)| *sum += coefficient * total);
     }
 }
@@ -191,6 +203,61 @@ fn factors<F: SumcheckField>(
     true
 }
 
+/// The same with the product of the others, which may leave an i64, in `product`.
+fn wide_factors<F: SumcheckField>(
+    composition: &Composition<F>,
+    grid: &Grid,
+    rows: &Rows<'_>,
+    forms: &[usize],
+    (first, second, product): (&mut [i64], &mut [i64], &mut [i128]),
+) -> bool {
+    let extended = |form: &usize, values: &mut [i64]| extended(&composition.forms[*form], grid, rows, values);
+    let Some((last, others)) = forms.split_last() else {
+        product.fill(1);
+        second.fill(1);
+        return true;
+    };
+    match others {
+        [] => product.fill(1),
+        [only] => {
+            if !extended(only, first) {
+                return false;
+            }
+            product.iter_mut().zip(&*first).for_each(|(product, factor)| *product = (*factor).into());
+        }
+        [one, another, more @ ..] => {
+            if !extended(one, first) || !extended(another, second) {
+                return false;
+            }
+            for ((product, a), b) in product.iter_mut().zip(&*first).zip(&*second) {
+                *product = i128::from(*a) * i128::from(*b);
+            }
+            for form in more {
+                if !extended(form, first) {
+                    return false;
+                }
+                let factors = product.iter_mut().zip(&*first);
+                factors.for_each(|(product, factor)| *product = product.wrapping_mul((*factor).into()));
+            }
+        }
+    }
+    extended(last, second)
+}
+
+/// The sum of integers that one i128 may not hold.
+fn sum_i128<F: SumcheckField>(values: &[i128]) -> F {
+    let (mut low, mut high) = (0u128, 0i128);
+    for value in values {
+        low += u128::from(*value as u64);
+        high += value >> 64;
+    }
+    let carried = high + (low >> 64).cast_signed();
+    match carried.checked_mul(1 << 64) {
+        Some(top) => F::from(top | i128::from(low as u64)),
+        None => F::from(carried).mul_i64(1 << 32).mul_i64(1 << 32) + F::from(low as u64),
+    }
+}
+
 /// A form on the grid; false if it is zero in all rows, and so everywhere.
 fn extended(form: &Form, grid: &Grid, rows: &Rows<'_>, values: &mut [i64]) -> bool {
     let cube = LANES << rows.window;
@@ -216,6 +283,25 @@ fn extended(form: &Form, grid: &Grid, rows: &Rows<'_>, values: &mut [i64]) -> bo
         }
         any |= values.iter().fold(0, |any, value| any | value);
     }
-    grid.extend(values, LANES, |node, even, odd| node.line_i64(even, odd));
+    grid.extend(values, LANES, Rule::integers);
     any != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use ark_bn254::Fr;
+
+    use super::*;
+
+    #[test]
+    fn sums_of_wide_integers_leave_an_i128() {
+        let naive = |values: &[i128]| values.iter().map(|value| Fr::from(*value)).sum::<Fr>();
+        for edge in [i128::MAX, i128::MIN, -1, 1, u64::MAX.into(), -(1 << 64), (1 << 126) - 1] {
+            for count in [0, 1, 2, LANES] {
+                assert_eq!(sum_i128::<Fr>(&vec![edge; count]), naive(&vec![edge; count]), "{count} · {edge}");
+            }
+            let mixed = [edge, i128::MIN, 3, edge, i128::MAX, -7];
+            assert_eq!(sum_i128::<Fr>(&mixed), naive(&mixed), "{edge}");
+        }
+    }
 }

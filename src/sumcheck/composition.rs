@@ -1,7 +1,8 @@
 //! Compositions g(w₁…w_k) of one row's columns, as data: sums of products of linear forms.
 
+use super::costs::Work;
 use super::exclusive;
-use super::grid::Grid;
+use super::grid::{Grid, Rule};
 use super::instance::{Block, MAX_WINDOW, Scratch};
 use super::lines::Lines;
 use super::round::{Node, nodes};
@@ -32,20 +33,21 @@ pub trait RowPolynomial<F: SumcheckField>: Send + Sync {
         MAX_WINDOW
     }
 
-    /// What [`accumulate`](Self::accumulate) costs for one group and `points` points of its grid, in field products.
-    /// Schedules are made by it, and no proof depends on it. The default is that of the default of `accumulate`.
-    fn cost(&self, window: u32, points: usize, _integral: bool) -> f64 {
-        (points * (self.columns().len() + self.degree()) + (self.columns().len() << window)) as f64
+    /// What [`accumulate`](Self::accumulate) costs for one group, in field products. Schedules are made by it, and no
+    /// proof depends on it. The default is that of the default of `accumulate`.
+    fn cost(&self, work: &Work) -> f64 {
+        let (columns, degree) = (self.columns().len(), self.degree());
+        (work.points * (columns + degree) + (columns << work.window)) as f64
     }
 
-    /// Adds `scale · Σ_m weights[m] · g(group m at the point)` to each point's sum, for the block's groups, where a group
+    /// Adds `Σ_m weight of m · g(group m at the point)` to each point's sum, for the block's groups, where a group
     /// is a multilinear polynomial for each column, and `points` are points of the grid. The default evaluates group by
     /// group, on cells too.
     fn accumulate(
         &self,
         (grid, points): (&Grid, &[usize]),
         block: &Block<'_, F>,
-        (weights, scale): (&[F], F),
+        weights: Weights<'_, F>,
         scratch: &mut Scratch<F>,
         sums: &mut [F],
     ) {
@@ -53,7 +55,7 @@ pub trait RowPolynomial<F: SumcheckField>: Send + Sync {
         let Scratch { integers, elements, .. } = scratch;
         elements.resize(columns * (grid.points() + 1), F::ZERO);
         let (values, row) = elements.split_at_mut(columns * grid.points());
-        for (group, weight) in weights.iter().enumerate().take(block.groups()) {
+        for (group, weight) in weights.values.iter().enumerate().take(block.groups()) {
             let at = block.narrow(group, 1);
             for column in 0..columns {
                 at.integers(column, integers);
@@ -63,12 +65,30 @@ pub trait RowPolynomial<F: SumcheckField>: Send + Sync {
                     values[boolean * columns + column] = value.unwrap_or(F::ZERO);
                 }
             }
-            grid.extend(values, columns, |node: Node, even, odd| node.line(even, odd));
+            grid.extend(values, columns, Rule::elements);
             for (point, sum) in points.iter().zip(sums.iter_mut()) {
                 row.copy_from_slice(&values[point * columns..][..columns]);
-                *sum += scale * weight * self.evaluate(row);
+                *sum += weights.scale * weight * self.evaluate(row);
             }
         }
+    }
+}
+
+/// What a block's groups count: group m's weight is `scale · values[m]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights<'a, F> {
+    /// A weight a group, but for the scale.
+    pub values: &'a [F],
+    /// What all of them are multiplied by.
+    pub scale: F,
+    /// Whether every value is one: then sums need no products with them.
+    pub ones: bool,
+}
+
+impl<'a, F> Weights<'a, F> {
+    /// `size` weights at a time, with the place of the first.
+    pub(super) fn chunks(&self, size: usize) -> impl Iterator<Item = (usize, &'a [F])> {
+        self.values.chunks(size).enumerate().map(move |(at, values)| (at * size, values))
     }
 }
 
@@ -343,15 +363,15 @@ impl<F: SumcheckField> RowPolynomial<F> for Composition<F> {
         self.integer_rounds
     }
 
-    fn cost(&self, window: u32, points: usize, integral: bool) -> f64 {
-        if integral { cells::cost(self, window, points) } else { bound::cost(&self.lines, window, points) }
+    fn cost(&self, work: &Work) -> f64 {
+        if work.integral { cells::cost(self, work) } else { bound::cost((&self.lines, self.degree), work) }
     }
 
     fn accumulate(
         &self,
         at: (&Grid, &[usize]),
         block: &Block<'_, F>,
-        weights: (&[F], F),
+        weights: Weights<'_, F>,
         scratch: &mut Scratch<F>,
         sums: &mut [F],
     ) {
@@ -374,8 +394,9 @@ pub(super) fn absorb<F: SumcheckField>(
 ) {
     let mut done = 0;
     while done < block.groups() && !at.1.is_empty() {
-        let (weights, scale) = table.segment(block.start() + done as u64, block.groups() - done);
-        polynomial.accumulate(at, &block.narrow(done, weights.len()), (weights, scale), scratch, sums);
-        done += weights.len();
+        let (values, scale) = table.segment(block.start() + done as u64, block.groups() - done);
+        let weights = Weights { values, scale, ones: table.is_ones() };
+        polynomial.accumulate(at, &block.narrow(done, values.len()), weights, scratch, sums);
+        done += values.len();
     }
 }

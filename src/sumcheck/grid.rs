@@ -19,13 +19,46 @@ pub struct Grid {
     infinite: Vec<bool>,
 }
 
-/// `target` lies at `node` on the line through `even` and `odd`, which come before it.
+/// The value at `target` follows from those at `first` and `second`, which come before it.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     target: usize,
-    even: usize,
-    odd: usize,
-    node: Node,
+    first: usize,
+    second: usize,
+    rule: Rule,
+}
+
+/// How a value on a line follows from two others. Where the slope is known already, one addition takes a line from a node
+/// to the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// first + second: a node and the slope give the next node.
+    Up,
+    /// first − second: a node and the slope give the node before.
+    Down,
+    /// At this node, from the values at 0 and 1.
+    Through(Node),
+}
+
+impl Rule {
+    #[inline]
+    pub(super) fn elements<F: SumcheckField>(self, first: F, second: F) -> F {
+        match self {
+            Self::Up => first.plus(&second),
+            Self::Down => first.minus(&second),
+            Self::Through(node) => node.line(first, second),
+        }
+    }
+
+    /// The same on integers; wraps where the caller's bounds do not hold.
+    #[inline]
+    pub(super) fn integers(self, first: i64, second: i64) -> i64 {
+        match self {
+            Self::Up => first.wrapping_add(second),
+            Self::Down => first.wrapping_sub(second),
+            Self::Through(node) => node.line_i64(first, second),
+        }
+    }
 }
 
 impl Grid {
@@ -43,8 +76,9 @@ impl Grid {
             for target in 0..points {
                 let at = digit(target, variable);
                 if at >= 2 && (variable + 1..rounds).all(|later| digit(target, later) < 2) {
-                    let even = target - at * unit;
-                    steps.push(Step { target, even, odd: even + unit, node: nodes[at] });
+                    let (first, second, rule) = rule(&nodes, at);
+                    let place = |digit: usize| target - (at - digit) * unit;
+                    steps.push(Step { target, first: place(first), second: place(second), rule });
                 }
             }
         }
@@ -82,16 +116,28 @@ impl Grid {
 
     /// Extends a multilinear polynomial from {0,1}^ω to the grid: `values` holds `lanes` polynomials side by side, point
     /// by point, of which the boolean ones are given.
-    pub(super) fn extend<V: Copy>(&self, values: &mut [V], lanes: usize, line: impl Fn(Node, V, V) -> V) {
+    pub(super) fn extend<V: Copy>(&self, values: &mut [V], lanes: usize, follow: impl Fn(Rule, V, V) -> V) {
         for step in &self.steps {
             let (known, rest) = values.split_at_mut(step.target * lanes);
-            let even = &known[step.even * lanes..][..lanes];
-            let odd = &known[step.odd * lanes..][..lanes];
-            for ((value, even), odd) in rest[..lanes].iter_mut().zip(even).zip(odd) {
-                *value = line(step.node, *even, *odd);
+            let first = &known[step.first * lanes..][..lanes];
+            let second = &known[step.second * lanes..][..lanes];
+            for ((value, first), second) in rest[..lanes].iter_mut().zip(first).zip(second) {
+                *value = follow(step.rule, *first, *second);
             }
         }
     }
+}
+
+/// How the value at node `at` follows from those at two nodes before it, by their places.
+fn rule(nodes: &[Node], at: usize) -> (usize, usize, Rule) {
+    let before = |node: i64| nodes[..at].iter().position(|known| *known == Node::At(node));
+    let slope = nodes[..at].iter().position(|known| *known == Node::Infinity);
+    match (nodes[at], slope) {
+        (Node::At(node), Some(slope)) if node < 0 => before(node + 1).map(|above| (above, slope, Rule::Down)),
+        (Node::At(node), Some(slope)) => before(node - 1).map(|below| (below, slope, Rule::Up)),
+        _ => None,
+    }
+    .unwrap_or((0, 1, Rule::Through(nodes[at])))
 }
 
 /// The values of a polynomial on a grid, of which challenges take one variable after the other.
@@ -160,7 +206,9 @@ mod tests {
     /// p(x) = Π_i (aᵢ + Σ_j b_ij x_j + c_i x₀x₁…) from multilinear factors with known values on {0,1}^ω.
     #[test]
     fn messages_are_those_of_a_product_of_multilinear_polynomials() {
-        for (degree, infinity) in [(1, true), (2, true), (2, false), (3, true), (4, false)] {
+        for (degree, infinity) in
+            [(1, true), (2, true), (2, false), (3, true), (4, false), (4, true), (5, true)]
+        {
             for rounds in 1..=3u32 {
                 let grid = Grid::new(degree, rounds, infinity);
                 let factor = |f: usize, b: usize| F::from((f * 31 + b * b * 7 + 3) as u64).pow([5]);
@@ -168,7 +216,7 @@ mod tests {
                 for f in 0..degree {
                     let mut values = vec![F::ZERO; grid.points()];
                     grid.booleans().iter().enumerate().for_each(|(b, at)| values[*at] = factor(f, b));
-                    grid.extend(&mut values, 1, |node, even, odd| node.line(even, odd));
+                    grid.extend(&mut values, 1, Rule::elements);
                     product.iter_mut().zip(values).for_each(|(product, value)| *product *= value);
                 }
                 let mut values = GridValues::new(&grid, product);

@@ -12,8 +12,8 @@ pub(super) struct Lines<F> {
     pub(super) pairs: Vec<(usize, usize)>,
     /// Lines that are added.
     pub(super) singles: Vec<usize>,
-    /// coefficient · Π lines, of three at least.
-    pub(super) others: Vec<(F, Vec<usize>)>,
+    /// Products of three lines at least.
+    pub(super) others: Vec<Vec<usize>>,
 }
 
 /// constant + Σ coefficient · column: multilinear as the columns are.
@@ -59,9 +59,14 @@ impl<F: SumcheckField> Lines<F> {
                 lines.pairs.push((guard_line, mix));
             }
             for (coefficient, product) in long {
-                let rest = product.iter().map(|form| lines.place(Line::form(&forms[*form])));
+                // A line scaled costs a product an entry; the coefficient by itself would cost one a point.
+                let line = |(at, form): (usize, &usize)| match at {
+                    0 if !coefficient.is_one() => Line::mix(forms, &[(coefficient, vec![*form])]),
+                    _ => Line::form(&forms[*form]),
+                };
+                let rest = product.iter().enumerate().map(|factor| lines.place(line(factor)));
                 let product = rest.collect::<Vec<_>>().into_iter().chain([guard_line]).collect();
-                lines.others.push((coefficient, product));
+                lines.others.push(product);
             }
         }
         if !left.is_empty() {

@@ -24,6 +24,7 @@ mod bound;
 mod budget;
 mod cells;
 mod composition;
+mod costs;
 mod exclusive;
 mod fold;
 mod grid;
@@ -43,7 +44,8 @@ mod zero_check;
 mod tests;
 
 pub use budget::Budget;
-pub use composition::{Composition, CompositionError, LinearForm, RowPolynomial};
+pub use composition::{Composition, CompositionError, LinearForm, RowPolynomial, Weights};
+pub use costs::{COSTS, Costs, Work};
 pub use grid::Grid;
 pub use instance::{Block, MAX_WINDOW, RoundProver, Scratch, SumcheckInstance};
 pub use prover::{Proved, ProverError, Report, SumCheckProver};

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::grid::{Grid, GridValues};
+use super::grid::{Grid, GridValues, Rule};
 use super::instance::{Block, RoundProver, Scratch, SumcheckInstance};
 use crate::field::SumcheckField;
 use crate::isa::ColumnId;
@@ -130,7 +130,7 @@ impl<F: SumcheckField> RoundProver<F> for RangeSumProver<'_, F> {
                 elements[2 * at] = value.unwrap_or(F::ZERO);
                 elements[2 * at + 1] = self.indicator((group << block.window()) + entry as u64);
             }
-            self.grid.extend(elements, 2, |node, even, odd| node.line(even, odd));
+            self.grid.extend(elements, 2, Rule::elements);
             for (sum, pair) in sums.iter_mut().zip(elements.chunks_exact(2)) {
                 *sum += pair[0] * pair[1];
             }

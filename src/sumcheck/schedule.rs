@@ -1,6 +1,7 @@
 //! Which rounds each pass covers, and from which round on arrays are held: by a budget and a model of what things cost.
 
 use super::budget::Budget;
+use super::costs::COSTS;
 use super::instance::{MAX_WINDOW, Source, SumcheckInstance, UsedColumn};
 use crate::field::SumcheckField;
 
@@ -33,14 +34,14 @@ impl Schedule {
     }
 }
 
-/// What a proof's parts cost, in field products. Estimated for BN254 on one thread, where a product takes 25 ns; fields
-/// whose products cost less are taken to have the same ratios.
+/// What a proof's parts cost, in field products, by [`COSTS`].
 #[derive(Debug)]
 pub(super) struct Model<'a, F> {
     instances: &'a [&'a dyn SumcheckInstance<F>],
     /// Cells regenerated, flags and others left out.
     stored: f64,
     one_hots: f64,
+    flags: f64,
     columns: usize,
     rounds: u32,
 }
@@ -50,19 +51,6 @@ impl<F> core::fmt::Debug for dyn SumcheckInstance<F> + '_ {
         f.write_str("SumcheckInstance")
     }
 }
-
-/// Regenerating a row, and each of its cells.
-const REGENERATED_ROW: f64 = 0.3;
-const REGENERATED_CELL: f64 = 0.02;
-/// A cell times its weight; the reduction of an entry's sum.
-const FOLDED_CELL: f64 = 0.1;
-const FOLDED_ENTRY: f64 = 0.8;
-/// A one-hot column's row.
-const SCATTERED_ROW: f64 = 0.15;
-/// An element stored, fresh memory included.
-const STORED: f64 = 0.5;
-/// A pair bound.
-const BOUND: f64 = 1.3;
 
 impl<'a, F: SumcheckField> Model<'a, F> {
     pub(super) fn new(
@@ -78,12 +66,14 @@ impl<'a, F: SumcheckField> Model<'a, F> {
                 _ => None,
             })
             .collect();
+        let flags = one_hots.len();
         one_hots.sort_unstable();
         one_hots.dedup();
         Self {
             instances,
             stored: stored as f64,
             one_hots: one_hots.len() as f64,
+            flags: flags as f64,
             columns: columns.len(),
             rounds,
         }
@@ -149,27 +139,29 @@ impl<'a, F: SumcheckField> Model<'a, F> {
     }
 
     fn store(&self, round: u32) -> f64 {
-        self.regenerate() + self.fold(round) + STORED * self.columns as f64 / 2f64.powi(round as i32)
+        self.regenerate() + self.fold(round) + COSTS.stored * self.columns as f64 / 2f64.powi(round as i32)
     }
 
     fn regenerate(&self) -> f64 {
-        REGENERATED_ROW + REGENERATED_CELL * (self.stored + self.one_hots)
+        COSTS.row + COSTS.cell * (self.stored + self.one_hots)
     }
 
     fn fold(&self, round: u32) -> f64 {
-        FOLDED_CELL * self.stored
-            + SCATTERED_ROW * self.one_hots
-            + FOLDED_ENTRY * self.columns as f64 / 2f64.powi(round as i32)
+        let entry = COSTS.folded_entry * self.stored + COSTS.scattered_entry * self.flags;
+        COSTS.folded_cell * self.stored
+            + COSTS.scattered_row * self.one_hots
+            + entry / 2f64.powi(round as i32)
     }
 
     fn linear(&self, from: u32) -> f64 {
         let round = |round| {
-            self.instances(round, 1).max(0.0) + BOUND * self.columns as f64 / 2f64.powi(round as i32 + 1)
+            self.instances(round, 1).max(0.0)
+                + COSTS.bound * self.columns as f64 / 2f64.powi(round as i32 + 1)
         };
         // Round 0 on arrays is on field elements, and not on integers.
         let first = if from == 0 && self.rounds > 0 {
             let cost: f64 = self.instances.iter().map(|instance| instance.cost(1, false)).sum();
-            cost / 2.0 + BOUND * self.columns as f64 / 2.0
+            cost / 2.0 + COSTS.bound * self.columns as f64 / 2.0
         } else {
             0.0
         };

@@ -1,6 +1,7 @@
 //! Σ_x g(w₁(x)…w_k(x)) = claim: the sum of a composition over all rows, padding included.
 
 use super::composition::{RowPolynomial, absorb};
+use super::costs::Work;
 use super::grid::{Grid, GridValues};
 use super::instance::{Block, RoundProver, Scratch, SumcheckInstance};
 use crate::field::SumcheckField;
@@ -56,7 +57,7 @@ impl<F: SumcheckField, G: RowPolynomial<F>> SumcheckInstance<F> for Sum<F, G> {
 
     fn cost(&self, window: u32, integral: bool) -> f64 {
         let points = (self.polynomial.degree().max(1) + 1).pow(window) - 1;
-        self.polynomial.cost(window, points, integral)
+        self.polynomial.cost(&Work { window, points, integral, ones: true })
     }
 
     fn integer_rounds(&self) -> u32 {

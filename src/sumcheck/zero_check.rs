@@ -1,6 +1,7 @@
 //! Σ_x eq(τ, x) · g(w₁(x)…w_k(x)) = 0: for a random τ, only if g is zero in every row, but for a chance of n/|F|.
 
 use super::composition::{RowPolynomial, absorb};
+use super::costs::Work;
 use super::grid::{Grid, GridValues};
 use super::instance::{Block, RoundProver, Scratch, SumcheckInstance};
 use super::round::multiply;
@@ -76,7 +77,7 @@ impl<F: SumcheckField, G: RowPolynomial<F>> SumcheckInstance<F> for ZeroCheck<F,
     fn cost(&self, window: u32, integral: bool) -> f64 {
         let points =
             (self.polynomial.degree().max(1) + 1).pow(window) - if integral { 1 << window } else { 1 };
-        self.polynomial.cost(window, points, integral)
+        self.polynomial.cost(&Work { window, points, integral, ones: false })
     }
 
     fn integer_rounds(&self) -> u32 {
