@@ -3,10 +3,11 @@
 //! Every engine proves the same statement on one thread, interleaved with the others, regeneration included; the table has
 //! medians of processor time, and the ratio of medians to the linear engine's. The linear engine begins with the same window of rounds on
 //! integers as the others, then holds all arrays. `RETRACE_BENCH=22` (or 24) adds larger runs; `RETRACE_ROUNDS` says how
-//! often each is measured.
+//! often each is measured. `RETRACE_BENCH=costs` measures the model by which schedules are chosen instead.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod costs;
 mod goldilocks;
 mod guests;
 mod process;
@@ -167,9 +168,13 @@ fn main() {
     if process::serve() {
         return;
     }
-    let largest: u32 = std::env::var("RETRACE_BENCH").ok().and_then(|value| value.parse().ok()).unwrap_or(20);
+    let what = std::env::var("RETRACE_BENCH").unwrap_or_default();
+    let largest: u32 = what.parse().unwrap_or(20);
     let rounds: usize =
         std::env::var("RETRACE_ROUNDS").ok().and_then(|value| value.parse().ok()).unwrap_or(5);
+    if what == "costs" {
+        return costs::print(rounds);
+    }
     println!("One thread, medians of {rounds}; {} constraints\n", Rv32i::SPEC.constraints.len());
     println!(
         "| field | guest | rows | T | engine | ns a row | ÷ linear | passes | windows | one run | all regenerations | peak RSS |"

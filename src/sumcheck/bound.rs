@@ -13,6 +13,14 @@ const BLOCK_BYTES: usize = 1 << 17;
 /// The most groups a block.
 const MAX_LANES: usize = 64;
 
+/// With fewer groups a block, sums cost what they cost from memory.
+const FEW_LANES: usize = 4;
+
+/// How many groups a block has, for so many values a group.
+fn lanes<F>(values: usize) -> usize {
+    (BLOCK_BYTES / (values.max(1) * size_of::<F>())).clamp(1, MAX_LANES)
+}
+
 /// In field products, for one group.
 pub(super) fn cost<F>((lines, degree): (&Lines<F>, usize), work: &Work) -> f64 {
     let Costs { loaded, sum, summand, reduction, .. } = COSTS;
@@ -22,13 +30,14 @@ pub(super) fn cost<F>((lines, degree): (&Lines<F>, usize), work: &Work) -> f64 {
         mix + loaded * (line.small.len() + line.mixed.len()) as f64
     };
     let entries = f64::from(1u32 << work.window);
-    let grid = (degree as f64 + 1.0).powi(work.window as i32);
+    let grid = (degree + 1).pow(work.window);
+    let sum = if lanes::<F>(grid * lines.lines.len()) < FEW_LANES { loaded } else { sum };
     let products = summand * (lines.pairs.len() + lines.others.len()) as f64;
     let others: usize = lines.others.iter().map(|factors| factors.len() - 2).sum();
     let once = if work.ones { 0.0 } else { reduction + summand };
     let point = products + others as f64 + sum * lines.singles.len() as f64 + once;
     lines.lines.iter().map(entry).sum::<f64>() * entries
-        + sum * lines.lines.len() as f64 * (grid - entries)
+        + sum * lines.lines.len() as f64 * (grid as f64 - entries)
         + point * work.points as f64
 }
 
@@ -42,7 +51,7 @@ pub(super) fn accumulate<F: SumcheckField>(
     sums: &mut [F],
 ) {
     let whole = grid.points() * lines.lines.len();
-    let lanes = (BLOCK_BYTES / (whole.max(1) * size_of::<F>())).clamp(1, MAX_LANES);
+    let lanes = lanes::<F>(whole);
     let partial = lines.others.len() * lanes;
     scratch.elements.clear();
     scratch.elements.resize(whole * lanes + partial + lanes + points.len(), F::ZERO);
