@@ -74,7 +74,8 @@ pub fn run(program: &Program<Rv32i>, arguments: &[Vec<u8>], input: &[u8]) -> Run
         stack: vec![0; STACK_BYTES as usize / 4 + 4096],
         stack_base,
     };
-    for (page, words) in start.pages.iter() {
+    for page in start.pages.iter() {
+        let (page, words) = page.expect("the memory is not in a file");
         for (at, word) in words.iter().enumerate() {
             *memory.word(page * 4096 + at as u32 * 4).expect("the page is in memory") = *word;
         }
