@@ -182,6 +182,10 @@ impl<I: Isa, G: Guest> PolynomialOracle for WitnessOracle<I, G> {
         })
     }
 
+    fn is_cancelled(&self) -> bool {
+        self.generator.is_cancelled()
+    }
+
     /// A cached cell costs a few loads. A chunk that is not there is regenerated, by one thread while others that want it
     /// wait, with the columns that were asked for so far: a reader that goes on from chunk to chunk costs what a pass over
     /// its columns does, and one that goes elsewhere the way from the checkpoint besides, half an interval on average.

@@ -116,6 +116,11 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         self
     }
 
+    /// Whether its replays are cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
     /// The execution.
     pub fn execution(&self) -> &Arc<Execution<I, G>> {
         &self.execution
@@ -353,7 +358,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
 
     /// Whether neither this worker nor another is to stop; a cancelled replay is an error.
     fn goes_on<E>(&self, stop: &Cancel) -> Result<bool, ReplayError<E>> {
-        if self.cancel.is_cancelled() { Err(ReplayError::Cancelled) } else { Ok(!stop.is_cancelled()) }
+        if self.is_cancelled() { Err(ReplayError::Cancelled) } else { Ok(!stop.is_cancelled()) }
     }
 
     /// The idle machine that needs the least to get to `cycle`; or the one that was idle for longest, put back to the

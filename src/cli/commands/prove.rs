@@ -40,8 +40,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
 
     let bar = output::progress("proving");
     let executed = execution.cycles();
-    let generator =
-        StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel.clone());
+    let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel);
     let oracle = match &prove.cycles {
         Some(cycles) if cycles.end > executed => return Err(Failure::cycles(cycles, executed)),
         Some(cycles) => WitnessOracle::segment(generator, cycles.clone()),
@@ -63,10 +62,6 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     };
     bar.finish_and_clear();
     let (proof, report) = proved?;
-    // The rounds after the last pass do not look.
-    if cancel.is_cancelled() {
-        return Err(Failure::interrupted());
-    }
     let bytes = proof.to_bytes();
     files::write_whole(path, &bytes)?;
 

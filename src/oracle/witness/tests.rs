@@ -209,6 +209,17 @@ fn a_visitors_error_comes_back_as_it_is() {
 }
 
 #[test]
+fn an_oracle_is_cancelled_with_its_replays() {
+    let execution = Arc::clone(oracle(100, 1).generator().execution());
+    let cancel = crate::cancel::Cancel::new();
+    let generator = StreamingWitnessGenerator::new(execution, Pool::serial()).with_cancel(cancel.clone());
+    let oracle = WitnessOracle::new(generator).unwrap();
+    assert!(!oracle.is_cancelled());
+    cancel.cancel();
+    assert!(oracle.is_cancelled());
+}
+
+#[test]
 fn nothing_executed_is_no_witness() {
     let execution: Execution<TestIsa, Linux> =
         execute(program(&[&[Asm::ebreak()]]), Linux::default(), Input::empty(), Options::default()).unwrap();
