@@ -75,7 +75,10 @@ fn innermost_loops(successors: &[Vec<usize>]) -> Vec<Option<usize>> {
                 innermost[node] = Some(loops);
             }
             loops += 1;
-            let head = head(successors, &component);
+            // Where a loop starts: the dispatch, which is the last node, or what comes first in the code.
+            let dispatch = successors.len() - 1;
+            let head =
+                if component.contains(&dispatch) { Some(dispatch) } else { component.iter().min().copied() };
             open.push((component, head));
         }
     }
@@ -134,15 +137,6 @@ fn depth_first<W: Iterator<Item = usize>>(
             }
         }
     }
-}
-
-/// A node of a component that is reached from outside; any, if none is.
-fn head(successors: &[Vec<usize>], component: &[usize]) -> Option<usize> {
-    let mut inside = vec![false; successors.len()];
-    component.iter().for_each(|&node| inside[node] = true);
-    let outside = (0..successors.len()).filter(|&node| !inside[node]);
-    let mut entered = outside.flat_map(|node| successors[node].iter().copied()).filter(|&to| inside[to]);
-    entered.next().or(component.first().copied())
 }
 
 /// For each node, the registers that its innermost loop accesses most often, by the code.

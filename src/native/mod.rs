@@ -41,6 +41,10 @@ const OFTEN: u32 = 4000;
 /// The most instructions that are compiled at once; what does not fit is another region's.
 const MOST_INSTRUCTIONS: usize = 2000;
 
+/// What was jumped to this part of often is compiled together with what was jumped to often; and the most of such.
+const SOONER: u32 = 64;
+const MOST_TOGETHER: usize = 32;
+
 /// The most bytes of native code; what is hot after that is interpreted.
 const MOST_BYTES: u64 = 1 << 28;
 
@@ -129,7 +133,8 @@ impl<I: Isa> Native<I> {
                 *count = NEVER;
                 let op = self.program.code().ops().get(index as usize);
                 if op.is_some_and(|op| leads::<I>(op) != Leads::Interpreted) {
-                    let region = Region::new::<I>(self.program.code(), &[index], self.most);
+                    let entries = self.together_with(index);
+                    let region = Region::new::<I>(self.program.code(), &entries, self.most);
                     self.compile(region, self.often);
                 }
             }
@@ -185,6 +190,21 @@ impl<I: Isa> Native<I> {
         self.entered.get(index as usize).is_some_and(|&region| region != 0)
     }
 
+    /// An instruction that is to be compiled, and what was jumped to often enough to be wanted soon: the loops around it and
+    /// the functions that they call. So these are compiled once, and not again with each. O(code).
+    fn together_with(&mut self, index: u32) -> Vec<u32> {
+        let soon = (self.often / SOONER).max(1);
+        let mut entries: Vec<(u32, u32)> = self
+            .counts
+            .iter()
+            .copied()
+            .zip(0..)
+            .filter(|(count, at)| (soon..NEVER).contains(count) && *at != index)
+            .collect();
+        entries.sort_unstable_by_key(|&(count, at)| (core::cmp::Reverse(count), at));
+        core::iter::once(index).chain(entries.into_iter().map(|(_, at)| at)).take(MOST_TOGETHER).collect()
+    }
+
     /// Compiles a region again, with what it often jumps to.
     #[cold]
     fn widen(&mut self, number: u32) {
@@ -223,8 +243,11 @@ impl<I: Isa> Native<I> {
             self.statistics.instructions += region.ops(code).count() as u64;
             self.statistics.bytes += bytes as u64;
             for &entry in &region.entries {
-                if let Some(entered) = self.entered.get_mut(entry as usize) {
-                    *entered = self.regions.len() as u32 + 1;
+                let place = entry as usize;
+                if let (Some(entered), Some(count)) =
+                    (self.entered.get_mut(place), self.counts.get_mut(place))
+                {
+                    (*entered, *count) = (self.regions.len() as u32 + 1, NEVER);
                 }
             }
             let entries = region.entries;

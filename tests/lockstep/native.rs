@@ -10,7 +10,7 @@ use retrace::machine::{FastPass, Machine, Pause, RunError};
 use crate::batch::Batch;
 use crate::code::{Place, word};
 use crate::generator::{Item, Program};
-use crate::random::Random;
+use crate::random::{EDGES, Random};
 
 retrace::isa! {
     /// Operations of all kinds and widths.
@@ -111,24 +111,43 @@ fn compare<I: Isa>(program: &Program, every: u64) {
     assert!(end != Ok(Pause::Reached) && until < 1_000_000, "{}: it ends", what("on"));
 }
 
-/// On two threads: what there is to do is many small things.
-fn programs<I: Isa>(count: u64, make: impl Fn(u64) -> Program + Sync) {
+/// Compares the first cycles of so many programs, on two threads.
+fn programs<I: Isa>(count: u64, every: u64, make: impl Fn(u64) -> Program + Sync) {
     let make = &make;
     std::thread::scope(|scope| {
         for half in 0..2 {
-            scope.spawn(move || (half..count).step_by(2).for_each(|number| compare::<I>(&make(number), 200)));
+            scope.spawn(move || {
+                (half..count).step_by(2).for_each(|number| compare::<I>(&make(number), every))
+            });
         }
     });
 }
 
 #[test]
 fn native_code_is_in_lockstep_on_random_programs() {
-    programs::<Rv32imZbb>(1000, Program::new::<Rv32imZbb>);
+    programs::<Rv32imZbb>(1000, 200, Program::new::<Rv32imZbb>);
 }
 
 #[test]
 fn native_code_is_in_lockstep_on_every_operation_and_width() {
-    programs::<Widths>(200, Program::new::<Widths>);
+    programs::<Widths>(200, 200, Program::new::<Widths>);
+}
+
+/// Among them the quotients that overflow, and those by zero.
+#[test]
+fn native_code_is_in_lockstep_on_every_operation_on_edges() {
+    let mut items = Vec::new();
+    for instruction in Widths::SPEC.instructions.iter().filter(|i| i.name.starts_with("mix")) {
+        for (rs1, rs2) in EDGES.iter().flat_map(|rs1| EDGES.iter().map(move |rs2| (*rs1, *rs2))) {
+            let rd = 7 + items.len() as u8 % 8;
+            items.push(Item::Plain { set: vec![(5, rs1), (6, rs2)], word: word(instruction, [rd, 5, 6], 0) });
+        }
+    }
+    // Five instructions an item.
+    let programs_of: Vec<&[Item]> = items.chunks(120).collect();
+    programs::<Widths>(programs_of.len() as u64, 600, |number| {
+        Program::of(number, programs_of[number as usize].to_vec())
+    });
 }
 
 /// Programs that end with a fault: some items of a random one, then an instruction that cannot be executed.
@@ -136,7 +155,7 @@ fn native_code_is_in_lockstep_on_every_operation_and_width() {
 fn native_code_leaves_faults_to_the_interpreter() {
     let faults = faults();
     assert!(faults.len() > 40, "{} faults", faults.len());
-    programs::<Rv32imZbb>(2 * faults.len() as u64, |number| {
+    programs::<Rv32imZbb>(2 * faults.len() as u64, 200, |number| {
         let program = Program::new::<Rv32imZbb>(number);
         let mut items = program.items.clone();
         items.truncate(number as usize % 7);
