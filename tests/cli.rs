@@ -93,6 +93,26 @@ fn a_cycle_limit_stops_an_endless_loop() {
     assert_eq!(output.status.code(), Some(125));
 }
 
+/// 100,000 rounds of a loop of two instructions are often enough to be compiled.
+#[test]
+fn the_executor_is_chosen_and_named() {
+    let run = |executor| {
+        let arguments =
+            ["run", &elf("faults"), "forever", "--max-cycles", "100000", "--json", "--executor", executor];
+        json(&retrace(&arguments, b""))
+    };
+    let object = run("interpreter");
+    assert_eq!((&object["executor"], &object["compiled"]), (&"interpreter".into(), &Value::Null));
+    let object = run("native");
+    if cfg!(all(feature = "jit", target_arch = "x86_64", unix)) {
+        assert_eq!((&object["executor"], &object["cycles"]), (&"native".into(), &100_000.into()));
+        assert_eq!(object["compiled"]["regions"], 1);
+        assert!(object["compiled"]["seconds"].is_number(), "{object}");
+    } else {
+        assert_eq!(object["ok"], false);
+    }
+}
+
 /// Worked out by hand: the comments of `signature.S` say which instruction leaves which word.
 const SIGNATURE: &str = "6f5ca309\n80000000\nf8000000\n08000000\n00000001\n00000000\ndeadfeef\nfffffffe\n1234beef\n\
                          deadbeef\ndeadbeef\ndeadbeef\n";

@@ -85,7 +85,7 @@ fn guests_run_alike() {
         let native = same(name, &guest(name), arguments, input, 3_000_000);
         compiled += native.native_code().expect("it is native code").regions;
     }
-    assert!(compiled >= 10, "{compiled} pieces of code");
+    assert!(compiled >= 6, "{compiled} pieces of code");
 }
 
 /// A block that leads to itself ends at the limit, wherever that is.
@@ -93,7 +93,7 @@ fn guests_run_alike() {
 fn an_endless_loop_ends_at_the_limit() {
     for (source, length) in [("1: j 1b", 1), ("1: addi a0, a0, 1; add a1, a1, a0; j 1b", 3)] {
         let program = assembled::<Rv32i>(source);
-        for limit in [4000, 4001, 4002, 10_006, 10_007, 10_008, 123_456] {
+        for limit in [20_000, 20_001, 20_002, 30_020, 30_021, 30_022, 123_456] {
             let execution = same(source, &program, &[], &[], limit);
             assert_eq!(execution.stopped(), &Stopped::CycleLimit);
             assert_eq!(execution.cycles(), limit);
@@ -124,7 +124,7 @@ fn calls_and_returns() {
 #[test]
 fn stores_beside_code_are_made() {
     let source = format!(
-        "la s0, place; li s1, 5000
+        "la s0, place; li s1, 20000
          1: lw t0, 0(s0); addi t0, t0, 3; sw t0, 0(s0); addi s1, s1, -1; bnez s1, 1b
          lw a0, 0(s0); {EXIT}
          .data
@@ -133,7 +133,7 @@ fn stores_beside_code_are_made() {
     let layout = Layout { code: CODE, data: CODE + 0x400 };
     let assembly = assemble::<Rv32i>(&source, layout).unwrap_or_else(|errors| panic!("{errors}"));
     let program = Arc::new(assembly.program::<Rv32i>().expect("it can be loaded"));
-    assert_eq!(same("beside", &program, &[], &[], u64::MAX).exit_code(), Some(7 + 3 * 5000));
+    assert_eq!(same("beside", &program, &[], &[], u64::MAX).exit_code(), Some(7 + 3 * 20000));
 }
 
 /// The instruction that only examples/custom-isa has, of whose semantics nothing is said but the TOML.
@@ -144,9 +144,9 @@ fn an_instruction_of_ones_own_is_compiled() {
         struct Rotxor = "examples/custom-isa/isa/rotxor.toml";
     }
     let source =
-        format!("li a1, 0x9e3779b9; li s1, 5000; 1: rotxor a0, a0, a1; addi s1, s1, -1; bnez s1, 1b; {EXIT}");
+        format!("li a1, 0x9e3779b9; li s1, 20000; 1: rotxor a0, a0, a1; addi s1, s1, -1; bnez s1, 1b; {EXIT}");
     let execution = same("rotxor", &assembled::<Rotxor>(&source), &[], &[], u64::MAX);
-    let expected = (0..5000).fold(0u32, |x, _| (x ^ 0x9e37_79b9).rotate_left(7));
+    let expected = (0..20_000).fold(0u32, |x, _| (x ^ 0x9e37_79b9).rotate_left(7));
     assert_eq!(execution.exit_code(), Some(expected));
     let native = execution.native_code().expect("it is native code");
     assert!(native.regions == 1 && native.instructions >= 3 && native.bytes > 0, "{native:?}");
