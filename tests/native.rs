@@ -143,8 +143,9 @@ fn an_instruction_of_ones_own_is_compiled() {
         /// RV32I with a rotating exclusive or.
         struct Rotxor = "examples/custom-isa/isa/rotxor.toml";
     }
-    let source =
-        format!("li a1, 0x9e3779b9; li s1, 20000; 1: rotxor a0, a0, a1; addi s1, s1, -1; bnez s1, 1b; {EXIT}");
+    let source = format!(
+        "li a1, 0x9e3779b9; li s1, 20000; 1: rotxor a0, a0, a1; addi s1, s1, -1; bnez s1, 1b; {EXIT}"
+    );
     let execution = same("rotxor", &assembled::<Rotxor>(&source), &[], &[], u64::MAX);
     let expected = (0..20_000).fold(0u32, |x, _| (x ^ 0x9e37_79b9).rotate_left(7));
     assert_eq!(execution.exit_code(), Some(expected));
