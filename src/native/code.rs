@@ -8,18 +8,10 @@ use super::state::State;
 use crate::isa::Word;
 use crate::machine::{PAGES, REGISTERS, WORDS};
 
-/// Bytes that are mapped at once: some hundred regions.
-const CHUNK_BYTES: usize = 1 << 20;
-
-/// Two functions share no line of the cache.
-const ALIGNMENT: usize = 64;
-
-/// Executable memory. What is executable is not writable.
+/// Executable memory, a mapping a function: what is executable is not written to any more.
 #[derive(Debug)]
 pub(super) struct CodeMemory {
-    full: Vec<Mmap>,
-    /// The chunk that is filled now, if there is one, and how far it is.
-    last: Option<(Mmap, usize)>,
+    functions: Vec<Mmap>,
 }
 
 /// A function in a [`CodeMemory`].
@@ -46,7 +38,8 @@ impl CodeMemory {
     /// # Errors
     /// The operating system refuses memory that is executable.
     pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self { full: Vec::new(), last: Some((MmapMut::map_anon(CHUNK_BYTES)?.make_exec()?, 0)) })
+        MmapMut::map_anon(1)?.make_exec()?;
+        Ok(Self { functions: Vec::new() })
     }
 
     /// Adds a function.
@@ -57,18 +50,11 @@ impl CodeMemory {
     /// # Safety
     /// These are all bytes of a function that [`emit`](super::emit::emit) made, compiled for this host.
     pub(super) unsafe fn add(&mut self, code: &[u8]) -> std::io::Result<Function> {
-        let (mut map, used) = match self.last.take() {
-            Some((map, used)) if map.len() - used >= code.len() => (map.make_mut()?, used),
-            full => {
-                self.full.extend(full.map(|(map, _)| map));
-                (MmapMut::map_anon(code.len().max(CHUNK_BYTES))?, 0)
-            }
-        };
-        map[used..used + code.len()].copy_from_slice(code);
+        let mut map = MmapMut::map_anon(code.len())?;
+        map.copy_from_slice(code);
         let map = map.make_exec()?;
-        let function = Function(NonNull::from(&map[used..]).cast());
-        let used = (used + code.len()).next_multiple_of(ALIGNMENT).min(map.len());
-        self.last = Some((map, used));
+        let function = Function(NonNull::from(&map[..]).cast());
+        self.functions.push(map);
         Ok(function)
     }
 
@@ -88,7 +74,8 @@ impl CodeMemory {
         let run = unsafe { core::mem::transmute::<NonNull<u8>, Run>(function.0) };
         // SAFETY: the function accesses registers by numbers of eight bits, `flags` by the page of a 32-bit address,
         // `image` by aligned accesses at 32-bit addresses, and the fields of `state`: all within what is borrowed here,
-        // and the borrows last as long as the call. It calls nothing, does not unwind, and comes back, since each block
+        // and the borrows last as long as the call. It reads its region's dispatch table, which is kept and not moved
+        // as long as the function. It calls nothing, does not unwind, and comes back, since each block
         // that it enters takes cycles from `left`.
         unsafe { run(registers, state, image, flags, left, entry.into()) }
     }
