@@ -12,7 +12,9 @@ use retrace::asm::{Layout, assemble};
 use retrace::checkpoint::{Execution, Executor, Options, Policy, Stopped, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{Isa, Rv32i};
+use retrace::parallel::Pool;
 use retrace::program::Program;
+use retrace::replay::StreamingWitnessGenerator;
 
 fn run<I: Isa>(
     program: &Arc<Program<I>>,
@@ -61,6 +63,25 @@ fn same<I: Isa>(
 fn assembled<I: Isa>(source: &str) -> Arc<Program<I>> {
     let assembly = assemble::<I>(source, Layout { code: CODE, ..Layout::default() });
     Arc::new(assembly.unwrap_or_else(|errors| panic!("{errors}")).program().expect("it can be loaded"))
+}
+
+/// What a segment's statement is made of, found again by whichever executor the run had.
+#[test]
+fn states_in_the_middle_are_found_alike() {
+    let text = std::fs::read(input_path("two-blocks.txt")).expect("it is in the repository").repeat(300);
+    let program = guest("sha256");
+    let [interpreted, native] = [Executor::Interpreter, Executor::Native].map(|executor| {
+        StreamingWitnessGenerator::new(run(&program, &[], &text, executor, u64::MAX), Pool::serial())
+    });
+    assert!(native.execution().native_code().is_some_and(|code| code.regions > 0));
+    let cycles = interpreted.execution().cycles();
+    for cycle in [1, 10_000, cycles / 3, cycles / 2 + 1, cycles - 1] {
+        let [expected, found] = [&interpreted, &native].map(|generator| {
+            let (state, output) = generator.state_at(cycle).expect("it is in memory");
+            (state.cycle, state.digest().expect("it is in memory"), output)
+        });
+        assert_eq!(expected, found, "cycle {cycle}");
+    }
 }
 
 #[test]

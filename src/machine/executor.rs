@@ -55,26 +55,31 @@ impl<I: Isa> FastPass<I> {
     ///
     /// # Errors
     /// Why there is no native code, if nothing else was asked for.
-    #[cfg(native)]
     pub fn new(executor: Executor, program: &Arc<Program<I>>) -> Result<Self, String> {
-        let native = match executor {
-            Executor::Interpreter => None,
-            Executor::Auto => Native::new(Arc::clone(program)).ok(),
-            Executor::Native => Some(Native::new(Arc::clone(program))?),
-        };
-        Ok(Self { native: native.map(Box::new), isa: PhantomData })
+        match executor {
+            Executor::Interpreter => Ok(Self::interpreter()),
+            Executor::Auto => Ok(Self::native(program).unwrap_or_else(|_| Self::interpreter())),
+            Executor::Native => Self::native(program),
+        }
     }
 
-    /// An executor for machines that run this program.
-    ///
-    /// # Errors
-    /// Why there is no native code, if nothing else was asked for.
-    #[cfg(not(native))]
-    pub fn new(executor: Executor, _: &Arc<Program<I>>) -> Result<Self, String> {
-        match executor {
-            Executor::Auto | Executor::Interpreter => Ok(Self { isa: PhantomData }),
-            Executor::Native => Err("it needs the feature `jit`, and a 64-bit x86 Unix".to_owned()),
+    /// The interpreter.
+    pub const fn interpreter() -> Self {
+        Self {
+            #[cfg(native)]
+            native: None,
+            isa: PhantomData,
         }
+    }
+
+    #[cfg(native)]
+    fn native(program: &Arc<Program<I>>) -> Result<Self, String> {
+        Ok(Self { native: Some(Box::new(Native::new(Arc::clone(program))?)), isa: PhantomData })
+    }
+
+    #[cfg(not(native))]
+    fn native(_: &Arc<Program<I>>) -> Result<Self, String> {
+        Err("it needs the feature `jit`, and a 64-bit x86 Unix".to_owned())
     }
 
     /// The same, but code is compiled when it is jumped to for the `often`-th time, and at most so many instructions

@@ -19,12 +19,12 @@ use crate::cancel::Cancel;
 use crate::checkpoint::{Checkpoint, CheckpointFileError, Execution};
 use crate::guest::{Guest, Output, OutputSummary};
 use crate::isa::{ColumnId, Isa, MAX_ROWS};
-use crate::machine::RunError;
+use crate::machine::{Executor, FastPass, Machine, RunError};
 use crate::oracle::{Chunk, Part};
 use crate::pages::PageError;
 use crate::parallel::Pool;
 use statistics::Counters;
-use worker::Worker;
+use worker::{Worker, reached};
 
 /// Why rows could not be regenerated.
 #[derive(Debug, thiserror::Error)]
@@ -259,8 +259,8 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
 
     /// The state after `cycle` cycles, and the hash and length of all that was put out by then.
     ///
-    /// O(1) at either end of the execution. Elsewhere O(cycle) time, since output is hashed from its beginning, and a
-    /// machine's space.
+    /// O(1) at either end of the execution. Elsewhere O(cycle) time, since output is hashed from its beginning, by
+    /// native code if the run was; and a machine's space.
     ///
     /// # Errors
     /// [`ReplayError`]
@@ -275,12 +275,20 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         if cycle == 0 {
             return Ok((first.clone(), Output::dropped().summary()));
         }
-        let mut worker = Worker::new(execution, first).map_err(ReplayError::AddressSpace)?;
-        worker.hash_output();
-        while worker.cycle() < cycle && self.goes_on(&Cancel::new())? {
-            worker.go_to(cycle.min(worker.cycle().saturating_add(FORWARD_SLICE)))?;
+        let program = execution.program();
+        let machine = Machine::new(Arc::clone(program), execution.input().clone(), first);
+        let mut machine = machine.map_err(ReplayError::AddressSpace)?;
+        machine.set_output(Output::hashed());
+        let mut fast_pass = FastPass::interpreter();
+        if execution.native_code().is_some() {
+            fast_pass = FastPass::new(Executor::Auto, program).unwrap_or(fast_pass);
         }
-        Ok(worker.state())
+        while machine.cycle() < cycle && self.goes_on(&Cancel::new())? {
+            let until = cycle.min(machine.cycle().saturating_add(FORWARD_SLICE));
+            let paused = fast_pass.run(&mut machine, until);
+            reached(&machine, until, paused)?;
+        }
+        Ok((machine.checkpoint(), machine.output().summary()))
     }
 
     /// All stored columns of one row. Costs half an interval of fast execution on average.

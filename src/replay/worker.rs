@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{ReplayError, Selection};
 use crate::checkpoint::{Checkpoint, Execution};
-use crate::guest::{Guest, Output, OutputSummary};
+use crate::guest::Guest;
 use crate::isa::{ColumnId, ColumnSource, Columns, Isa, Recorder};
-use crate::machine::{Machine, RunError};
+use crate::machine::{Machine, Pause, RunError};
 use crate::oracle::Chunk;
 
 #[derive(Debug)]
@@ -36,16 +36,6 @@ impl<I: Isa, G: Guest> Worker<I, G> {
         run(&mut self.machine, cycle, &mut ())
     }
 
-    /// Hashes what the guest puts out from here on.
-    pub(super) fn hash_output(&mut self) {
-        self.machine.set_output(Output::hashed());
-    }
-
-    /// The state, and what was put out since [`hash_output`](Self::hash_output).
-    pub(super) fn state(&mut self) -> (Checkpoint<G>, OutputSummary) {
-        (self.machine.checkpoint(), self.machine.output().summary())
-    }
-
     /// Regenerates the next rows of a segment, which are `rows`, at most a chunk's.
     pub(super) fn visit_chunk<E>(
         &mut self,
@@ -71,7 +61,17 @@ fn run<I: Isa, G: Guest, R: Recorder, E>(
     until: u64,
     recorder: &mut R,
 ) -> Result<(), ReplayError<E>> {
-    machine.run(until, recorder).map_err(|error| match error {
+    let paused = machine.run(until, recorder);
+    reached(machine, until, paused)
+}
+
+/// Makes sure that a machine got to a cycle that the run got to.
+pub(super) fn reached<I: Isa, G: Guest, E>(
+    machine: &Machine<I, G>,
+    until: u64,
+    paused: Result<Pause, RunError>,
+) -> Result<(), ReplayError<E>> {
+    paused.map_err(|error| match error {
         RunError::Memory(error) => ReplayError::Memory(error),
         error => ReplayError::Diverged(error),
     })?;
