@@ -66,7 +66,9 @@ fn a_run_that_is_killed_goes_on() {
         ["run", &guest, "--input", path(&input), "--checkpoints", path(&file), "--output", path(&output)];
     let resume = ["run", &guest, "--resume", path(&file), "--output", path(&output), "--json"];
 
-    let mut first = command(&begin).spawn().expect("the binary starts");
+    // The interpreter takes seconds, and is killed and interrupted meanwhile; native code goes on from where it was.
+    let interpreted = ["--executor", "interpreter"];
+    let mut first = command(&[&begin[..], &interpreted].concat()).spawn().expect("the binary starts");
     std::thread::sleep(Duration::from_millis(1700));
     first.kill().expect("it can be killed");
     let _ = first.wait();
@@ -82,7 +84,7 @@ fn a_run_that_is_killed_goes_on() {
     assert!(String::from_utf8_lossy(&early.stderr).contains("has not ended: resume it first"));
     fs::remove_file(&input).expect("it is there");
 
-    let second = command(&resume).spawn().expect("the binary starts");
+    let second = command(&[&resume[..], &interpreted].concat()).spawn().expect("the binary starts");
     std::thread::sleep(Duration::from_millis(600));
     let interrupt = format!("kill -INT {}", second.id());
     Command::new("sh").args(["-c", &interrupt]).status().expect("there is a shell");
