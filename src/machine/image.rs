@@ -1,7 +1,7 @@
 //! The guest's whole address space as one array, lazily backed by the operating system.
 //!
-//! The only module of the runtime with unsafe code. Since every address is an index of the array, an access needs
-//! no bounds check, and what the guest does not touch costs nothing.
+//! The only module with unsafe code but for that of native code. Since every address is an index of the array, an access
+//! needs no bounds check, and what the guest does not touch costs nothing.
 
 use memmap2::{MmapMut, MmapOptions};
 

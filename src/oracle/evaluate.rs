@@ -92,18 +92,18 @@ pub fn eq_prefix_sum<F: SumcheckField>(point: &[F], rows: u64) -> F {
     sum
 }
 
+/// eq(point, row), for a row below 2^n. O(n).
+pub(crate) fn eq_row<F: SumcheckField>(point: &[F], row: u64) -> F {
+    let coordinate = |(at, x): (u32, &F)| if row.unbounded_shr(at) & 1 == 1 { *x } else { F::ONE - x };
+    (0..).zip(point).map(coordinate).product()
+}
+
 /// A public column's multilinear extension at `point`, for a witness of `rows` rows. O(n).
 pub fn evaluate_public<F: SumcheckField>(column: PublicColumn, point: &[F], rows: u64) -> F {
-    let at = |row: u64| {
-        let bit = |(i, coordinate): (usize, &F)| {
-            if i < 64 && (row >> i) & 1 == 1 { *coordinate } else { F::ONE - coordinate }
-        };
-        point.iter().enumerate().map(bit).product()
-    };
     match column {
         PublicColumn::Active => eq_prefix_sum(point, rows),
-        PublicColumn::First => at(0),
-        PublicColumn::Last => at(rows.saturating_sub(1)),
+        PublicColumn::First => eq_row(point, 0),
+        PublicColumn::Last => eq_row(point, rows.saturating_sub(1)),
     }
 }
 

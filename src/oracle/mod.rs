@@ -13,7 +13,7 @@ mod witness;
 pub use bits::WithBits;
 pub use dense::{DenseOracle, DenseOracleError};
 pub use evaluate::{EqTable, eq, eq_prefix_sum, evaluate, evaluate_public};
-pub(crate) use evaluate::{eq_all, is_signed, shapes, weigh};
+pub(crate) use evaluate::{eq_all, eq_row, is_signed, shapes, weigh};
 pub use witness::{CACHED_CHUNKS, NoWitness, WitnessOracle};
 
 use core::ops::Range;

@@ -266,9 +266,11 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     /// [`ReplayError`]
     pub fn state_at(&self, cycle: u64) -> Result<(Checkpoint<G>, OutputSummary), ReplayError> {
         let execution = &self.execution;
-        let none = Selection { segment: self.all(), columns: &[], rows: 1 };
-        self.check(&none, core::slice::from_ref(&(cycle..cycle)))?;
-        if cycle == execution.cycles() {
+        let executed = execution.cycles();
+        if cycle > executed {
+            return Err(ReplayError::UnknownCycles { cycles: cycle..cycle, executed });
+        }
+        if cycle == executed {
             return Ok((execution.exit().clone(), execution.output()));
         }
         let first = execution.checkpoints().first();
@@ -279,10 +281,9 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         let machine = Machine::new(Arc::clone(program), execution.input().clone(), first);
         let mut machine = machine.map_err(ReplayError::AddressSpace)?;
         machine.set_output(Output::hashed());
-        let mut fast_pass = FastPass::interpreter();
-        if execution.native_code().is_some() {
-            fast_pass = FastPass::new(Executor::Auto, program).unwrap_or(fast_pass);
-        }
+        let native = execution.native_code().is_some();
+        let executor = if native { Executor::Auto } else { Executor::Interpreter };
+        let mut fast_pass = FastPass::new(executor, program).unwrap_or_else(|_| FastPass::interpreter());
         while machine.cycle() < cycle && self.goes_on(&Cancel::new())? {
             let until = cycle.min(machine.cycle().saturating_add(FORWARD_SLICE));
             let paused = fast_pass.run(&mut machine, until);

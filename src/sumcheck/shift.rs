@@ -9,7 +9,7 @@ use super::instance::{Block, RoundProver, Scratch, SumcheckInstance};
 use super::round::{Node, interpolate};
 use crate::field::SumcheckField;
 use crate::isa::{ColumnId, Link};
-use crate::oracle::{EqTable, eq};
+use crate::oracle::{EqTable, eq, eq_row};
 
 /// The claim that a column continues another one, a row later.
 ///
@@ -39,12 +39,6 @@ impl<F: SumcheckField> Shift<F> {
     pub fn with_exit(self, exit: F, rows: u64) -> Self {
         Self { exit: (exit, rows), ..self }
     }
-}
-
-/// eq(point, row), for a row below 2^n.
-fn eq_row<F: SumcheckField>(point: &[F], row: u64) -> F {
-    let coordinate = |(at, x): (u32, &F)| if row.unbounded_shr(at) & 1 == 1 { *x } else { F::ONE - x };
-    (0..).zip(point).map(coordinate).product()
 }
 
 /// eq₊₁(x, y) for any field elements: Σ_k Π_{b<k} x_b(1 − y_b) · (1 − x_k)y_k · Π_{b>k} eq(x_b, y_b), where k is the bit

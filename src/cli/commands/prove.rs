@@ -38,7 +38,6 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         (stopped, _) => return Err(Failure::stopped(stopped)),
     }
 
-    let bar = output::progress("proving");
     let executed = execution.cycles();
     let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel);
     let oracle = match &prove.cycles {
@@ -53,9 +52,9 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         Memory::Sqrt => Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables()),
     };
     let Some(path) = prove.output.as_ref().filter(|_| !prove.plan) else {
-        bar.finish_and_clear();
         return print_plan(common, &plan_proof::<Fr, I, _>(&oracle, budget)?, oracle.num_rows());
     };
+    let bar = output::progress("proving");
     let proved = match prove.cycles {
         Some(_) => prove_segment::<Fr, I, _>(&oracle, budget),
         None => prove_execution::<Fr, I, _>(&oracle, budget),

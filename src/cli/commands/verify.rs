@@ -1,6 +1,6 @@
 //! `retrace verify`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,27 +15,33 @@ use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
-use crate::proof::{Proof, Statement, Verifier, verify as verify_proof};
+use crate::proof::{Proof, Verifier, verify as verify_proof};
 
 pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
     let begun = Instant::now();
-    let paths: Vec<&PathBuf> = core::iter::once(&verify.proof).chain(&verify.next).collect();
     // Of several proofs it is told which one is meant.
-    let about =
-        |path: &PathBuf, failure: Failure| if paths.len() > 1 { failure.about(path) } else { failure };
-    let read = |path: &&PathBuf| {
+    let alone = verify.next.is_empty();
+    let about = |path: &Path, failure: Failure| if alone { failure } else { failure.about(path) };
+    let read = |path: &Path| {
         let bytes = files::read(path)?;
         Proof::from_bytes(&bytes).map_err(|error| about(path, error.into()))
     };
-    let proofs = paths.iter().map(read).collect::<Result<Vec<_>, Failure>>()?;
+    // Whether they adjoin costs nothing to find out.
+    let mut proofs = vec![(&verify.proof, read(&verify.proof)?)];
+    let mut statement = proofs[0].1.statement().clone();
+    for path in &verify.next {
+        let proof = read(path)?;
+        statement = statement.join(proof.statement()).map_err(|error| about(path, error.into()))?;
+        proofs.push((path, proof));
+    }
+    if !alone && !verify.segment && !statement.is_whole() {
+        return Err(Failure::refused("together the proofs are not of a whole run"));
+    }
     let program = files::program::<I>(&verify.guest.elf)?;
     let input = files::input(&verify.guest)?;
     let pool = files::pool(common)?;
     let cancel = interrupt::cancel();
-    let bar = output::progress("verifying");
-    let (mut sumcheck_seconds, mut replay_seconds) = (0.0, 0.0);
-    let mut joined: Option<Statement> = None;
-    for (path, proof) in paths.iter().zip(&proofs) {
+    let check = |(path, proof): &(&PathBuf, Proof)| {
         let verifier = Verifier {
             program: Arc::clone(&program),
             guest: Linux::default(),
@@ -44,24 +50,18 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
             policy: Policy::default(),
             pool: pool.clone(),
             max_cycles: verify.max_cycles,
-            segments: verify.segment || proofs.len() > 1,
+            segments: verify.segment || !alone,
             cancel: cancel.clone(),
         };
-        let verified =
-            verify_proof::<Fr, I, _>(proof, verifier).map_err(|error| about(path, error.into()))?;
-        sumcheck_seconds += verified.sumcheck_seconds;
-        replay_seconds += verified.replay_seconds;
-        joined = Some(match joined {
-            Some(before) => before.join(proof.statement()).map_err(|error| about(path, error.into()))?,
-            None => proof.statement().clone(),
-        });
-    }
+        verify_proof::<Fr, I, _>(proof, verifier).map_err(|error| about(path, error.into()))
+    };
+    let bar = output::progress("verifying");
+    let verified = proofs.iter().map(check).collect::<Result<Vec<_>, Failure>>();
     bar.finish_and_clear();
+    let verified = verified?;
+    let sumcheck_seconds: f64 = verified.iter().map(|verified| verified.sumcheck_seconds).sum();
+    let replay_seconds: f64 = verified.iter().map(|verified| verified.replay_seconds).sum();
     let seconds = begun.elapsed().as_secs_f64();
-    let statement = joined.ok_or_else(|| Failure::new("verify", "there is no proof".to_owned()))?;
-    if !verify.segment && !statement.is_whole() {
-        return Err(Failure::refused("together the proofs are not of a whole run"));
-    }
     if common.json {
         output::object(&json!({
             "ok": true,
