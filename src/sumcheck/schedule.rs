@@ -175,6 +175,7 @@ mod tests {
 
     use super::*;
     use crate::isa::{Column, ColumnId, ColumnSource, RangeClass};
+    use crate::sumcheck::tests::all_windows;
     use crate::sumcheck::{Composition, LinearForm, Sum, ZeroCheck};
 
     fn columns() -> Vec<UsedColumn> {
@@ -210,16 +211,6 @@ mod tests {
         for (n, schedule) in (0..).zip(plans(|_| Budget::Bytes(1))) {
             assert_eq!(schedule.storing_round(), n);
         }
-    }
-
-    /// Every way to cover at most `rounds` rounds by windows, the first of at most `first`.
-    fn all_windows(rounds: u32, first: u32) -> Vec<Vec<u32>> {
-        let mut all = vec![Vec::new()];
-        for window in 1..=rounds.min(first) {
-            let rest = all_windows(rounds - window, MAX_WINDOW);
-            all.extend(rest.into_iter().map(|rest| [vec![window], rest].concat()));
-        }
-        all
     }
 
     #[test]
