@@ -1,5 +1,5 @@
 //! Native code by way of `execute`: guests with their checkpoints, limits, instructions of one's own.
-//! `tests/lockstep/native.rs` compares it with the interpreter cycle by cycle.
+//! `tests/lockstep/fast_pass.rs` compares it with the interpreter cycle by cycle.
 
 #![allow(clippy::expect_used, clippy::panic)]
 

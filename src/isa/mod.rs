@@ -56,6 +56,28 @@ pub trait Isa: Copy + Default + core::fmt::Debug + Send + Sync + 'static {
         recorder: &mut R,
     ) -> Result<Flow, Trap>;
 
+    /// What [`step_fused`](Self::step_fused) is to execute where these kinds follow each other: a code above every kind
+    /// if the spec has them as a fused pair, else `first`. O(1).
+    fn fuse(first: u8, second: u8) -> u8 {
+        let _ = second;
+        first
+    }
+
+    /// Executes the instruction at place `at` of the code table, or the pair that begins there, as `code` says, which is
+    /// what [`fuse`](Self::fuse) gives for that place and the next. `at` is then the last one's place.
+    ///
+    /// The effects are those of [`step`](Self::step) without a recorder, one by one. O(1).
+    ///
+    /// # Errors
+    /// As `step`; `at` is the place of the instruction that traps.
+    ///
+    /// # Panics
+    /// If `at`, or the next place for a pair's code, is outside the table.
+    fn step_fused<P: Ports>(ports: &mut P, code: u8, ops: &[Op], at: &mut usize) -> Result<Flow, Trap> {
+        let _ = code;
+        Self::step(ports, &ops[*at], *at as u32, &mut ())
+    }
+
     /// Fills the derived columns among `wanted` for rows `0..rows`, and what they are derived from, each once.
     /// The recorded columns must be filled. `code` is the program's code table. O(rows) a column.
     fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]);

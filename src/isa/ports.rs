@@ -62,6 +62,9 @@ pub struct Reply {
 
 /// Where `step` puts what a row records. The fast pass's recorder is `()`, of which no machine code remains.
 pub trait Recorder {
+    /// Whether it takes anything. If not, instructions are executed in pairs where the spec fuses them.
+    const RECORDS: bool = true;
+
     /// Stores a value in a recorded column of the current row.
     fn record<const COLUMN: usize>(&mut self, value: Word);
 
@@ -70,6 +73,8 @@ pub trait Recorder {
 }
 
 impl Recorder for () {
+    const RECORDS: bool = false;
+
     #[inline(always)]
     fn record<const COLUMN: usize>(&mut self, _value: Word) {}
 

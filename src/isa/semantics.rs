@@ -13,6 +13,16 @@ pub struct Semantics {
     pub statements: &'static [Statement],
 }
 
+impl Semantics {
+    /// Whether execution may go on at the next address. O(number of statements).
+    pub fn goes_on(&self) -> bool {
+        let leaves = |statement: &Statement| {
+            matches!(statement, Statement::Jump { condition: None, .. } | Statement::Trap { condition: None })
+        };
+        !self.statements.iter().any(leaves)
+    }
+}
+
 /// One effect or name.
 #[derive(Clone, Copy, Debug)]
 pub enum Statement {

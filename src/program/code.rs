@@ -4,10 +4,10 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use super::{ADDRESS_SPACE, LoadError};
-use crate::isa::{Op, Word};
+use crate::isa::{Isa, Op, Semantics, Word};
 use crate::pages::{PAGE_BYTES, PageMap};
 
-/// The bytes of an instruction word, which is what [`Isa::decode`](crate::isa::Isa::decode) takes.
+/// The bytes of an instruction word, which is what [`Isa::decode`] takes.
 const INSTRUCTION_BYTES: Word = size_of::<u32>() as Word;
 
 /// The code table and the address ranges that it covers.
@@ -18,6 +18,8 @@ const INSTRUCTION_BYTES: Word = size_of::<u32>() as Word;
 #[derive(Clone, Debug)]
 pub struct Code {
     ops: Vec<Op>,
+    fused: Vec<u8>,
+    longest_run: u32,
     main: Region,
     others: Vec<Region>,
     ranges: Arc<[Range<Word>]>,
@@ -33,11 +35,7 @@ struct Region {
 
 impl Code {
     /// Decodes the words of the given ranges, which are rounded to whole words and joined where they touch.
-    pub(super) fn new(
-        ranges: Vec<Range<u64>>,
-        pages: &PageMap,
-        decode: impl Fn(u32, Word) -> Op,
-    ) -> Result<Self, LoadError> {
+    pub(super) fn new<I: Isa>(ranges: Vec<Range<u64>>, pages: &PageMap) -> Result<Self, LoadError> {
         let ranges = join(ranges)?;
         let mut ops = vec![Op::default()];
         let mut regions = Vec::with_capacity(ranges.len());
@@ -46,19 +44,34 @@ impl Code {
             regions.push(Region { start: range.start, count, first: ops.len() as u32 });
             ops.extend((0..count).map(|at| {
                 let pc = range.start + at * INSTRUCTION_BYTES;
-                decode(pages.word(pc), pc)
+                I::decode(pages.word(pc), pc)
             }));
             ops.push(Op { pc: range.end, ..Op::default() });
         }
         let largest = (0..regions.len()).max_by_key(|&at| regions[at].count).ok_or(LoadError::NoCode)?;
         let main = regions.swap_remove(largest);
-        Ok(Self { ops, main, others: regions, ranges: ranges.into() })
+        let next = ops[1..].iter().map(|op| op.kind).chain([Op::UNDECODABLE]);
+        let fused = ops.iter().zip(next).map(|(op, next)| I::fuse(op.kind, next)).collect();
+        let longest_run = longest_run::<I>(&ops);
+        Ok(Self { ops, fused, longest_run, main, others: regions, ranges: ranges.into() })
     }
 
     /// The table.
     #[inline]
     pub fn ops(&self) -> &[Op] {
         &self.ops
+    }
+
+    /// For each entry, what [`Isa::step_fused`] is to execute there.
+    #[inline]
+    pub fn fused(&self) -> &[u8] {
+        &self.fused
+    }
+
+    /// The most instructions that can be executed one after the other without a jump.
+    #[inline]
+    pub fn longest_run(&self) -> u32 {
+        self.longest_run
     }
 
     /// The place in the table of the instruction at `pc`, if that is an instruction word's address. O(1) in the
@@ -93,6 +106,16 @@ impl Region {
         let place = pc.wrapping_sub(self.start).rotate_right(INSTRUCTION_BYTES.trailing_zeros());
         (place < self.count).then(|| self.first + place)
     }
+}
+
+/// The most entries from one to the next that does not go on, both included. What lacks semantics may go on.
+fn longest_run<I: Isa>(ops: &[Op]) -> u32 {
+    let goes_on = |op: &Op| {
+        let instruction = usize::from(op.kind).checked_sub(1);
+        instruction.is_some_and(|at| I::SEMANTICS.get(at).is_none_or(Semantics::goes_on))
+    };
+    let runs = ops.split_inclusive(|op| !goes_on(op));
+    runs.map(|run| run.len() as u32).max().unwrap_or_default()
 }
 
 /// Rounds ranges inwards to instruction words, sorts them, and joins those that touch or overlap.

@@ -165,7 +165,7 @@ impl Image {
                 return Err(LoadError::Overlap { first: pair[0].clone(), second: pair[1].clone() });
             }
         }
-        let code = Code::new(self.code, &self.pages, I::decode)?;
+        let code = Code::new::<I>(self.code, &self.pages)?;
         if code.index_of(self.entry).is_none() {
             return Err(LoadError::Entry { entry: self.entry });
         }

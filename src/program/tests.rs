@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::isa::Op;
 use crate::machine::test_isa::{Asm, BASE, TestIsa};
+use crate::pages::PAGE_WORDS;
 
 type TestProgram = Program<TestIsa>;
 
@@ -181,10 +182,12 @@ fn a_claim_of_four_gibibytes_costs_nothing() {
 
 #[test]
 fn regions_are_joined_and_apart() {
-    let pages = PageMap::default();
-    let decode = |word, pc| Op { word, pc, kind: 1, ..Op::default() };
+    let mut pages = PageMap::default();
+    for page in [1, 3] {
+        pages.write(page, 0, &1u32.to_le_bytes().repeat(PAGE_WORDS));
+    }
     let ranges = vec![0x3000..0x3010, 0x1000..0x1008, 0x1008..0x100e, 0x3004..0x3012];
-    let code = Code::new(ranges, &pages, decode).unwrap();
+    let code = Code::new::<TestIsa>(ranges, &pages).unwrap();
     assert_eq!(code.ranges()[..], [0x1000..0x100c, 0x3000..0x3010]);
     let pcs: Vec<Word> = code.ops().iter().map(|op| op.pc).collect();
     assert_eq!(pcs, [0, 0x1000, 0x1004, 0x1008, 0x100c, 0x3000, 0x3004, 0x3008, 0x300c, 0x3010]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{ReplayError, Selection};
 use crate::checkpoint::{Checkpoint, Execution};
 use crate::guest::Guest;
-use crate::isa::{ColumnId, ColumnSource, Columns, Isa, Recorder};
+use crate::isa::{ColumnId, ColumnSource, Columns, Isa};
 use crate::machine::{Machine, Pause, RunError};
 use crate::oracle::Chunk;
 
@@ -33,7 +33,8 @@ impl<I: Isa, G: Guest> Worker<I, G> {
 
     /// Executes up to a later cycle, without recording.
     pub(super) fn go_to<E>(&mut self, cycle: u64) -> Result<(), ReplayError<E>> {
-        run(&mut self.machine, cycle, &mut ())
+        let paused = self.machine.run(cycle, &mut ());
+        reached(&self.machine, cycle, paused)
     }
 
     /// Regenerates the next rows of a segment, which are `rows`, at most a chunk's.
@@ -46,7 +47,9 @@ impl<I: Isa, G: Guest> Worker<I, G> {
         let entry = self.machine.state();
         let length = (rows.end - rows.start) as usize;
         self.columns.clear_recorded(I::SPEC.recorded, length);
-        run(&mut self.machine, segment.start + rows.end, &mut self.columns.recorder())?;
+        let until = segment.start + rows.end;
+        let paused = self.machine.record(until, &mut self.columns.recorder());
+        reached(&self.machine, until, paused)?;
         I::derive(&mut self.columns, length, self.machine.program().code().ops(), &derived::<I>(wanted));
         for &id in *wanted {
             fill_virtual::<I>(&mut self.columns, id, rows.start, length, segment.end - segment.start);
@@ -54,15 +57,6 @@ impl<I: Isa, G: Guest> Worker<I, G> {
         let columns: Vec<_> = wanted.iter().map(|id| &self.columns.column(id.index())[..length]).collect();
         visit(&Chunk { cycles: rows, columns: &columns, entry: Some(&entry) }).map_err(ReplayError::Visitor)
     }
-}
-
-fn run<I: Isa, G: Guest, R: Recorder, E>(
-    machine: &mut Machine<I, G>,
-    until: u64,
-    recorder: &mut R,
-) -> Result<(), ReplayError<E>> {
-    let paused = machine.run(until, recorder);
-    reached(machine, until, paused)
 }
 
 /// Makes sure that a machine got to a cycle that the run got to.

@@ -115,6 +115,7 @@ codes! {
     UnusedName = "unused-name", "Nothing uses the value of a `let`.";
     UnusedOperand = "unused-operand", "An expansion does not use an operand of the text.";
     UselessCast = "useless-cast", "A conversion to what the value is already, or to fewer bits.";
+    UselessPair = "useless-pair", "The first instruction of a fused pair never leads to the next address.";
     ValueWidth = "value-width", "The value of a fixed field does not fit it.";
     WrongType = "wrong-type", "A key has a value of the wrong TOML type.";
     WrongWidth = "wrong-width", "A value has another type than its place.";

@@ -1,7 +1,7 @@
 //! The hash of a spec's meaning.
 //!
 //! What counts: everything that a run or a proof depends on. What does not: comments, documentation, assembly text and
-//! pseudo-instructions, the order of tables other than columns, formatting, places.
+//! pseudo-instructions, fused pairs, the order of tables other than columns, formatting, places.
 
 use std::fmt::Write;
 

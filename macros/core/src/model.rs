@@ -49,6 +49,8 @@ pub struct Model {
     pub calls: Vec<Call>,
     /// The pseudo-instructions, by mnemonic and text.
     pub pseudos: Vec<Pseudo>,
+    /// The pairs of instructions that the interpreter executes as one, by their places.
+    pub fused: Vec<(usize, usize)>,
     /// The hash of the meaning.
     pub fingerprint: [u8; 32],
 }

@@ -110,3 +110,25 @@ fn semantics_that_break_their_constraints_are_refused() {
         assert!(errors.to_string().contains(operands), "{errors}");
     }
 }
+
+/// Kinds and fused pairs share a byte: what a spec says itself is kept.
+#[test]
+fn fused_pairs_have_the_room_that_instructions_leave() {
+    let fused = check(RV32I).expect("it has no error").fused.len();
+    let own: String = (0..180)
+        .map(|at| {
+            format!(
+                "[[instruction]]\nname = \"own{at}\"\nformat = \"R\"\nfixed = {{ funct7 = {}, funct3 = {}, opcode = 0b0001011 }}\n\
+                 asm = \"own{at} {{rd}}, {{rs1}}, {{rs2}}\"\nsemantics = \"rd = rs1 ^ rs2\"\ngroup = \"alu\"\ndoc = \"One of many.\"\n",
+                at / 8,
+                at % 8
+            )
+        })
+        .collect();
+    let text = format!("{}\nown1 = [\"own2\"]\n\n{own}", RV32I.trim_end());
+    let model = check(&text).expect("it has no error");
+    let names = |pair: &(usize, usize)| [pair.0, pair.1].map(|at| model.instructions[at].name.as_str());
+    assert_eq!(model.instructions.len() + model.fused.len(), 255);
+    assert!(model.fused.len() < fused);
+    assert_eq!(model.fused.last().map(names), Some(["own1", "own2"]));
+}

@@ -6,7 +6,7 @@
 
 use quote::{format_ident, quote};
 use retrace_codegen::generate::{
-    constraint_data, decode_instruction, derive_column, instruction_semantics, step_instruction,
+    constraint_data, decode_instruction, derive_column, fused_pair, instruction_semantics, step_instruction,
 };
 use retrace_codegen::{Model, Options, Sources, compile, generate, pretty};
 
@@ -61,6 +61,15 @@ fn step() {
         let code = pretty(&step_instruction(&model, instruction));
         insta::assert_snapshot!(format!("step_{name}"), without_lines(&code));
     }
+}
+
+#[test]
+fn fused() {
+    let model = model(RV32I);
+    let named = |name| model.instructions.iter().find(|i| i.name == name).expect("it is in the spec");
+    let pair = fused_pair(named("add"), named("sb"));
+    let head = quote!(fn add_sb<P: Ports>(ports: &mut P, ops: &[Op], at: &mut usize) -> Result<Flow, Trap>);
+    insta::assert_snapshot!("fused_add_sb", pretty(&quote!(#head { #pair })));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod coverage;
 mod determined;
 mod encoding;
 mod expr;
+mod fused;
 mod honest;
 mod instruction;
 mod lookups;
@@ -65,6 +66,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     if instructions.len() < usize::from(u8::MAX) {
         encoding::overlaps(&instructions, errors);
     }
+    let fused = fused::fused(tables, &instructions, errors);
     let pseudos = pseudo::pseudos(tables, &instructions, &registers, errors);
     let columns = columns::columns(tables, &instructions, groups.len(), errors);
     let constraints = polynomial::constraints(tables, &columns, &groups, errors);
@@ -91,6 +93,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         opcode_names: encoding::opcodes(tables, errors),
         pseudos,
         calls: calls(tables, errors),
+        fused,
         fingerprint: [0; 32],
     };
     model.fingerprint = fingerprint(&model);

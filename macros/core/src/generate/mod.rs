@@ -7,6 +7,7 @@ mod decode;
 mod derive;
 mod expr;
 mod for_each;
+mod fused;
 mod operands;
 mod semantics;
 mod step;
@@ -21,6 +22,7 @@ pub use decode::instruction as decode_instruction;
 pub use derive::column as derive_column;
 pub use for_each::for_each;
 pub(crate) use for_each::{camel_case, entries};
+pub use fused::pair as fused_pair;
 pub use semantics::instruction as instruction_semantics;
 pub use step::instruction as step_instruction;
 
@@ -44,6 +46,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
     let data = data::data(model);
     let decode = decode::decode(model);
     let step = step::step(model);
+    let fused = fused::fused(model);
     let semantics = semantics::semantics(model);
     let derive = derive::derive(model);
     quote! {
@@ -84,6 +87,16 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
                     step(ports, op, index, recorder)
                 }
 
+                #[inline]
+                fn fuse(first: u8, second: u8) -> u8 {
+                    fuse(first, second)
+                }
+
+                #[inline(always)]
+                fn step_fused<P: Ports>(ports: &mut P, code: u8, ops: &[Op], at: &mut usize) -> Result<Flow, Trap> {
+                    step_fused(ports, code, ops, at)
+                }
+
                 fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]) {
                     derive(columns, rows, code, wanted)
                 }
@@ -92,6 +105,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             #data
             #decode
             #step
+            #fused
             #semantics
             #derive
         };

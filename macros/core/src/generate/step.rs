@@ -39,7 +39,7 @@ pub(super) fn step(model: &Model) -> TokenStream {
     }
 }
 
-fn function(instruction: &Instruction) -> proc_macro2::Ident {
+pub(super) fn function(instruction: &Instruction) -> proc_macro2::Ident {
     format_ident!("step_{}", instruction.name.replace('.', "_"))
 }
 

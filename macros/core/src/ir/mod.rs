@@ -304,6 +304,17 @@ impl Semantics {
     pub fn always_traps(&self) -> bool {
         self.statements.iter().any(|statement| matches!(statement, Statement::Trap { condition: None, .. }))
     }
+
+    /// Whether execution may go on at the next address.
+    pub fn goes_on(&self) -> bool {
+        let leaves = |statement: &Statement| {
+            matches!(
+                statement,
+                Statement::Trap { condition: None, .. } | Statement::Jump { condition: None, .. }
+            )
+        };
+        !self.statements.iter().any(leaves)
+    }
 }
 
 impl Statement {

@@ -65,6 +65,8 @@ pub(crate) struct Tables {
     pub(crate) opcodes: Vec<Entry<Int>>,
     pub(crate) calls: Vec<CallTable>,
     pub(crate) pseudos: Vec<PseudoTable>,
+    /// Instructions, each with those that are fused with it when they follow.
+    pub(crate) fused: Vec<Entry<Vec<Text>>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -290,6 +292,7 @@ fn parse_file(
         expand: table.texts("expand"),
         fill: table.bool("fill"),
     });
+    own.fused = root.table("fused", false, |table| table.entries_of_texts()).unwrap_or_default();
     root.finish();
     // What was left out would be reported of every table that needs it.
     reading.incomplete |= errors.iter().any(|error| error.code == Code::TooLarge);
@@ -354,4 +357,5 @@ fn merge(tables: &mut Tables, own: Tables) {
     tables.opcodes.extend(own.opcodes);
     tables.calls.extend(own.calls);
     tables.pseudos.extend(own.pseudos);
+    tables.fused.extend(own.fused);
 }

@@ -163,15 +163,16 @@ impl<'a, 't> Reader<'a, 't> {
 
     /// An array of strings; empty if missing.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<Text> {
-        let Some(value) = self.get(key) else { return Vec::new() };
+        self.get(key).and_then(|value| self.as_texts(value)).unwrap_or_default()
+    }
+
+    fn as_texts(&mut self, value: &Value<'_>) -> Option<Vec<Text>> {
         let Some(array) = value.get_ref().as_array() else {
             self.wrong(value, "an array of strings");
-            return Vec::new();
+            return None;
         };
-        if !self.is_small(array.len(), &self.place(value.span())) {
-            return Vec::new();
-        }
-        array.iter().filter_map(|item| self.as_text(item)).collect()
+        let small = self.is_small(array.len(), &self.place(value.span()));
+        small.then(|| array.iter().filter_map(|item| self.as_text(item)).collect())
     }
 
     /// A table within this one.
@@ -252,6 +253,11 @@ impl<'a, 't> Reader<'a, 't> {
     /// All entries, whatever their keys, as strings.
     pub(super) fn entries_of_text(&mut self) -> Vec<Entry<Text>> {
         self.entries(Self::as_text)
+    }
+
+    /// All entries, whatever their keys, as arrays of strings.
+    pub(super) fn entries_of_texts(&mut self) -> Vec<Entry<Vec<Text>>> {
+        self.entries(Self::as_texts)
     }
 
     /// All entries, whatever their keys, as integers.

@@ -1,15 +1,16 @@
-//! Native code against the interpreter, to the cycle: states, memory, faults.
+//! What executes the fast pass, pairs of instructions as one and native code, against one instruction after the other, to
+//! the cycle: states, memory, faults.
 
 use std::sync::Arc;
 
 use retrace::checkpoint::{Checkpoint, Executor};
 use retrace::guest::{Input, Linux};
-use retrace::isa::{Happens, Instruction, Isa, MemoryAccess, Rv32imZbb};
+use retrace::isa::{Happens, Instruction, Isa, MemoryAccess, Recorder, Rv32imZbb, Word};
 use retrace::machine::{FastPass, Machine, Pause, RunError};
 
 use crate::batch::Batch;
 use crate::code::{Place, word};
-use crate::generator::{Item, Program};
+use crate::generator::{Item, Program, immediate};
 use crate::random::{EDGES, Random};
 
 retrace::isa! {
@@ -36,62 +37,84 @@ fn outcome<I: Isa>(machine: &mut Machine<I, Linux>, paused: Result<Pause, RunErr
     (machine.checkpoint(), paused)
 }
 
+/// Takes nothing, and yet has every instruction executed by itself.
+struct Alone;
+
+impl Recorder for Alone {
+    fn record<const COLUMN: usize>(&mut self, _value: Word) {}
+
+    fn next_row(&mut self) {}
+}
+
+/// A machine that executes one instruction after the other, and one of the fast pass.
 pub(crate) struct Pair<I: Isa> {
     initial: State,
-    interpreted: Machine<I, Linux>,
-    compiled: Machine<I, Linux>,
+    alone: Machine<I, Linux>,
+    fast: Machine<I, Linux>,
     fast_pass: FastPass<I>,
 }
 
 impl<I: Isa> Pair<I> {
-    /// Everything is compiled when it is first jumped to, at most so many instructions at once.
-    pub(crate) fn new(program: &Loaded<I>, most: usize) -> Self {
+    /// One for each executor. Everything is compiled when it is first jumped to, at most so many instructions at once.
+    pub(crate) fn each(program: &Loaded<I>, most: usize) -> Vec<Self> {
+        let executors: &[Executor] = match cfg!(feature = "jit") {
+            true => &[Executor::Interpreter, Executor::Native],
+            false => &[Executor::Interpreter],
+        };
+        executors.iter().map(|executor| Self::new(program, *executor, most)).collect()
+    }
+
+    fn new(program: &Loaded<I>, executor: Executor, most: usize) -> Self {
         let initial =
             Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()]).expect("it starts");
         let machine =
             || Machine::new(Arc::clone(program), Input::empty(), &initial).expect("there is memory");
-        let (interpreted, compiled) = (machine(), machine());
-        let fast_pass = FastPass::new(Executor::Native, program).expect("there is native code");
-        Self { initial, interpreted, compiled, fast_pass: fast_pass.with_effort(1, most) }
+        let (alone, fast) = (machine(), machine());
+        let fast_pass = FastPass::new(executor, program).expect("there is such an executor");
+        Self { initial, alone, fast, fast_pass: fast_pass.with_effort(1, most) }
     }
 
     /// Both run from the start to a cycle.
     pub(crate) fn restarted(&mut self, until: u64) -> [Outcome; 2] {
-        self.interpreted.restore(&self.initial);
-        self.compiled.restore(&self.initial);
+        self.alone.restore(&self.initial);
+        self.fast.restore(&self.initial);
         self.on(until)
     }
 
     /// Both go on to a cycle.
     fn on(&mut self, until: u64) -> [Outcome; 2] {
-        let interpreted = self.interpreted.run(until, &mut ());
-        let compiled = self.fast_pass.run(&mut self.compiled, until);
-        [outcome(&mut self.interpreted, interpreted), outcome(&mut self.compiled, compiled)]
+        let alone = self.alone.run(until, &mut Alone);
+        let fast = self.fast_pass.run(&mut self.fast, until);
+        [outcome(&mut self.alone, alone), outcome(&mut self.fast, fast)]
     }
 }
 
-pub(crate) fn same(
-    [interpreted, compiled]: [Outcome; 2],
-    what: impl core::fmt::Display,
-) -> Result<Pause, String> {
-    assert_eq!(interpreted.0.cycle, compiled.0.cycle, "{what}: cycles");
-    assert_eq!(interpreted.0.pc, compiled.0.pc, "{what}: pc at cycle {}", interpreted.0.cycle);
-    assert_eq!(interpreted.0.registers, compiled.0.registers, "{what}: registers at {}", interpreted.0.cycle);
-    assert!(interpreted.0 == compiled.0, "{what}: states at cycle {}", interpreted.0.cycle);
-    assert_eq!(interpreted.1, compiled.1, "{what}: ends");
-    interpreted.1
+pub(crate) fn same([alone, fast]: [Outcome; 2], what: impl core::fmt::Display) -> Result<Pause, String> {
+    assert_eq!(alone.0.cycle, fast.0.cycle, "{what}: cycles");
+    assert_eq!(alone.0.pc, fast.0.pc, "{what}: pc at cycle {}", alone.0.cycle);
+    assert_eq!(alone.0.registers, fast.0.registers, "{what}: registers at {}", alone.0.cycle);
+    assert!(alone.0 == fast.0, "{what}: states at cycle {}", alone.0.cycle);
+    assert_eq!(alone.1, fast.1, "{what}: ends");
+    alone.1
 }
 
 /// How many cycles come before a program's own: two for each register's value.
 const SETTING: u64 = 62;
 
-/// The state after each of a program's first cycles, run from its start; then at some cycles on the way to its end.
+/// By each executor.
 fn compare<I: Isa>(program: &Program, every: u64) {
     let mut random = Random(program.number);
     let loaded = load::<I>(program);
     let most = [1, 3, 20, 2000][random.below(4) as usize];
-    let mut pair = Pair::new(&loaded, most);
-    let what = |how| format!("program {} by {most}, {how}", program.number);
+    for mut pair in Pair::each(&loaded, most) {
+        let what = format!("program {} by {most}, {:?}", program.number, pair.fast_pass);
+        compare_pair(&mut pair, &what, every, random.clone());
+    }
+}
+
+/// The state after each of a program's first cycles, run from its start; then at some cycles on the way to its end.
+fn compare_pair<I: Isa>(pair: &mut Pair<I>, what: &str, every: u64, mut random: Random) {
+    let what = |how| format!("{what}, {how}");
     let stride = 1 + u64::from(random.below(3));
     for until in (SETTING - 2..SETTING + every).step_by(stride as usize) {
         if same(pair.restarted(until), what("from the start")) != Ok(Pause::Reached) {
@@ -124,18 +147,18 @@ fn programs<I: Isa>(count: u64, every: u64, make: impl Fn(u64) -> Program + Sync
 }
 
 #[test]
-fn native_code_is_in_lockstep_on_random_programs() {
+fn the_fast_pass_is_in_lockstep_on_random_programs() {
     programs::<Rv32imZbb>(1000, 200, Program::new::<Rv32imZbb>);
 }
 
 #[test]
-fn native_code_is_in_lockstep_on_every_operation_and_width() {
+fn the_fast_pass_is_in_lockstep_on_every_operation_and_width() {
     programs::<Widths>(200, 200, Program::new::<Widths>);
 }
 
 /// Among them the quotients that overflow, and those by zero.
 #[test]
-fn native_code_is_in_lockstep_on_every_operation_on_edges() {
+fn the_fast_pass_is_in_lockstep_on_every_operation_on_edges() {
     let mut items = Vec::new();
     for instruction in Widths::SPEC.instructions.iter().filter(|i| i.name.starts_with("mix")) {
         for (rs1, rs2) in EDGES.iter().flat_map(|rs1| EDGES.iter().map(move |rs2| (*rs1, *rs2))) {
@@ -150,9 +173,56 @@ fn native_code_is_in_lockstep_on_every_operation_on_edges() {
     });
 }
 
+/// The fused pairs of an instruction set.
+fn fused<I: Isa>() -> Vec<(&'static Instruction, &'static Instruction)> {
+    let kind = |at: usize| u8::try_from(at + 1).expect("kinds are bytes");
+    let all = || I::SPEC.instructions.iter().enumerate();
+    let pairs = all().flat_map(|first| all().map(move |second| (first, second)));
+    let fused = pairs.filter(|((a, _), (b, _))| I::fuse(kind(*a), kind(*b)) != kind(*a));
+    fused.map(|((_, first), (_, second))| (first, second)).collect()
+}
+
+/// Each fused pair, of operands with which neither fails, the first does, or the second does: where it reads what the
+/// first wrote, and where not; jumps to the next instruction, over it, and to half of one.
+#[test]
+fn the_fast_pass_is_in_lockstep_on_every_fused_pair() {
+    let pairs = fused::<Rv32imZbb>();
+    assert!(pairs.len() > 100, "{} pairs", pairs.len());
+    let exit = Place::of(0).exit();
+    let addi = Rv32imZbb::SPEC.instructions.iter().find(|i| i.name == "addi").expect("it has RV32I");
+    let nop = word(addi, [0, 0, 0], 0);
+    let bases = [0x0200_0000, 0x0200_0002, 0x0200_0003, 0x10, exit, 0xffff_fffc];
+    let others = [0, 5, 0x0200_0000, u32::MAX];
+    // Of an upper immediate the high bits; of what has none, nothing.
+    let imm = |instruction, value: u32| match immediate(instruction) {
+        Some(imm) if imm.put(value).is_none() => value << 12,
+        _ => value,
+    };
+    let (targets, written) = ([4, 8, 6], [7, 5]);
+    let cases = bases.len() * others.len() * targets.len() * written.len();
+    programs::<Rv32imZbb>((pairs.len() * cases / 16) as u64, 8, |number| {
+        let mut random = Random(number);
+        let (first, second) = pairs[number as usize % pairs.len()];
+        let mut items = Vec::new();
+        for _ in 0..12 {
+            let mut pick = |of: &[u32]| of[random.below(of.len() as u32) as usize];
+            let set = vec![(5, pick(&bases)), (6, pick(&others))];
+            let rd = pick(&written) as u8;
+            items.push(Item::Plain { set, word: word(first, [rd, 5, 6], imm(first, pick(&targets))) });
+            items.push(Item::Plain {
+                set: Vec::new(),
+                word: word(second, [8, 5, 6], imm(second, pick(&targets))),
+            });
+            // Where jumps over the next instruction lead.
+            items.push(Item::Plain { set: Vec::new(), word: nop });
+        }
+        Program::of(number, items)
+    });
+}
+
 /// Programs that end with a fault: some items of a random one, then an instruction that cannot be executed.
 #[test]
-fn native_code_leaves_faults_to_the_interpreter() {
+fn the_fast_pass_is_in_lockstep_on_faults() {
     let faults = faults();
     assert!(faults.len() > 40, "{} faults", faults.len());
     programs::<Rv32imZbb>(2 * faults.len() as u64, 200, |number| {
