@@ -193,7 +193,7 @@ fn the_fast_pass_is_in_lockstep_on_every_fused_pair() {
     let nop = word(addi, [0, 0, 0], 0);
     let bases = [0x0200_0000, 0x0200_0002, 0x0200_0003, 0x10, exit, 0xffff_fffc];
     let others = [0, 5, 0x0200_0000, u32::MAX];
-    // Of an upper immediate the high bits; of what has none, nothing.
+    // An upper immediate has the high bits alone.
     let imm = |instruction, value: u32| match immediate(instruction) {
         Some(imm) if imm.put(value).is_none() => value << 12,
         _ => value,

@@ -23,7 +23,7 @@ pub fn pair(first: &Instruction, second: &Instruction) -> TokenStream {
     }
 }
 
-/// The functions `fuse` and `step_fused`.. The codes of pairs follow the kinds.
+/// The functions `fuse` and `step_fused`. The codes of pairs follow the kinds.
 pub(super) fn fused(model: &Model) -> TokenStream {
     let first_code = model.instructions.len() + 1;
     let pairs = || {
