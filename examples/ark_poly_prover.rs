@@ -11,7 +11,7 @@ use ark_poly::{DenseMultilinearExtension, MultilinearExtension};
 use retrace::checkpoint::{Options, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{ColumnId, Isa, Rv32i};
-use retrace::oracle::{OracleError, Part, PolynomialOracle, WitnessOracle};
+use retrace::oracle::{OracleError, Part, PolynomialOracle, WitnessOracle, extend_from_cells};
 use retrace::parallel::Pool;
 use retrace::program::Program;
 use retrace::replay::StreamingWitnessGenerator;
@@ -26,8 +26,7 @@ fn extensions(
     let part = Part { cycles: 0..oracle.num_rows(), state };
     let columns = oracle.pass(ids, vec![part], |columns: &mut Vec<Vec<Fr>>, chunk| {
         for ((column, cells), id) in columns.iter_mut().zip(chunk.columns).zip(ids) {
-            let shape = oracle.columns()[id.index()];
-            column.extend(cells.iter().map(|cell| Fr::from(shape.value(*cell))));
+            extend_from_cells(column, &oracle.columns()[id.index()], cells);
         }
         Ok(())
     })?;

@@ -3,10 +3,12 @@
 //! Every engine proves the same statement on one thread, interleaved with the others, regeneration included; the table has
 //! medians of processor time, and the ratio of medians to the linear engine's. The linear engine begins with the same window of rounds on
 //! integers as the others, then holds all arrays. `RETRACE_BENCH=22` (or 24) adds larger runs; `RETRACE_ROUNDS` says how
-//! often each is measured. `RETRACE_BENCH=costs` measures the model by which schedules are chosen instead.
+//! often each is measured. `RETRACE_BENCH=costs` measures the model by which schedules are chosen instead, and
+//! `RETRACE_BENCH=convert` what it costs to make field elements of cells.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod convert;
 mod costs;
 mod goldilocks;
 mod guests;
@@ -174,6 +176,9 @@ fn main() {
         std::env::var("RETRACE_ROUNDS").ok().and_then(|value| value.parse().ok()).unwrap_or(5);
     if what == "costs" {
         return costs::print(rounds);
+    }
+    if what == "convert" {
+        return convert::print(rounds);
     }
     println!("One thread, medians of {rounds}; {} constraints\n", Rv32i::SPEC.constraints.len());
     println!(

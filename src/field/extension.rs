@@ -73,6 +73,14 @@ where
         Self::new(low + high, mixed)
     }
 
+    fn extend_from_words(elements: &mut Vec<Self>, cells: &[Word]) {
+        extend(elements, cells, P::BaseField::extend_from_words);
+    }
+
+    fn extend_from_signed_words(elements: &mut Vec<Self>, cells: &[Word]) {
+        extend(elements, cells, P::BaseField::extend_from_signed_words);
+    }
+
     #[inline]
     fn plus(&self, other: &Self) -> Self {
         Self::new(self.c0.plus(&other.c0), self.c1.plus(&other.c1))
@@ -86,6 +94,20 @@ where
     #[inline]
     fn mul_i64(&self, value: i64) -> Self {
         Self::new(self.c0.mul_i64(value), self.c1.mul_i64(value))
+    }
+}
+
+/// Appends elements of the base field that `convert` makes of cells.
+fn extend<P: QuadExtConfig>(
+    elements: &mut Vec<QuadExtField<P>>,
+    cells: &[Word],
+    convert: impl Fn(&mut Vec<P::BaseField>, &[Word]),
+) {
+    let mut base = Vec::with_capacity(LANES);
+    elements.reserve(cells.len());
+    for cells in cells.chunks(LANES) {
+        convert(&mut base, cells);
+        elements.extend(base.drain(..).map(|element| QuadExtField::new(element, P::BaseField::ZERO)));
     }
 }
 

@@ -69,6 +69,16 @@ pub trait SumcheckField: Field {
         }
     }
 
+    /// Appends the elements that cells stand for. O(length).
+    fn extend_from_words(elements: &mut Vec<Self>, cells: &[Word]) {
+        elements.extend(cells.iter().map(|cell| Self::from(*cell)));
+    }
+
+    /// Appends the elements that cells stand for, read as two's complement. O(length).
+    fn extend_from_signed_words(elements: &mut Vec<Self>, cells: &[Word]) {
+        elements.extend(cells.iter().map(|cell| Self::from(cell.cast_signed())));
+    }
+
     /// This element plus another: the same as `+`, but for sums whose order of magnitude no branch can predict.
     #[must_use]
     fn plus(&self, other: &Self) -> Self {

@@ -125,6 +125,23 @@ impl<T: MontConfig<N>, const N: usize> SumcheckField for Fp<MontBackend<T, N>, N
         sum.reduce::<T>()
     }
 
+    #[inline]
+    fn extend_from_words(elements: &mut Vec<Self>, cells: &[Word]) {
+        elements.extend(cells.iter().map(|cell| times(&Self::R.0, u64::from(*cell))));
+    }
+
+    #[inline]
+    fn extend_from_signed_words(elements: &mut Vec<Self>, cells: &[Word]) {
+        // Moved up to be no longer negative: the sign of a cell is a coin toss, too.
+        let bias: Word = 1 << (Word::BITS - 1);
+        let moved = times::<T, N>(&Self::R.0, u64::from(bias));
+        elements.extend(
+            cells
+                .iter()
+                .map(|cell| times::<T, N>(&Self::R.0, u64::from(cell.wrapping_add(bias))).minus(&moved)),
+        );
+    }
+
     // ark's own sums branch on whether p must be subtracted, which is a coin toss for random elements: a misprediction
     // costs more than the sum.
     #[inline(always)]
@@ -157,15 +174,7 @@ impl<T: MontConfig<N>, const N: usize> SumcheckField for Fp<MontBackend<T, N>, N
 
     #[inline]
     fn mul_i64(&self, value: i64) -> Self {
-        let small = u128::from(value.unsigned_abs());
-        let mut carry = 0u128;
-        let mut limbs = self.0.0;
-        for limb in &mut limbs {
-            carry += u128::from(*limb) * small;
-            *limb = carry as u64;
-            carry >>= 64;
-        }
-        let product = reduce(limbs, carry);
+        let product = times(&self.0.0, value.unsigned_abs());
         if value < 0 { -product } else { product }
     }
 }
@@ -230,6 +239,19 @@ fn lanes<T: MontConfig<N>, const N: usize>(
         }
     }
     reduce_lanes(lanes)
+}
+
+/// The element whose raw representation is limbs · factor mod p.
+#[inline(always)]
+fn times<T: MontConfig<N>, const N: usize>(limbs: &[u64; N], factor: u64) -> Fp<MontBackend<T, N>, N> {
+    let mut carry = 0u128;
+    let mut product = *limbs;
+    for limb in &mut product {
+        carry += u128::from(*limb) * u128::from(factor);
+        *limb = carry as u64;
+        carry >>= 64;
+    }
+    reduce(product, carry)
 }
 
 /// The element whose raw representation is Σ lanesⱼ·2^(64j) mod p, for lanes within ±2^126.
@@ -413,6 +435,12 @@ pub(crate) mod tests {
         assert_eq!(F::dot_signed_words(weights, &words), naive(weights, &signed));
         assert_eq!(F::dot_i64(weights, &longs), naive(weights, &longs));
         assert_eq!(F::dot_i128(weights, values), naive(weights, values));
+        let mut converted = vec![F::ONE];
+        F::extend_from_words(&mut converted, &words);
+        F::extend_from_signed_words(&mut converted, &words);
+        let elements =
+            words.iter().map(|word| F::from(*word)).chain(signed.iter().map(|word| F::from(*word)));
+        assert!(converted.into_iter().eq([F::ONE].into_iter().chain(elements)));
         let mut sums = [F::ONE, F::ZERO];
         let small: Vec<i64> = longs.iter().map(|value| value >> 20).collect();
         let stride = longs.len() + 2;

@@ -160,6 +160,16 @@ pub(crate) fn weigh<F: SumcheckField>(column: &Column, weights: &[F], cells: &[W
     if is_signed(column) { F::dot_signed_words(weights, cells) } else { F::dot_words(weights, cells) }
 }
 
+/// Appends the field elements that cells of a column stand for: for provers that want elements, and not sums of products with
+/// cells, which need no conversion. O(length), by batches: about half the time of `F::from` each.
+pub fn extend_from_cells<F: SumcheckField>(elements: &mut Vec<F>, column: &Column, cells: &[Word]) {
+    if is_signed(column) {
+        F::extend_from_signed_words(elements, cells);
+    } else {
+        F::extend_from_words(elements, cells);
+    }
+}
+
 /// Whether the column's cells are two's complement, as [`Column::value`] reads them.
 #[inline]
 pub(crate) fn is_signed(column: &Column) -> bool {
@@ -212,6 +222,24 @@ mod tests {
             for prefix in 0..=1 << n {
                 assert_eq!(eq_prefix_sum(&point, prefix), (0..prefix).map(|row| table.at(row)).sum::<Fr>());
             }
+        }
+    }
+
+    #[test]
+    fn elements_are_of_the_integers_that_cells_stand_for() {
+        let cells = [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX];
+        let unsigned = [0u64, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff].map(Fr::from);
+        let signed = [0i64, 1, 0x7fff_ffff, -0x8000_0000, -1].map(Fr::from);
+        for (class, expected) in [
+            (RangeClass::Unsigned { bits: 32 }, unsigned),
+            (RangeClass::Signed { bits: 32 }, signed),
+            (RangeClass::Interval { min: -1, max: 2 }, signed),
+            (RangeClass::Interval { min: 0, max: 2 }, unsigned),
+        ] {
+            let mut elements = vec![Fr::from(9)];
+            extend_from_cells(&mut elements, &column(class, ColumnSource::Recorded), &cells);
+            assert_eq!(elements.split_off(1), expected, "{class:?}");
+            assert_eq!(elements, [Fr::from(9)]);
         }
     }
 
