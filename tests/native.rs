@@ -141,6 +141,20 @@ fn calls_and_returns() {
     assert_eq!(execution.exit_code(), Some(10_946));
 }
 
+/// A call is the interpreter's; what comes before it and what comes after are compiled, together.
+#[test]
+fn what_follows_a_call_is_compiled() {
+    let source = format!(
+        "li s1, 20000; 1: li a7, 214; li a0, 0; ecall; add s2, s2, a0; addi s1, s1, -1; bnez s1, 1b
+         li a0, 5; {EXIT}"
+    );
+    let execution = same("brk", &assembled::<Rv32i>(&source), &[], &[], u64::MAX);
+    assert_eq!(execution.exit_code(), Some(5));
+    // Of the loop all but the call, and the two instructions before the second call.
+    let native = execution.native_code().expect("it is native code");
+    assert_eq!((native.regions, native.instructions), (1, 5 + 2), "{native:?}");
+}
+
 /// What native code leaves to the interpreter again and again: stores beside code, on a page that is never writable.
 #[test]
 fn stores_beside_code_are_made() {

@@ -154,7 +154,20 @@ impl InputReader {
     }
 
     /// The next `count` bytes, of which there must be as many; the first is the low byte.
+    #[inline]
     pub(crate) fn peek(&mut self, count: usize) -> io::Result<Word> {
+        let whole = self.place().and_then(|start| self.window.get(start..)?.first_chunk());
+        match whole {
+            Some(&bytes) if (1..=bytes.len()).contains(&count) => {
+                Ok(Word::from_le_bytes(bytes) & Word::MAX >> (Word::BITS - 8 * count as u32))
+            }
+            _ => self.peek_at_the_end(count),
+        }
+    }
+
+    /// The same where less than a word of the window is left, or nothing.
+    #[cold]
+    fn peek_at_the_end(&mut self, count: usize) -> io::Result<Word> {
         let mut bytes = [0; size_of::<Word>()];
         let mut place = self.place();
         if place.is_none_or(|start| start + count > self.window.len()) {

@@ -35,14 +35,14 @@ impl Graph {
         let mut successors: Vec<Vec<usize>> = Vec::with_capacity(dispatch + 1);
         for block in region.blocks.values() {
             let to = |pc| code.index_of(pc).and_then(place);
-            let (first, second) = match block.ops(code).last().map_or(Leads::Interpreted, leads::<I>) {
+            let (first, second) = match block.ops(code).last().map_or(Leads::Nowhere, leads::<I>) {
                 Leads::On => (place(block.end), None),
                 Leads::Branch(pc) => (to(pc), place(block.end)),
                 Leads::Jump(pc) => (to(pc), None),
                 Leads::Anywhere { conditional } => {
                     (dispatches.then_some(dispatch), conditional.then(|| place(block.end)).flatten())
                 }
-                Leads::Interpreted => (None, None),
+                Leads::Call | Leads::Nowhere => (None, None),
             };
             successors.push(first.into_iter().chain(second).collect());
         }

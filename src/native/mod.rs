@@ -31,7 +31,7 @@ pub(crate) use code::Operands;
 use code::{CodeMemory, Function};
 use compiler::Compiler;
 use dispatch::Dispatch;
-use region::{Leads, MOST_ENTRIES, Region, leads};
+use region::{MOST_ENTRIES, Region, leads};
 use state::{Left, State};
 
 /// How often an instruction is jumped to before it is compiled. To compile one takes some ten thousand times as long as
@@ -132,7 +132,7 @@ impl<I: Isa> Native<I> {
             if *count >= self.often {
                 *count = NEVER;
                 let op = self.program.code().ops().get(index as usize);
-                if op.is_some_and(|op| leads::<I>(op) != Leads::Interpreted) {
+                if op.is_some_and(|op| !leads::<I>(op).is_interpreted()) {
                     let entries = self.together_with(index);
                     let region = Region::new::<I>(self.program.code(), &entries, self.most);
                     self.compile(region, self.often);
@@ -213,7 +213,7 @@ impl<I: Isa> Native<I> {
         let patience = compiled.asked.saturating_mul(2);
         let code = self.program.code();
         let executed =
-            |to: &u32| code.ops().get(*to as usize).is_some_and(|op| leads::<I>(op) != Leads::Interpreted);
+            |to: &u32| code.ops().get(*to as usize).is_some_and(|op| !leads::<I>(op).is_interpreted());
         let mut entries = compiled.entries.clone();
         let often = followed_by.into_iter().filter(|(_, count)| *count > compiled.asked / 100);
         entries.extend(often.map(|(to, _)| to).filter(executed));

@@ -40,7 +40,7 @@ impl Block {
 #[derive(Debug)]
 pub(super) struct Region {
     pub(super) blocks: BTreeMap<u32, Block>,
-    /// The starts of blocks that are entered from elsewhere.
+    /// The starts of blocks that are entered from elsewhere, or when a call was made.
     pub(super) entries: Vec<u32>,
 }
 
@@ -55,8 +55,17 @@ pub(super) enum Leads {
     Jump(Word),
     /// To an address that is known when it is executed, perhaps only if a condition holds.
     Anywhere { conditional: bool },
-    /// It is left to the interpreter: calls, what always traps, what is no instruction.
-    Interpreted,
+    /// To the next, or to the guest's end: the interpreter makes the call.
+    Call,
+    /// It is left to the interpreter, and mostly leads nowhere: what always traps, what is no instruction.
+    Nowhere,
+}
+
+impl Leads {
+    /// Whether native code leaves it to the interpreter.
+    pub(super) fn is_interpreted(self) -> bool {
+        matches!(self, Self::Call | Self::Nowhere)
+    }
 }
 
 /// What an instruction does, if native code can do it.
@@ -66,11 +75,12 @@ pub(super) fn semantics<I: Isa>(op: &Op) -> Option<&'static Semantics> {
 
 /// Where an instruction leads to. O(size of its semantics).
 pub(super) fn leads<I: Isa>(op: &Op) -> Leads {
-    let Some(semantics) = semantics::<I>(op) else { return Leads::Interpreted };
+    let Some(semantics) = semantics::<I>(op) else { return Leads::Nowhere };
     let mut leads = Leads::On;
     for statement in semantics.statements {
         match statement {
-            Statement::Call { .. } | Statement::Trap { condition: None } => return Leads::Interpreted,
+            Statement::Call { .. } => return Leads::Call,
+            Statement::Trap { condition: None } => return Leads::Nowhere,
             Statement::Jump { condition, target } => {
                 let conditional = condition.is_some();
                 leads = match (stated(target, op, semantics), conditional) {
@@ -116,10 +126,11 @@ fn stated(e: &Expr, op: &Op, semantics: &Semantics) -> Option<Word> {
 }
 
 impl Region {
-    /// The region of these entries, of about so many instructions at most. Entries that have no room, or are too far from the
+    /// The region of these entries, and of what follows the calls in it, of about so many instructions at most. Entries that have no room, or are too far from the
     /// first one, are none of it. O(its size).
     pub(super) fn new<I: Isa>(code: &Code, entries: &[u32], most: usize) -> Self {
         let mut starts: VecDeque<u32> = entries.iter().copied().collect();
+        let mut after_calls = Vec::new();
         // Every instruction that is reached, with whether a block starts there.
         let mut reached: BTreeMap<u32, bool> = BTreeMap::new();
         while let Some(start) = starts.pop_front() {
@@ -131,21 +142,25 @@ impl Region {
             while reached.len() < most
                 && let Some(op) = code.ops().get(at as usize)
             {
+                let leads = leads::<I>(op);
                 match reached.entry(at) {
                     Entry::Occupied(mut is_start) => {
                         is_start.insert(true);
                         break;
                     }
                     Entry::Vacant(place) => {
-                        place.insert(at == start);
+                        place.insert(at == start || leads.is_interpreted());
                     }
                 }
-                let leads = leads::<I>(op);
                 if let Leads::Branch(target) | Leads::Jump(target) = leads {
                     starts.extend(code.index_of(target));
                 }
                 if let Leads::Branch(_) | Leads::Anywhere { conditional: true } = leads {
                     starts.push_back(at + 1);
+                }
+                if leads == Leads::Call {
+                    starts.push_back(at + 1);
+                    after_calls.push(at + 1);
                 }
                 if leads != Leads::On {
                     break;
@@ -159,7 +174,7 @@ impl Region {
         let near = |entry| first.zip(pc(entry)).is_some_and(|(first, pc)| first.abs_diff(pc) < FARTHEST);
         let mut known = BTreeSet::new();
         let usable = |entry: &u32| blocks.contains_key(entry) && near(*entry) && known.insert(*entry);
-        let entries = entries.iter().copied().filter(usable).take(MOST_ENTRIES).collect();
+        let entries = entries.iter().copied().chain(after_calls).filter(usable).take(MOST_ENTRIES).collect();
         Self { entries, blocks }
     }
 
@@ -173,7 +188,7 @@ impl Region {
 fn blocks<I: Isa>(code: &Code, reached: &BTreeMap<u32, bool>) -> BTreeMap<u32, Block> {
     let mut blocks: BTreeMap<u32, Block> = BTreeMap::new();
     for (&at, &is_start) in reached {
-        let executed = code.ops().get(at as usize).is_some_and(|op| leads::<I>(op) != Leads::Interpreted);
+        let executed = code.ops().get(at as usize).is_some_and(|op| !leads::<I>(op).is_interpreted());
         if is_start {
             blocks.insert(at, Block { start: at, end: at + u32::from(executed) });
         } else if let Some(mut last) = blocks.last_entry()
