@@ -1,15 +1,20 @@
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml [ROUNDS]`
 //!
-//! Every guest is run by each in turn, round after round; the table has the medians, one thread each, and the ratio of
-//! the medians. Loading is not counted; retrace keeps its checkpoints.
+//! Every guest is run by each in turn, round after round; the table has the medians, one thread each, and the ratios of
+//! the medians. Loading is not counted; retrace keeps its checkpoints, and compiling its native code counts. All execute the
+//! same number of cycles and put out the same, or the run fails.
 
+mod calls;
+mod ckb;
 mod rrs;
+mod sp1;
+mod start;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use retrace::checkpoint::{Execution, Options, execute};
+use retrace::checkpoint::{Execution, Executor, Options, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{ColumnId, Isa, MAX_ROWS, Rv32i};
 use retrace::parallel::Pool;
@@ -32,11 +37,26 @@ fn cases() -> [Case; 4] {
     ]
 }
 
+/// What a peer made of a guest.
+pub struct Run {
+    pub cycles: u64,
+    pub seconds: f64,
+    pub output: Vec<u8>,
+}
+
 fn main() {
     let rounds = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
-    println!("one thread, medians of {rounds} rounds");
-    println!("| guest | M cycles | retrace MHz | rrs-lib MHz | ratio | recorded M rows/s | all columns M rows/s |");
-    println!("|---|---|---|---|---|---|---|");
+    let bytes = |columns: usize| columns * size_of::<u32>();
+    println!(
+        "MHz on one thread, medians of {rounds} rounds; in parentheses retrace's, interpreted, ÷ the peer's\n"
+    );
+    println!(
+        "| guest | M cycles | retrace, interpreted | native | rrs-lib | ckb-vm | sp1-core-executor | recorded, {} bytes a row: M rows/s | \
+         all columns, {} bytes a row: M rows/s |",
+        bytes(Rv32i::SPEC.recorded),
+        bytes(Rv32i::SPEC.stored)
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
     for case in cases() {
         compare(&case, rounds);
     }
@@ -49,33 +69,62 @@ fn compare(case: &Case, rounds: usize) {
     let mut arguments = vec![b"guest".to_vec()];
     arguments.extend(case.arguments.iter().map(|argument| argument.as_bytes().to_vec()));
 
-    let (mut own, mut rrs, mut recorded, mut all) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut interpreted, mut native, mut peers) = (Vec::new(), Vec::new(), [const { Vec::new() }; 3]);
+    let (mut recorded, mut all) = (Vec::new(), Vec::new());
     let mut cycles = 0;
     for _ in 0..rounds {
-        let execution = run(&program, &arguments, &case.input);
+        let compiled = run(&program, &arguments, &case.input, Executor::Native);
+        native.push(compiled.seconds());
+        let execution = run(&program, &arguments, &case.input, Executor::Interpreter);
         cycles = execution.cycles();
-        own.push(execution.seconds());
-        let peer = rrs::run(&program, &arguments, &case.input);
-        assert_eq!(peer.cycles, cycles, "{}: both execute the same", case.name);
-        rrs.push(peer.seconds);
+        assert_eq!(compiled.cycles(), cycles, "{}: native code executes the same", case.name);
+        interpreted.push(execution.seconds());
+        let runs = [
+            Some(rrs::run(&program, &arguments, &case.input)),
+            ckb::run(&program, &arguments, &case.input),
+            Some(sp1::run(&program, &elf, &arguments, &case.input)),
+        ];
+        for (seconds, run) in peers.iter_mut().zip(runs) {
+            let Some(run) = run else { continue };
+            assert_eq!(run.cycles, cycles, "{}: all execute the same", case.name);
+            assert_eq!(
+                *blake3::hash(&run.output).as_bytes(),
+                execution.output().hash,
+                "{}: all put out the same",
+                case.name
+            );
+            seconds.push(run.seconds);
+        }
         let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
         recorded.push(replay(&generator, Rv32i::SPEC.recorded));
         all.push(replay(&generator, Rv32i::SPEC.stored));
     }
-    let millions = |seconds: &mut Vec<f64>| cycles as f64 / median(seconds) / 1e6;
-    let (own, rrs) = (millions(&mut own), millions(&mut rrs));
+    let millions = |seconds: &mut Vec<f64>| median(seconds).map(|seconds| cycles as f64 / seconds / 1e6);
+    let show = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.0}"));
+    let own = millions(&mut interpreted);
+    let peers = peers.map(|mut seconds| match (own, millions(&mut seconds)) {
+        (Some(own), Some(peer)) => format!("{peer:.0} ({:.2})", own / peer),
+        _ => "–".to_owned(),
+    });
     println!(
-        "| {} | {:.1} | {own:.0} | {rrs:.0} | {:.2} | {:.0} | {:.0} |",
+        "| {} | {:.1} | {} | {} | {} | {} | {} |",
         case.name,
         cycles as f64 / 1e6,
-        own / rrs,
-        millions(&mut recorded),
-        millions(&mut all),
+        show(own),
+        show(millions(&mut native)),
+        peers.join(" | "),
+        show(millions(&mut recorded)),
+        show(millions(&mut all)),
     );
 }
 
-fn run(program: &Arc<Program<Rv32i>>, arguments: &[Vec<u8>], input: &[u8]) -> Execution<Rv32i, Linux> {
-    let options = Options { arguments: arguments.to_vec(), ..Options::default() };
+fn run(
+    program: &Arc<Program<Rv32i>>,
+    arguments: &[Vec<u8>],
+    input: &[u8],
+    executor: Executor,
+) -> Execution<Rv32i, Linux> {
+    let options = Options { arguments: arguments.to_vec(), executor, ..Options::default() };
     let input = Input::from(input.to_vec());
     execute(Arc::clone(program), Linux::default(), input, options).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -93,7 +142,8 @@ fn replay(generator: &StreamingWitnessGenerator<Rv32i, Linux>, columns: usize) -
     begun.elapsed().as_secs_f64()
 }
 
-fn median(values: &mut Vec<f64>) -> f64 {
+/// None of none: the peer cannot run the guest.
+fn median(values: &mut Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values.get(values.len() / 2).copied()
 }

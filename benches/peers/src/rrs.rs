@@ -1,4 +1,4 @@
-//! rrs-lib, with the guest interface that these guests need.
+//! rrs-lib, with memory as two arrays.
 
 use std::time::Instant;
 
@@ -9,10 +9,9 @@ use retrace::program::Program;
 use rrs_lib::instruction_executor::{InstructionException, InstructionExecutor};
 use rrs_lib::{HartState, MemAccessSize, Memory};
 
-pub struct Run {
-    pub cycles: u64,
-    pub seconds: f64,
-}
+use crate::Run;
+use crate::calls::{A7, Calls, Machine};
+use crate::start::heap;
 
 /// Memory from address 0, and below the stack's top.
 struct Flat {
@@ -83,7 +82,7 @@ pub fn run(program: &Program<Rv32i>, arguments: &[Vec<u8>], input: &[u8]) -> Run
     let mut hart = HartState::new();
     hart.registers.copy_from_slice(&start.registers);
     hart.pc = start.pc;
-    let mut calls = Calls { input, position: 0, heap: (program.segments().last().map_or(0, |s| s.end) as u32).next_multiple_of(4096) };
+    let mut calls = Calls::new(input, heap(program), LOW_BYTES);
     let begun = Instant::now();
     let mut cycles = 0;
     let mut executor = InstructionExecutor { mem: &mut memory, hart_state: &mut hart };
@@ -92,50 +91,27 @@ pub fn run(program: &Program<Rv32i>, arguments: &[Vec<u8>], input: &[u8]) -> Run
             Ok(()) => cycles += 1,
             Err(InstructionException::IllegalInstruction(_, 0x73)) => {
                 cycles += 1;
-                if calls.answer(&mut executor) {
-                    break;
-                }
+                let number = executor.register(A7);
+                let Some(result) = calls.answer(number, &mut executor) else { break };
+                executor.hart_state.registers[10] = result;
+                executor.hart_state.pc += 4;
             }
             Err(error) => panic!("rrs-lib stopped at {:#x}: {error:?}", executor.hart_state.pc),
         }
     }
-    Run { cycles, seconds: begun.elapsed().as_secs_f64() }
+    Run { cycles, seconds: begun.elapsed().as_secs_f64(), output: calls.output }
 }
 
-struct Calls<'a> {
-    input: &'a [u8],
-    position: usize,
-    heap: u32,
-}
+impl Machine for InstructionExecutor<'_, Flat> {
+    fn register(&mut self, number: usize) -> u32 {
+        self.hart_state.registers[number]
+    }
 
-impl Calls<'_> {
-    /// Answers as retrace does, a word a call; true when the guest ends.
-    fn answer(&mut self, executor: &mut InstructionExecutor<'_, Flat>) -> bool {
-        let registers = &executor.hart_state.registers;
-        let [number, a0, buffer, count] = [17, 10, 11, 12].map(|register| registers[register]);
-        let piece = count.min(4 - buffer % 4);
-        let result = match number {
-            93 | 94 => return true,
-            63 => {
-                let taken = (piece as usize).min(self.input.len() - self.position);
-                for at in 0..taken {
-                    let byte = u32::from(self.input[self.position + at]);
-                    executor.mem.write_mem(buffer + at as u32, MemAccessSize::Byte, byte);
-                }
-                self.position += taken;
-                taken as u32
-            }
-            64 => piece,
-            214 => {
-                if a0 >= self.heap && a0 < LOW_BYTES {
-                    self.heap = a0;
-                }
-                self.heap
-            }
-            _ => 38u32.wrapping_neg(),
-        };
-        executor.hart_state.registers[10] = result;
-        executor.hart_state.pc += 4;
-        false
+    fn load(&mut self, address: u32) -> u8 {
+        self.mem.read_mem(address, MemAccessSize::Byte).map_or(0, |byte| byte as u8)
+    }
+
+    fn store(&mut self, address: u32, byte: u8) {
+        self.mem.write_mem(address, MemAccessSize::Byte, u32::from(byte));
     }
 }
