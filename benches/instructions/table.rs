@@ -11,8 +11,8 @@ use crate::counts::Line;
 ///
 /// One compiler makes the same code of the same source, and libc's choice among its copies of `memcpy` is fixed
 /// (`passes.rs`). What another machine can still change is the libc's version, and what Cranelift and BLAKE3 choose by the
-/// processor that valgrind shows: a small part of any count. (With libc free to choose, and but for the one-instruction copies
-/// that are counted by the byte, no figure moved by more than 0.7 %.) A change elsewhere in the library moves what the
+/// processor that valgrind shows: a small part of any count. (With libc free to choose, what is interpreted, native or
+/// compiled moved by at most 0.7 %; columns and proofs clear memory, and moved by far more.) A change elsewhere in the library moves what the
 /// compiler inlines by as much. Small changes add up, since all are compared with the same table.
 const TOLERANCE: f64 = 0.02;
 
