@@ -65,6 +65,8 @@ mod native;
 pub mod oracle;
 pub mod pages;
 pub mod parallel;
+#[cfg(feature = "profile")]
+pub mod profile;
 pub mod program;
 pub mod proof;
 pub mod replay;

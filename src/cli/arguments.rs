@@ -36,6 +36,8 @@ pub(super) enum Command {
     Run(Run),
     /// Regenerate rows of a program's witness.
     Witness(Witness),
+    /// Count where a program's cycles go.
+    Profile(Profile),
     /// Prove that a program runs as it does.
     Prove(Prove),
     /// Verify a proof. There is no commitment yet, so this replays the program.
@@ -57,6 +59,7 @@ impl Command {
         match self {
             Self::Run(run) => Some(&run.guest.elf),
             Self::Witness(witness) => Some(&witness.guest.elf),
+            Self::Profile(profile) => Some(&profile.guest.elf),
             Self::Prove(prove) => Some(&prove.guest.elf),
             Self::Verify(verify) => Some(&verify.guest.elf),
             Self::Disasm(disasm) => Some(&disasm.elf),
@@ -161,6 +164,57 @@ pub(super) enum Format {
     Jsonl,
     /// Nothing.
     None,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Profile {
+    #[command(flatten)]
+    pub(super) guest: Guest,
+    /// Profile the run in a checkpoint file; its arguments and input are in the file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
+    pub(super) checkpoints: Option<PathBuf>,
+    /// Count only these cycles, from 0. Calls and regions are followed from the program's start all the same.
+    #[arg(long, value_name = "A..B", value_parser = cycles)]
+    pub(super) cycles: Option<Range<u64>>,
+    /// What to count by; several, separated by commas [default: function, and region if there are any; with --json, all].
+    #[arg(long, value_enum, value_name = "TABLES", value_delimiter = ',')]
+    pub(super) by: Vec<Table>,
+    /// How many rows of each table to show; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) top: usize,
+    /// Write a flame graph, which a browser shows.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(super) flamegraph: Option<PathBuf>,
+    /// Write a file for profiler.firefox.com, whose time is cycles, 1 ns each.
+    #[arg(long, value_name = "FILE.json")]
+    pub(super) firefox: Option<PathBuf>,
+    /// Write the call stacks, a line each, with their cycles.
+    #[arg(long, value_name = "FILE")]
+    pub(super) folded: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Table {
+    /// Functions, inlined ones too: their own cycles, and with what they call.
+    Function,
+    /// Source lines, if the ELF file has debug information.
+    Line,
+    /// Addresses of instructions.
+    Pc,
+    /// Kinds of instructions.
+    Instruction,
+    /// Pairs of instructions, one right after the other, and whether the spec has them fused.
+    Pair,
+    /// Pages of memory: loads and stores.
+    Page,
+    /// Regions that the program marks.
+    Region,
+}
+
+impl Table {
+    /// Every table.
+    pub(super) const ALL: &[Self] =
+        &[Self::Function, Self::Line, Self::Pc, Self::Instruction, Self::Pair, Self::Page, Self::Region];
 }
 
 #[derive(Debug, Args)]

@@ -78,6 +78,7 @@ fn command<I: Isa>(arguments: Arguments) -> Done {
     match arguments.command {
         Command::Run(run) => commands::run::<I>(&common, &run),
         Command::Witness(witness) => commands::witness::<I>(&common, &witness),
+        Command::Profile(profile) => commands::profile::<I>(&common, &profile),
         Command::Prove(prove) => commands::prove::<I>(&common, &prove),
         Command::Verify(verify) => commands::verify::<I>(&common, &verify),
         Command::Checkpoints(checkpoints) => commands::checkpoints(&common, &checkpoints),

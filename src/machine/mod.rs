@@ -12,6 +12,8 @@ mod image;
 mod memory;
 #[cfg(native)]
 mod native;
+#[cfg(feature = "profile")]
+mod observe;
 #[cfg(test)]
 pub(crate) mod test_isa;
 
@@ -19,6 +21,8 @@ pub use checkpoint::Checkpoint;
 pub use executor::{Executor, FastPass, NativeCode};
 pub use fault::{Fault, RunError};
 pub use memory::Memory;
+#[cfg(feature = "profile")]
+pub(crate) use observe::{Jumped, Observer};
 #[cfg(native)]
 pub(crate) use {
     hart::REGISTERS,

@@ -181,9 +181,26 @@ fn symbols(sections: &[Section], bytes: &[u8]) -> Symbols {
             elf::STT_NOTYPE | elf::STT_OBJECT => Kind::Data,
             _ => return None,
         };
-        Some((symbol.st_value(LE), kind, symbol.st_name(LE)))
+        Some((symbol.st_value(LE), kind, symbol.st_name(LE), symbol.st_size(LE)))
     });
     Symbols::new(names.unwrap_or_default(), named)
+}
+
+/// Calls `read` with what finds a section's bytes by its name, in a file that [`load`] accepts. A compressed section is not
+/// found.
+#[cfg(feature = "profile")]
+pub(crate) fn with_sections<T>(
+    bytes: &[u8],
+    read: impl for<'b> FnOnce(&dyn Fn(&str) -> Option<&'b [u8]>) -> T,
+) -> T {
+    at_alignment(bytes, |bytes| {
+        let table = Header::parse(bytes).and_then(|header| header.sections(LE, bytes)).unwrap_or_default();
+        read(&|name| {
+            let (_, section) = table.section_by_name(LE, name.as_bytes())?;
+            let compressed = section.sh_flags(LE).0 & elf::SHF_COMPRESSED.0 != 0;
+            section.data(LE, bytes).ok().filter(|_| !compressed)
+        })
+    })
 }
 
 /// Reads the file from an address that headers may be read from: a copy, if it is not at one.

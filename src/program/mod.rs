@@ -12,6 +12,8 @@ mod symbols;
 
 pub use architecture::architecture;
 pub use code::Code;
+#[cfg(feature = "profile")]
+pub(crate) use elf::with_sections;
 pub use error::LoadError;
 pub use extensions::closest_isa;
 pub use symbols::{Symbol, Symbols};

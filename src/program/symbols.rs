@@ -24,6 +24,8 @@ struct Entry {
     kind: Kind,
     name: u32,
     length: u32,
+    /// In bytes; 0 if the file does not say.
+    size: Word,
 }
 
 /// Longer names are left out: no compiler makes them, and a damaged file could make reading them quadratic.
@@ -38,11 +40,11 @@ pub(super) enum Kind {
 }
 
 impl Symbols {
-    /// Symbols whose names lie in `names`, each ended by a zero byte. Those that people do not see in sources
+    /// Symbols, each with its size, whose names lie in `names` and are ended by a zero byte. Those that people do not see in sources
     /// (no name, `$` mapping symbols, `.L` labels) are left out.
-    pub(super) fn new(names: &[u8], symbols: impl Iterator<Item = (Word, Kind, u32)>) -> Self {
+    pub(super) fn new(names: &[u8], symbols: impl Iterator<Item = (Word, Kind, u32, Word)>) -> Self {
         let mut entries: Vec<Entry> = symbols
-            .filter_map(|(address, kind, name)| {
+            .filter_map(|(address, kind, name, size)| {
                 let text = names.get(name as usize..)?;
                 let length = text.iter().take(MAX_NAME).position(|&byte| byte == 0)?;
                 let text = &text[..length];
@@ -52,6 +54,7 @@ impl Symbols {
                     kind,
                     name,
                     length: u32::try_from(length).ok()?,
+                    size,
                 })
             })
             .collect();
@@ -67,7 +70,7 @@ impl Symbols {
             let Ok(start) = u32::try_from(names.len()) else { break };
             names.extend_from_slice(name.as_bytes());
             names.push(0);
-            symbols.push((address, if is_code { Kind::Label } else { Kind::Data }, start));
+            symbols.push((address, if is_code { Kind::Label } else { Kind::Data }, start, 0));
         }
         Self::new(&names, symbols.into_iter())
     }
@@ -75,6 +78,16 @@ impl Symbols {
     /// All symbols, by ascending address.
     pub fn iter(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.entries.iter().map(|entry| self.symbol(entry))
+    }
+
+    /// The functions and labels of code, by ascending address, each with its end: its own address, if it is a label or has
+    /// no size.
+    #[cfg(feature = "profile")]
+    pub(crate) fn of_code(&self) -> impl Iterator<Item = (Symbol<'_>, Word)> {
+        self.entries.iter().filter(|entry| entry.kind > Kind::Data).map(|entry| {
+            let size = if entry.kind == Kind::Function { entry.size } else { 0 };
+            (self.symbol(entry), entry.address.saturating_add(size))
+        })
     }
 
     /// The address that a name stands for. O(number of symbols).

@@ -24,7 +24,8 @@ use crate::oracle::{Chunk, Part};
 use crate::pages::PageError;
 use crate::parallel::Pool;
 use statistics::Counters;
-use worker::{Worker, reached};
+use worker::Worker;
+pub(crate) use worker::reached;
 
 /// Why rows could not be regenerated.
 #[derive(Debug, thiserror::Error)]

@@ -60,7 +60,7 @@ impl<I: Isa, G: Guest> Worker<I, G> {
 }
 
 /// Makes sure that a machine got to a cycle that the run got to.
-pub(super) fn reached<I: Isa, G: Guest, E>(
+pub(crate) fn reached<I: Isa, G: Guest, E>(
     machine: &Machine<I, G>,
     until: u64,
     paused: Result<Pause, RunError>,

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod disasm;
+mod profile;
 mod prove;
 mod run;
 mod verify;
@@ -9,6 +10,7 @@ mod witness;
 
 pub(super) use checkpoints::checkpoints;
 pub(super) use disasm::disasm;
+pub(super) use profile::profile;
 pub(super) use prove::prove;
 pub(super) use run::run;
 pub(super) use verify::verify;

@@ -1,0 +1,92 @@
+//! `retrace profile`
+
+mod tables;
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::execution;
+use crate::checkpoint::{Options, Stopped};
+use crate::cli::arguments::{Common, Profile, Table};
+use crate::cli::failure::{Done, Failure};
+use crate::cli::{files, host, output};
+use crate::isa::Isa;
+use crate::profile::{CodeMap, Profile as Counts, profile as count};
+use crate::program::Program;
+use crate::replay::ReplayError;
+
+pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Done {
+    let path = &profile.guest.elf;
+    // Once, since a pipe can be read only once.
+    let elf = files::read(path)?;
+    let program = Program::<I>::from_elf(&elf)
+        .map_err(|error| Failure::new("elf", format!("{}: {error}", path.display())))?;
+    let map = CodeMap::from_elf(&program, &elf);
+    drop(elf);
+
+    let bar = output::progress("cycles");
+    let max_cycles = profile.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
+    let options = Options { max_cycles, ..Options::default() };
+    let checkpoints = profile.checkpoints.as_deref();
+    let (execution, cancel) = execution(&profile.guest, checkpoints, program.into(), options, &bar)?;
+    let fault = match execution.stopped() {
+        Stopped::Interrupted if checkpoints.is_none() => return Err(Failure::interrupted()),
+        Stopped::Trapped(fault) => Some(fault.to_string()),
+        _ => None,
+    };
+    let executed = execution.cycles();
+    let cycles = profile.cycles.clone().unwrap_or(0..executed);
+    if cycles.end > executed {
+        return Err(Failure::cycles(&cycles, executed));
+    }
+    bar.set_position(0);
+    let counted = count(&execution, map, cycles, &cancel, |cycle| bar.set_position(cycle));
+    bar.finish_and_clear();
+    let counts = counted.map_err(|error| match error {
+        ReplayError::Cancelled => Failure::interrupted(),
+        error => Failure::new("profile", error.to_string()),
+    })?;
+
+    write_files(profile, &counts)?;
+    if common.json {
+        let mut object = tables::to_json(&counts, &profile.by, profile.top);
+        object["ok"] = Value::Bool(true);
+        object["exit_code"] = json!(execution.exit_code());
+        object["fault"] = json!(fault);
+        object["peak_rss_bytes"] = json!(host::peak_rss());
+        output::object(&object)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(fault) = fault {
+        output::note(&format!("note: the profile ends where the guest faults: {fault}"));
+    }
+    if matches!(execution.stopped(), Stopped::Interrupted) {
+        output::note("note: the run in the file has not ended; its profile ends where it was last written");
+    }
+    tables::notes(&counts).iter().for_each(|note| output::note(note));
+    output::print(&tables::to_text(&counts, &profile.by, profile.top))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tables without `--by`.
+const DEFAULT: [Table; 2] = [Table::Region, Table::Function];
+
+fn write_files<I: Isa>(profile: &Profile, counts: &Counts<I>) -> Result<(), Failure> {
+    let name = profile.guest.elf.file_name().unwrap_or_default().to_string_lossy();
+    let cycles = counts.cycles();
+    let title = if cycles.start == 0 {
+        format!("{name}: {}", output::count(counts.total(), "cycle"))
+    } else {
+        format!("{name}: cycles {}..{}", output::number(cycles.start), output::number(cycles.end))
+    };
+    let write = |path: &Option<_>, write: &dyn Fn(&mut dyn io::Write) -> io::Result<()>| match path {
+        Some(path) => files::write_whole_with(AsRef::<Path>::as_ref(path), write),
+        None => Ok(()),
+    };
+    write(&profile.folded, &|file| counts.write_folded(file))?;
+    write(&profile.flamegraph, &|file| counts.write_flamegraph(&title, file))?;
+    write(&profile.firefox, &|file| counts.write_firefox(&name, file))
+}

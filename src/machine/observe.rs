@@ -1,0 +1,119 @@
+//! The loop beside an observer: for counts that need no rows.
+
+use super::{Machine, OUTSIDE, Pause, RunError, Stop};
+use crate::guest::Guest;
+use crate::isa::{Access, CallMemory, Flow, Isa, MAX_READS, Ports, Reply, Spec, Trap, TrapCause, Word};
+
+/// What is told of a run. Nothing in the ordinary loop knows of it.
+pub(crate) trait Observer {
+    /// A load, by an instruction or by a call, that did not trap.
+    fn load(&mut self, address: Word);
+
+    /// A store, likewise.
+    fn store(&mut self, address: Word);
+
+    /// The code table's entries `first..=last` were executed, one after the other. The last one jumped, or else the run
+    /// pauses or ends after it.
+    fn executed(&mut self, first: u32, last: u32, jump: Option<Jumped<'_>>);
+}
+
+/// A jump that was taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Jumped<'a> {
+    /// Where to.
+    pub(crate) to: Word,
+    /// That place in the code table; none outside the code.
+    pub(crate) index: Option<u32>,
+    /// The registers after it, by number.
+    pub(crate) registers: &'a [Word],
+}
+
+impl<I: Isa, G: Guest> Machine<I, G> {
+    /// Runs as [`run`](Self::run) does without a recorder, and tells the observer.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub(crate) fn observe(&mut self, until: u64, observer: &mut impl Observer) -> Result<Pause, RunError> {
+        let Self { program, hart, .. } = self;
+        let (code, ops) = (program.code(), program.code().ops());
+        let mut first = self.index;
+        let mut index = first;
+        let mut left = until.saturating_sub(self.cycle);
+        let stop = loop {
+            if left == 0 {
+                break Stop::Reached;
+            }
+            let Some(op) = ops.get(index as usize) else {
+                break Stop::Trap(Trap { cause: TrapCause::OutsideCode, value: self.outside });
+            };
+            let mut ports = Observed { ports: &mut *hart, observer: &mut *observer, spec: I::SPEC };
+            match I::step(&mut ports, op, index, &mut ()) {
+                Ok(Flow::Next) => index += 1,
+                Ok(Flow::Jump(to)) => {
+                    let target = code.index_of(to);
+                    let jump = Jumped { to, index: target, registers: hart.registers() };
+                    observer.executed(first, index, Some(jump));
+                    first = target.unwrap_or(OUTSIDE);
+                    if first == OUTSIDE {
+                        (self.outside, self.jumped_from) = (to, Some(index));
+                    }
+                    index = first;
+                }
+                Ok(Flow::Exit) => break Stop::Exit,
+                Err(trap) => break Stop::Trap(trap),
+            }
+            left -= 1;
+        };
+        let end = index + u32::from(matches!(stop, Stop::Exit));
+        if first < end {
+            observer.executed(first, end - 1, None);
+        }
+        self.index = index;
+        self.cycle = until.max(self.cycle) - left;
+        self.pause(stop, &mut ())
+    }
+}
+
+/// Ports that tell of accesses.
+struct Observed<'a, P, O> {
+    ports: &'a mut P,
+    observer: &'a mut O,
+    spec: &'static Spec,
+}
+
+impl<P: Ports, O: Observer> Ports for Observed<'_, P, O> {
+    #[inline(always)]
+    fn register(&self, register: u8) -> Word {
+        self.ports.register(register)
+    }
+
+    #[inline(always)]
+    fn set_register(&mut self, register: u8, value: Word) {
+        self.ports.set_register(register, value);
+    }
+
+    #[inline(always)]
+    fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap> {
+        let access = self.ports.load(address, bytes)?;
+        self.observer.load(address);
+        Ok(access)
+    }
+
+    #[inline(always)]
+    fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
+        let access = self.ports.store(address, bytes, value)?;
+        self.observer.store(address);
+        Ok(access)
+    }
+
+    fn call(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
+        let reply = self.ports.call(arguments)?;
+        let moved = self.spec.calls.iter().find(|call| call.number == arguments[0]);
+        match moved.map(|call| call.memory) {
+            Some(CallMemory::Read) if reply.address != 0 => self.observer.load(reply.address),
+            Some(CallMemory::Written) if reply.address != 0 => self.observer.store(reply.address),
+            _ => {}
+        }
+        Ok(reply)
+    }
+}
