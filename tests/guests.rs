@@ -45,6 +45,8 @@ fn cases() -> Vec<Case> {
         case("quicksort", &["500"], vec![], None, 0),
         case("sieve", &["1000000"], vec![], Some(b"78498 primes up to 1000000\n"), 0),
         case("interp", &["20"], vec![], None, 0),
+        case("calls", &[], vec![], Some(b""), 0),
+        case("regions", &["unbalanced"], vec![], Some(b""), 0),
         case("jsonfmt", &[], file("sample.json"), Some(&file("sample.min.json")), 0),
         case("jsonfmt", &["2"], file("sample.json"), Some(&file("sample.pretty.json")), 0),
         case("jsonfmt", &[], b"[1,".to_vec(), Some(b"[1,"), 1),

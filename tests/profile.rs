@@ -340,6 +340,28 @@ fn inlined_functions_and_lines_come_from_debug_information() {
     assert_eq!(found["_start;start;work;fill;square"], 1280);
 }
 
+/// Whatever is damaged names nothing, or something else: it never panics, and counts are the same.
+#[test]
+fn damaged_files_never_panic() {
+    let whole = std::fs::read(elf("regions")).expect("the guest is in the repository");
+    let mut loaded = 0;
+    for at in 0..whole.len() {
+        for bit in [0x01, 0x80] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= bit;
+            if let Ok(program) = Program::<Rv32i>::from_elf(&bytes) {
+                let _ = CodeMap::from_elf(&program, &bytes);
+                loaded += 1;
+            }
+        }
+        let cut = &whole[..at];
+        if let Ok(program) = Program::<Rv32i>::from_elf(cut) {
+            let _ = CodeMap::from_elf(&program, cut);
+        }
+    }
+    assert!(loaded > whole.len(), "most damage is no concern of the loader's");
+}
+
 #[test]
 fn the_flame_graph_is_xml_and_has_every_cycle() {
     use quick_xml::events::Event;

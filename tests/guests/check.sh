@@ -88,6 +88,10 @@ expect 0 'ac587caa' bits.elf 10
 expect 0 '84efadea' bits.elf 1
 expect 0 '00000000' bits.elf 0
 
+expect 0 '' calls.elf
+expect 0 '' regions.elf
+expect 0 '' regions.elf unbalanced
+
 expect 0 "$(cat inputs/sample.min.json)" jsonfmt.elf <inputs/sample.json
 expect 0 "$(cat inputs/sample.pretty.json)" jsonfmt.elf 2 <inputs/sample.json
 expect 0 "$(cat inputs/sample.min.json)" jsonfmt.elf <inputs/sample.pretty.json
