@@ -73,8 +73,8 @@ pub struct Notes {
 
 /// Counts the cycles of a range. `progress` is told the number of cycles that are done, every few milliseconds.
 ///
-/// The range's stacks are whole: calls are followed from the program's start. Time: O(`cycles.end`), some times that of
-/// the interpreter's fast pass. Space: a machine's; O(code); at most 2¹⁸ stacks and a number for each function; two
+/// The range's stacks are whole: calls are followed from the program's start. Time: O(`cycles.end`), about twice
+/// that of the interpreter's fast pass. Space: a machine's; O(code); at most 2¹⁸ stacks and a number for each function; two
 /// numbers for each page of the address space that is touched; a timeline of at most as many entries as there are stacks, or 2¹⁵.
 ///
 /// # Errors
