@@ -543,6 +543,32 @@ fn more_stacks_than_are_kept_are_still_counted() {
     assert_eq!(folded(&profile).values().sum::<u64>(), profile.total());
 }
 
+/// A run is told in slices, which end within a loop of seven instructions: no pair is lost there.
+#[test]
+fn pairs_do_not_depend_on_where_a_run_pauses() {
+    let profile = assembled(
+        "      lui  s0, 100
+         loop: xor  t0, t0, t1
+               or   t0, t0, t1
+               and  t0, t0, t1
+               sub  t0, t0, t1
+               sll  t0, t0, t1
+               addi s0, s0, -1
+               bne  s0, zero, loop
+               li   a7, 93
+               ecall",
+    );
+    let rounds = 100 << 12;
+    assert_eq!(profile.total(), 1 + 7 * rounds + 2);
+    let pairs = profile.pairs();
+    let found: Vec<_> = pairs.iter().map(|pair| (pair.first, pair.second, pair.count)).collect();
+    for (first, second) in
+        [("xor", "or"), ("or", "and"), ("and", "sub"), ("sub", "sll"), ("sll", "addi"), ("addi", "bne")]
+    {
+        assert!(found.contains(&(first, second, rounds)), "{first} {second}: {found:?}");
+    }
+}
+
 /// The mangled names are those of RFC 2603, of the legacy scheme's documentation in rustc, and of the Itanium C++ ABI.
 #[test]
 fn names_are_demangled() {
