@@ -3,12 +3,15 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
+#[path = "common/html.rs"]
+mod html;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use html5ever::tendril::TendrilSink;
-use markup5ever_rcdom::{Handle, NodeData, RcDom};
+use html::{attribute, browser, by_id, content, elements, fact, name, nodes, parsed, probe};
+use markup5ever_rcdom::Handle;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use retrace::isa::{Isa, Rv32im};
 use serde_json::Value;
@@ -31,55 +34,6 @@ fn page(spec: &str, format: &str) -> String {
     let output = retrace(&["isa", "doc", spec, "--format", format]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     text(&output.stdout).to_owned()
-}
-
-// What tests ask of HTML.
-
-fn parsed(html: &str) -> RcDom {
-    html5ever::parse_document(RcDom::default(), html5ever::ParseOpts::default()).one(html)
-}
-
-fn name(node: &Handle) -> &str {
-    match &node.data {
-        NodeData::Element { name, .. } => &name.local,
-        _ => "",
-    }
-}
-
-fn attribute(node: &Handle, wanted: &str) -> Option<String> {
-    let NodeData::Element { attrs, .. } = &node.data else { return None };
-    attrs.borrow().iter().find(|attr| &*attr.name.local == wanted).map(|attr| attr.value.to_string())
-}
-
-/// The node and all below it, in the order of the document.
-fn nodes(node: &Handle) -> Vec<Handle> {
-    let mut found = vec![node.clone()];
-    found.extend(node.children.borrow().iter().flat_map(nodes));
-    found
-}
-
-fn elements(node: &Handle, wanted: &str) -> Vec<Handle> {
-    nodes(node).into_iter().filter(|node| name(node) == wanted).collect()
-}
-
-fn content(node: &Handle) -> String {
-    let text = |node: &Handle| match &node.data {
-        NodeData::Text { contents } => contents.borrow().to_string(),
-        _ => String::new(),
-    };
-    nodes(node).iter().map(text).collect()
-}
-
-fn by_id(node: &Handle, id: &str) -> Handle {
-    let found = nodes(node).into_iter().find(|node| attribute(node, "id").as_deref() == Some(id));
-    found.unwrap_or_else(|| panic!("there is no #{id}"))
-}
-
-/// The `dd` beside that `dt`.
-fn fact(entry: &Handle, label: &str) -> Handle {
-    let pairs: Vec<Handle> = elements(entry, "dl").iter().flat_map(|list| elements(list, "div")).collect();
-    let found = pairs.iter().find(|pair| elements(pair, "dt").iter().any(|dt| content(dt) == label));
-    found.and_then(|pair| elements(pair, "dd").pop()).unwrap_or_else(|| panic!("there is no {label}"))
 }
 
 /// Kind, value, highest and lowest bit of each cell of an entry's diagram.
@@ -539,66 +493,25 @@ fn a_spec_with_errors_gives_no_page() {
     assert_eq!(output.status.code(), Some(125));
 }
 
-/// What is appended to a copy of the page: it tells how wide the page is, and which cells' text leaves them.
-const PROBE: &str = "<script>addEventListener('load', () => {
+/// How wide the page is, and which cells' text leaves them.
+const PROBE: &str = "
     const over = e => e.scrollWidth > e.clientWidth + 1 ? e.textContent : [];
     const cells = [...document.querySelectorAll('.encoding tbody tr:first-child td')].flatMap(over);
     const page = document.documentElement.scrollWidth;
     const shown = document.querySelectorAll('article').length;
-    parent.postMessage({ width: innerWidth, page, cells, shown }, '*');
-})</script>";
-
-/// Shows a page in a frame, since a window has a least width, and keeps what its probe tells.
-fn frame(file: &str, width: u32) -> String {
-    format!(
-        "<!DOCTYPE html><title>frame</title><script>addEventListener('message', message => {{
-            document.documentElement.dataset.probe = JSON.stringify(message.data);
-        }})</script><iframe src='file://{file}' width='{width}' height='900' style='border: 0'></iframe>"
-    )
-}
+    return { width: innerWidth, page, cells, shown };";
 
 #[test]
 fn a_browser_shows_it_without_complaint() {
-    let Some(browser) = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|browser| {
-        Command::new(browser).arg("--version").output().is_ok_and(|output| output.status.success())
-    }) else {
-        eprintln!("skipped: no chromium here");
-        return;
-    };
+    let Some(browser) = browser() else { return };
     for (at, spec) in ["rv32im", ROTXOR].into_iter().enumerate() {
         for width in [390, 1400] {
-            let file = temporary(&format!("browser-{at}-{width}.html"));
-            let framed = temporary(&format!("browser-{at}-{width}-frame.html"));
-            std::fs::write(&file, page(spec, "html") + PROBE).expect("it can be written");
-            std::fs::write(&framed, frame(&file, width)).expect("it can be written");
-            let dom = browse(browser, &framed);
-            let probe =
-                elements(&parsed(&dom).document, "html").pop().and_then(|e| attribute(&e, "data-probe"));
-            let probe: Value =
-                serde_json::from_str(&probe.expect("the page was loaded")).expect("it is JSON");
+            let name = format!("browser-{at}-{width}");
+            let probe = probe(browser, &name, &page(spec, "html"), PROBE, width);
             assert_eq!(probe["width"], width);
             assert!(probe["shown"].as_u64().is_some_and(|shown| shown > 100), "{probe}");
             assert_eq!(probe["cells"], serde_json::json!([]), "text leaves its cell in {spec} at {width}");
             assert_eq!(probe["page"], width, "{spec} is wider than a window of {width}");
         }
     }
-}
-
-/// Loads a file; gives the document as the browser has it, which must have written nothing to its console.
-fn browse(browser: &str, file: &str) -> String {
-    let profile = format!("{file}.profile");
-    let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--enable-logging=stderr", "--hide-scrollbars", "--dump-dom"])
-        .arg(format!("--user-data-dir={profile}"))
-        .args(["--window-size=1500,1000", "--virtual-time-budget=10000"])
-        .arg(format!("file://{file}"))
-        .output()
-        .expect("the browser starts");
-    let _ = std::fs::remove_dir_all(&profile);
-    let said = String::from_utf8_lossy(&output.stderr);
-    let console: Vec<&str> = said.lines().filter(|line| line.contains("CONSOLE")).collect();
-    assert!(output.status.success() && console.is_empty(), "{console:?}\n{said}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

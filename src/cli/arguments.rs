@@ -38,6 +38,8 @@ pub(super) enum Command {
     Witness(Witness),
     /// Count where a program's cycles go.
     Profile(Profile),
+    /// Make a page of a program's run: where its cycles go, its memory, its witness, its proof.
+    Report(Report),
     /// Prove that a program runs as it does.
     Prove(Prove),
     /// Verify a proof. There is no commitment yet, so this replays the program.
@@ -60,6 +62,7 @@ impl Command {
             Self::Run(run) => Some(&run.guest.elf),
             Self::Witness(witness) => Some(&witness.guest.elf),
             Self::Profile(profile) => Some(&profile.guest.elf),
+            Self::Report(report) => Some(&report.guest.elf),
             Self::Prove(prove) => Some(&prove.guest.elf),
             Self::Verify(verify) => Some(&verify.guest.elf),
             Self::Disasm(disasm) => Some(&disasm.elf),
@@ -215,6 +218,21 @@ impl Table {
     /// Every table.
     pub(super) const ALL: &[Self] =
         &[Self::Function, Self::Line, Self::Pc, Self::Instruction, Self::Pair, Self::Page, Self::Region];
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    #[command(flatten)]
+    pub(super) guest: Guest,
+    /// Where the page goes: one HTML file that needs no other.
+    #[arg(short, long, value_name = "FILE.html")]
+    pub(super) output: PathBuf,
+    /// Report the run in a checkpoint file; its arguments and input are in the file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments", "proof"])]
+    pub(super) checkpoints: Option<PathBuf>,
+    /// A proof of the run, or of a segment of it, to verify and report.
+    #[arg(long, value_name = "PROOF")]
+    pub(super) proof: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

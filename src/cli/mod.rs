@@ -79,6 +79,7 @@ fn command<I: Isa>(arguments: Arguments) -> Done {
         Command::Run(run) => commands::run::<I>(&common, &run),
         Command::Witness(witness) => commands::witness::<I>(&common, &witness),
         Command::Profile(profile) => commands::profile::<I>(&common, &profile),
+        Command::Report(report) => commands::report::<I>(&common, &report),
         Command::Prove(prove) => commands::prove::<I>(&common, &prove),
         Command::Verify(verify) => commands::verify::<I>(&common, &verify),
         Command::Checkpoints(checkpoints) => commands::checkpoints(&common, &checkpoints),

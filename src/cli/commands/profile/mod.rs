@@ -3,23 +3,39 @@
 mod tables;
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::execution;
-use crate::checkpoint::{Options, Stopped};
-use crate::cli::arguments::{Common, Profile, Table};
+use crate::cancel::Cancel;
+use crate::checkpoint::{Execution, Options, Stopped};
+use crate::cli::arguments::{Common, Guest, Profile, Table};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
+use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::profile::{CodeMap, Profile as Counts, profile as count};
 use crate::program::Program;
 use crate::replay::ReplayError;
 
-pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Done {
-    let path = &profile.guest.elf;
+/// A run, and where its cycles went.
+pub(super) struct Counted<I: Isa> {
+    pub(super) execution: Execution<I, Linux>,
+    pub(super) profile: Counts<I>,
+    pub(super) cancel: Cancel,
+}
+
+/// Runs the program, or takes the run in the checkpoint file, and counts these cycles, or all.
+pub(super) fn count_cycles<I: Isa>(
+    guest: &Guest,
+    checkpoints: Option<&Path>,
+    cycles: Option<Range<u64>>,
+    options: Options<'_>,
+) -> Result<Counted<I>, Failure> {
+    let path = &guest.elf;
     // Once, since a pipe can be read only once.
     let elf = files::read(path)?;
     let program = Program::<I>::from_elf(&elf)
@@ -28,27 +44,35 @@ pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Don
     drop(elf);
 
     let bar = output::progress("cycles");
-    let max_cycles = profile.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
-    let options = Options { max_cycles, ..Options::default() };
-    let checkpoints = profile.checkpoints.as_deref();
-    let (execution, cancel) = execution(&profile.guest, checkpoints, program.into(), options, &bar)?;
-    let fault = match execution.stopped() {
-        Stopped::Interrupted if checkpoints.is_none() => return Err(Failure::interrupted()),
-        Stopped::Trapped(fault) => Some(fault.to_string()),
-        _ => None,
-    };
+    let max_cycles = cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
+    let options = Options { max_cycles, ..options };
+    let (execution, cancel) = execution(guest, checkpoints, program.into(), options, &bar)?;
+    if matches!(execution.stopped(), Stopped::Interrupted) && checkpoints.is_none() {
+        return Err(Failure::interrupted());
+    }
     let executed = execution.cycles();
-    let cycles = profile.cycles.clone().unwrap_or(0..executed);
+    let cycles = cycles.unwrap_or(0..executed);
     if cycles.end > executed {
         return Err(Failure::cycles(&cycles, executed));
     }
     bar.set_position(0);
     let counted = count(&execution, map, cycles, &cancel, |cycle| bar.set_position(cycle));
     bar.finish_and_clear();
-    let counts = counted.map_err(|error| match error {
+    let profile = counted.map_err(|error| match error {
         ReplayError::Cancelled => Failure::interrupted(),
         error => Failure::new("profile", error.to_string()),
     })?;
+    Ok(Counted { execution, profile, cancel })
+}
+
+pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Done {
+    let checkpoints = profile.checkpoints.as_deref();
+    let counted = count_cycles::<I>(&profile.guest, checkpoints, profile.cycles.clone(), Options::default())?;
+    let Counted { execution, profile: counts, .. } = counted;
+    let fault = match execution.stopped() {
+        Stopped::Trapped(fault) => Some(fault.to_string()),
+        _ => None,
+    };
 
     write_files(profile, &counts)?;
     if common.json {

@@ -6,7 +6,7 @@ use super::diagram::{Cell, Diagram};
 use super::page::{Body, Entry, Fact, Inline, Page, Section};
 
 /// Ours, and free of `<`; what the spec says goes through maud, which escapes it.
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("../../page.css"), include_str!("style.css"));
 
 /// The page's text.
 pub(super) fn write(page: &Page) -> String {

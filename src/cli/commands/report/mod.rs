@@ -1,0 +1,137 @@
+//! `retrace report`
+
+mod chart;
+mod page;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ark_bn254::Fr;
+use serde_json::json;
+
+use super::profile::{Counted, count_cycles};
+use crate::checkpoint::{Execution, Options, Policy, Stopped};
+use crate::cli::arguments::{Common, Report};
+use crate::cli::failure::{Done, Failure};
+use crate::cli::{files, host, output};
+use crate::guest::Linux;
+use crate::isa::Isa;
+use crate::oracle::{PolynomialOracle, WitnessOracle};
+use crate::proof::{Proof, Verifier, plan, verify};
+use crate::replay::StreamingWitnessGenerator;
+use crate::sumcheck::{Budget, Schedule};
+use page::{Content, Proven};
+
+/// As the default, but from close on: a short run, too, is to show how its memory grows.
+const POLICY: Policy = Policy::new(32, 1 << 10).with_page_cost(64);
+
+pub(in crate::cli) fn report<I: Isa>(common: &Common, report: &Report) -> Done {
+    let options = Options { policy: POLICY, ..Options::default() };
+    let counted = count_cycles::<I>(&report.guest, report.checkpoints.as_deref(), None, options)?;
+    let Counted { execution, profile, cancel } = counted;
+    let execution = Arc::new(execution);
+    let name = report.guest.elf.file_name().unwrap_or_default().to_string_lossy();
+    let mut flamegraph = Vec::new();
+    profile
+        .write_flamegraph(&format!("{name}: {}", output::count(profile.total(), "cycle")), &mut flamegraph)?;
+
+    let proven = match &report.proof {
+        Some(path) => Some(proven(common, report, path, &execution)?),
+        None => None,
+    };
+    let generator =
+        StreamingWitnessGenerator::new(Arc::clone(&execution), files::pool(common)?).with_cancel(cancel);
+    let content = Content {
+        name: &name,
+        execution: &execution,
+        profile: &profile,
+        flamegraph: &flamegraph,
+        memory: memory(&execution)?,
+        plan: planned::<I>(generator)?,
+        proven,
+    };
+    let page = page::write(&content);
+    files::write_whole(&report.output, page.as_bytes())?;
+
+    if common.json {
+        output::object(&json!({
+            "ok": true,
+            "cycles": execution.cycles(),
+            "exit_code": execution.exit_code(),
+            "fault": fault(&execution),
+            "page_bytes": page.len(),
+            "peak_rss_bytes": host::peak_rss(),
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::print(&format!(
+        "{}: {}, {}\n",
+        report.output.display(),
+        output::count(execution.cycles(), "cycle"),
+        output::bytes(page.len() as u64)
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fault<I: Isa>(execution: &Execution<I, Linux>) -> Option<String> {
+    match execution.stopped() {
+        Stopped::Trapped(fault) => Some(fault.to_string()),
+        _ => None,
+    }
+}
+
+/// At the checkpoints and at the end: cycles, and pages that are not zero.
+fn memory<I: Isa>(execution: &Execution<I, Linux>) -> Result<Vec<(u64, u64)>, Failure> {
+    let mut points = Vec::new();
+    for checkpoint in execution.checkpoints().iter() {
+        let checkpoint = checkpoint.map_err(|error| Failure::new("checkpoint_file", error.to_string()))?;
+        points.push((checkpoint.cycle, checkpoint.pages.len() as u64));
+    }
+    if points.last().is_none_or(|(cycle, _)| *cycle < execution.cycles()) {
+        points.push((execution.cycles(), execution.exit().pages.len() as u64));
+    }
+    Ok(points)
+}
+
+/// How `retrace prove` would prove the run; none of a run without a cycle.
+fn planned<I: Isa>(generator: StreamingWitnessGenerator<I, Linux>) -> Result<Option<Schedule>, Failure> {
+    if generator.execution().cycles() == 0 {
+        return Ok(None);
+    }
+    let oracle = WitnessOracle::new(generator).map_err(|error| Failure::new("report", error.to_string()))?;
+    let budget = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
+    Ok(Some(plan::<Fr, I, _>(&oracle, budget)?))
+}
+
+/// A proof, verified for this program, arguments and input.
+fn proven<I: Isa>(
+    common: &Common,
+    report: &Report,
+    path: &Path,
+    execution: &Execution<I, Linux>,
+) -> Result<Proven, Failure> {
+    let bytes = files::read(path)?;
+    let proof = Proof::from_bytes(&bytes).map_err(|error| Failure::from(error).about(path))?;
+    let verifier = Verifier {
+        program: Arc::clone(execution.program()),
+        guest: Linux::default(),
+        arguments: files::arguments(&report.guest),
+        input: execution.input().clone(),
+        policy: Policy::default(),
+        pool: files::pool(common)?,
+        max_cycles: u64::MAX,
+        segments: true,
+        cancel: crate::cli::interrupt::cancel(),
+    };
+    let bar = output::progress("verifying");
+    let verified = verify::<Fr, I, _>(&proof, verifier);
+    bar.finish_and_clear();
+    let verified = verified.map_err(|error| Failure::from(error).about(path))?;
+    Ok(Proven {
+        statement: proof.statement().clone(),
+        bytes: bytes.len() as u64,
+        sumcheck_seconds: verified.sumcheck_seconds,
+        replay_seconds: verified.replay_seconds,
+    })
+}
