@@ -213,7 +213,7 @@ impl<'p> Names<'p, core::iter::Empty<(Symbol<'p>, Word)>> {
 
 impl<'p, S: Iterator<Item = (Symbol<'p>, Word)>> Names<'p, S> {
     fn at(&mut self, address: Word) -> Option<&'p str> {
-        while let Some((Symbol { name, address: start }, end)) =
+        while let Some((Symbol { name, address: start, .. }, end)) =
             self.symbols.next_if(|(symbol, _)| symbol.address <= address)
         {
             self.nearest = Some(name);

@@ -16,6 +16,8 @@ pub struct Symbol<'a> {
     pub name: &'a str,
     /// The address.
     pub address: Word,
+    /// The size in bytes; 0 if the file does not say.
+    pub size: Word,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +26,6 @@ struct Entry {
     kind: Kind,
     name: u32,
     length: u32,
-    /// In bytes; 0 if the file does not say.
     size: Word,
 }
 
@@ -85,8 +86,9 @@ impl Symbols {
     #[cfg(feature = "profile")]
     pub(crate) fn of_code(&self) -> impl Iterator<Item = (Symbol<'_>, Word)> {
         self.entries.iter().filter(|entry| entry.kind > Kind::Data).map(|entry| {
-            let size = if entry.kind == Kind::Function { entry.size } else { 0 };
-            (self.symbol(entry), entry.address.saturating_add(size))
+            let symbol = self.symbol(entry);
+            let size = if entry.kind == Kind::Function { symbol.size } else { 0 };
+            (symbol, symbol.address.saturating_add(size))
         })
     }
 
@@ -103,12 +105,16 @@ impl Symbols {
 
     /// The nearest symbol and the distance from it: `name+0x10`.
     pub fn describe(&self, address: Word) -> Option<String> {
-        let Symbol { name, address: start } = self.nearest(address)?;
+        let Symbol { name, address: start, .. } = self.nearest(address)?;
         Some(if address == start { name.to_owned() } else { format!("{name}+{:#x}", address - start) })
     }
 
     fn symbol(&self, entry: &Entry) -> Symbol<'_> {
         let bytes = &self.names[entry.name as usize..][..entry.length as usize];
-        Symbol { name: core::str::from_utf8(bytes).unwrap_or_default(), address: entry.address }
+        Symbol {
+            name: core::str::from_utf8(bytes).unwrap_or_default(),
+            address: entry.address,
+            size: entry.size,
+        }
     }
 }
