@@ -137,11 +137,14 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         let Self { program, hart, .. } = self;
         let code = program.code();
         let (ops, fused) = (code.ops(), code.fused());
-        let longest = u64::from(code.longest_run());
+        let left = until.saturating_sub(self.cycle);
+        let beyond = left.checked_sub(code.longest_run().into())?;
+        // Where more is allowed, no caller waits for as many.
+        let most = i64::try_from(beyond).unwrap_or(i64::MAX);
+        // Below zero, so that to count is to compare, when a run of the longest might not fit.
+        let mut spare = most;
         let mut start = self.index;
-        let mut left = until.saturating_sub(self.cycle);
-        let mut stop = None;
-        while left >= longest && stop.is_none() {
+        let stop = loop {
             let mut at = start as usize;
             let flow = loop {
                 let Some(&code) = fused.get(at) else {
@@ -153,22 +156,25 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                 }
             };
             let last = at as u32;
-            left -= u64::from(last - start);
+            spare -= i64::from(last - start);
             start = last;
             match flow {
                 Ok(Flow::Jump(pc)) => {
-                    left -= 1;
+                    spare -= 1;
                     start = code.index_of(pc).unwrap_or(OUTSIDE);
                     if start == OUTSIDE {
                         (self.outside, self.jumped_from) = (pc, Some(last));
                     }
                 }
-                Ok(_) => stop = Some(Stop::Exit),
-                Err(trap) => stop = Some(Stop::Trap(trap)),
+                Ok(_) => break Some(Stop::Exit),
+                Err(trap) => break Some(Stop::Trap(trap)),
             }
-        }
+            if spare < 0 {
+                break None;
+            }
+        };
         self.index = start;
-        self.cycle = until.max(self.cycle) - left;
+        self.cycle += most.abs_diff(spare);
         stop
     }
 
