@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json as object};
 
 const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests");
 
@@ -83,6 +83,70 @@ fn a_guests_fault_is_126_and_says_where() {
     assert_eq!(object["error"]["kind"], "guest_fault");
     assert_eq!(object["error"]["pc"], 0x1013c);
     assert_eq!(object["error"]["cycle"], object["cycles"]);
+}
+
+/// Function, registers and the instructions before, which the command that is shown regenerates.
+#[test]
+fn a_guests_fault_is_told_with_what_led_to_it() {
+    let output = retrace(&["run", &elf("faults"), "store"], b"");
+    assert_eq!(output.status.code(), Some(126));
+    let message = text(&output.stderr);
+    // `sw zero, 0(s1)` with s1 = s0 + 1, behind sixteen instructions that look at the argument.
+    for part in [
+        "\nin fault_store\n",
+        " s0 0x00030000 ",
+        " s1 0x00030001 ",
+        "> 16  00010114:  0004a023  sw zero, 0(s1)",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let listed: Vec<u32> = message
+        .lines()
+        .skip_while(|line| !line.starts_with("the last 16 instructions"))
+        .filter_map(|line| line.strip_prefix("  ")?.trim_start().split_once("  ")?.1.split_once(':'))
+        .filter_map(|(pc, _)| u32::from_str_radix(pc, 16).ok())
+        .collect();
+    assert_eq!(listed.len(), 16, "{message}");
+    let command = message.lines().last().expect("it is the command");
+    let path = std::path::Path::new(env!("CARGO_BIN_EXE_retrace")).parent().expect("it is in a folder");
+    let rows = Command::new("sh")
+        .args(["-c", &command.replace("witness", "witness --columns=pc")])
+        .env("PATH", format!("{}:{}", path.display(), std::env::var("PATH").unwrap_or_default()))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("there is a shell");
+    let rows: Vec<u32> = text(&rows.stdout)
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').next_back().and_then(|pc| pc.parse().ok()).expect("a row ends with its pc"))
+        .collect();
+    assert_eq!(rows, listed);
+
+    let object = json(&retrace(&["run", &elf("faults"), "store", "--json"], b""));
+    let error = &object["error"];
+    assert_eq!(
+        (&error["functions"][0], &error["registers"]["s1"]),
+        (&object!("fault_store"), &object!(0x3_0001))
+    );
+    let pcs: Vec<u32> = error["last_instructions"]
+        .as_array()
+        .expect("it is a list")
+        .iter()
+        .map(|it| it["pc"].as_u64().and_then(|pc| u32::try_from(pc).ok()).expect("an address"))
+        .collect();
+    assert_eq!(pcs, listed);
+    assert_eq!(error["command"].as_str(), Some(command.trim_start()));
+}
+
+/// Outside the code no instruction is the fault's; the last one before it is the jump.
+#[test]
+fn a_jump_out_of_the_code_is_the_last_instruction() {
+    let output = retrace(&["run", &elf("faults"), "pointer"], b"");
+    let message = text(&output.stderr);
+    assert!(message.contains("\nin fault_pointer\n") && !message.contains("\n> "), "{message}");
+    let listed: Vec<&str> =
+        message.lines().filter(|line| line.contains(":  ") && line.starts_with("  ")).collect();
+    assert!(listed.len() == 16 && listed[15].contains("  00010170:  "), "{message}");
 }
 
 #[test]

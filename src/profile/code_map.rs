@@ -64,6 +64,16 @@ pub(super) struct Line {
 }
 
 impl CodeMap {
+    /// Where an address of the program's code is: the function, those that are inlined into it after it, and the source line,
+    /// if there are such.
+    pub fn place<I: Isa>(&self, program: &Program<I>, address: Word) -> (Vec<&str>, Option<(&str, u32)>) {
+        let Some(index) = program.code().index_of(address) else { return (Vec::new(), None) };
+        let scope = &self.scopes[self.segment(index).scope as usize];
+        let line = &self.lines[self.line_of[index as usize] as usize];
+        let names = scope.functions.iter().map(|function| self.functions[*function as usize].as_str());
+        (names.collect(), (line.line > 0).then_some((&line.file, line.line)))
+    }
+
     /// The map of a program by its symbols alone. O(code · log symbols).
     pub fn new<I: Isa>(program: &Program<I>) -> Self {
         Builder::new(program).build(None)

@@ -135,13 +135,9 @@ impl<I: Isa> Profile<I> {
         rows
     }
 
-    /// Where an address is: the function, those that are inlined into it after it, and the source line, if there are such.
+    /// Where an address is, as [`CodeMap::place`](super::CodeMap::place) has it.
     pub fn place(&self, address: Word) -> (Vec<&str>, Option<(&str, u32)>) {
-        let Some(index) = self.program.code().index_of(address) else { return (Vec::new(), None) };
-        let scope = &self.map.scopes[self.map.segment(index).scope as usize];
-        let line = &self.map.lines[self.map.line_of[index as usize] as usize];
-        let names = scope.functions.iter().map(|function| self.map.functions[*function as usize].as_str());
-        (names.collect(), (line.line > 0).then_some((&line.file, line.line)))
+        self.map.place(&self.program, address)
     }
 
     /// Cycles by instruction. O(code).

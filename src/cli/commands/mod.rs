@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod disasm;
+mod fault;
 mod profile;
 mod prove;
 mod report;

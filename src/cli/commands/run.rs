@@ -3,9 +3,11 @@
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::json;
 
+use super::fault::Report;
 use crate::arch_test::{ArchTest, ArchTestError};
 use crate::checkpoint::{ExecuteError, Execution, FileOptions, Options, Progress, Resume, Stopped, execute};
 use crate::cli::arguments::{Common, Guest, Run};
@@ -14,9 +16,15 @@ use crate::cli::{files, host, interrupt, output};
 use crate::guest::{Input, Linux, Output};
 use crate::hex::hex;
 use crate::isa::{Isa, Word};
+use crate::program::Program;
 
 pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
-    let program = files::program::<I>(&run.guest.elf)?;
+    let path = &run.guest.elf;
+    // Once, since a pipe can be read only once.
+    let elf = files::read(path)?;
+    let program = Program::<I>::from_elf(&elf)
+        .map_err(|error| Failure::new("elf", format!("{}: {error}", path.display())))?;
+    let program = Arc::new(program);
     let test = run.signature.as_ref().map(|path| Ok::<_, ArchTestError>((ArchTest::new(&program)?, path)));
     let test = test.transpose()?;
     let resume = run.resume.as_deref().map(|path| resume(path, &run.guest)).transpose()?;
@@ -60,11 +68,25 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
         (None, &Stopped::Exited(code)) => Ok(code),
         (None, stopped) => Err(Failure::stopped(stopped)),
     };
+    let execution = Arc::new(execution);
+    let report = match execution.stopped() {
+        Stopped::Trapped(fault) => {
+            Some(Report::new(&execution, fault, &elf, common.isa.as_deref(), &run.guest))
+        }
+        _ => None,
+    };
     if common.json {
-        print(&execution, &ended)?;
+        print(&execution, &ended, report.as_ref())?;
         return Ok(ended.map_or_else(|failure| failure.exit_code(), exit_code));
     }
-    ended.map(exit_code)
+    match (ended, report) {
+        (Err(failure), Some(report)) => {
+            let exit = failure.report(false);
+            output::note(report.to_text().trim_end());
+            Ok(exit)
+        }
+        (ended, _) => ended.map(exit_code),
+    }
 }
 
 /// Opens the file of a run to go on with. What is given of its arguments and its input must be what it had.
@@ -92,7 +114,11 @@ fn exit_code(code: Word) -> ExitCode {
     ExitCode::from(code.to_le_bytes()[0])
 }
 
-fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>) -> Result<(), Failure> {
+fn print<I: Isa>(
+    execution: &Execution<I, Linux>,
+    ended: &Result<Word, Failure>,
+    report: Option<&Report>,
+) -> Result<(), Failure> {
     let stopped = match execution.stopped() {
         Stopped::Exited(_) => "exited",
         Stopped::CycleLimit => "cycle_limit",
@@ -130,6 +156,9 @@ fn print<I: Isa>(execution: &Execution<I, Linux>, ended: &Result<Word, Failure>)
         object["error"]["word"] = json!(fault.word);
         object["error"]["mnemonic"] = json!(fault.mnemonic);
         object["error"]["symbol"] = json!(fault.symbol);
+        if let Some(report) = report {
+            report.add_to(&mut object["error"]);
+        }
     }
     output::object(&object)?;
     Ok(())
