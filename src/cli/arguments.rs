@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::examples;
 use crate::checkpoint;
 
 /// The front end of a small-space zkVM: run a RISC-V program, regenerate its witness, prove and verify it.
@@ -48,6 +49,10 @@ pub(super) enum Command {
     Checkpoints(Checkpoints),
     /// Print a program's code in assembly.
     Disasm(Disasm),
+    /// Print a script that completes the command line in a shell.
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands.
+    Man(Man),
     /// Explain and check instruction set specs.
     Isa {
         #[command(subcommand)]
@@ -66,7 +71,7 @@ impl Command {
             Self::Prove(prove) => Some(&prove.guest.elf),
             Self::Verify(verify) => Some(&verify.guest.elf),
             Self::Disasm(disasm) => Some(&disasm.elf),
-            Self::Checkpoints(_) | Self::Isa { .. } => None,
+            Self::Checkpoints(_) | Self::Completions(_) | Self::Man(_) | Self::Isa { .. } => None,
         }
     }
 }
@@ -86,6 +91,7 @@ pub(super) struct Guest {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::RUN)]
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) guest: Guest,
@@ -139,6 +145,7 @@ impl From<Executor> for checkpoint::Executor {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::WITNESS)]
 pub(super) struct Witness {
     #[command(flatten)]
     pub(super) guest: Guest,
@@ -151,9 +158,10 @@ pub(super) struct Witness {
     /// Which columns, by name [default: all stored ones].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) columns: Vec<String>,
-    /// How rows are written; `none` only regenerates them.
-    #[arg(long, value_enum, default_value_t = Format::Csv)]
-    pub(super) format: Format,
+    /// How rows are written; `none` only regenerates them [default: by the output's name, which ends in .csv, .jsonl or
+    /// .parquet; else csv].
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
     /// Where rows go [default: standard output; with --json, nowhere].
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
@@ -165,11 +173,14 @@ pub(super) enum Format {
     Csv,
     /// An object a line.
     Jsonl,
+    /// Apache Parquet, for data frames; with the spec's fingerprint.
+    Parquet,
     /// Nothing.
     None,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::PROFILE)]
 pub(super) struct Profile {
     #[command(flatten)]
     pub(super) guest: Guest,
@@ -221,6 +232,7 @@ impl Table {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::REPORT)]
 pub(super) struct Report {
     #[command(flatten)]
     pub(super) guest: Guest,
@@ -236,6 +248,7 @@ pub(super) struct Report {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::PROVE)]
 pub(super) struct Prove {
     #[command(flatten)]
     pub(super) guest: Guest,
@@ -269,6 +282,7 @@ pub(super) enum Memory {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::VERIFY)]
 pub(super) struct Verify {
     /// The proof.
     #[arg(value_name = "PROOF")]
@@ -288,6 +302,7 @@ pub(super) struct Verify {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::CHECKPOINTS)]
 pub(super) struct Checkpoints {
     /// The file.
     #[arg(value_name = "FILE")]
@@ -295,21 +310,40 @@ pub(super) struct Checkpoints {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::DISASM)]
 pub(super) struct Disasm {
     /// The program.
     #[arg(value_name = "ELF")]
     pub(super) elf: PathBuf,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = examples::COMPLETIONS)]
+pub(super) struct Completions {
+    /// The shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::MAN)]
+pub(super) struct Man {
+    /// Write a page for each command into this folder, which is made if it is not there.
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum IsaCommand {
     /// Say what an instruction does and what of it a prover sees; without a name, list them all.
+    #[command(after_help = examples::EXPLAIN)]
     Explain {
         /// Mnemonics, or words in hexadecimal (0x…).
         #[arg(value_name = "WHAT")]
         what: Vec<String>,
     },
     /// Check specs, and say all that is wrong with them.
+    #[command(after_help = examples::CHECK)]
     Check {
         /// Files, or names of in-tree specs.
         #[arg(value_name = "SPEC", required = true)]
@@ -320,6 +354,7 @@ pub(super) enum IsaCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::DOC)]
 pub(super) struct Doc {
     /// A file, or the name of an in-tree spec [default: the instruction set that --isa names, else the first].
     #[arg(value_name = "SPEC")]

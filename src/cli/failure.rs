@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::output;
+use super::{files, mistaken, output};
 use crate::arch_test::ArchTestError;
 use crate::checkpoint::{CheckpointFileError, ExecuteError, Stopped};
 use crate::machine::Fault;
@@ -24,6 +24,8 @@ const FAILURE: u8 = 125;
 const REFUSED: u8 = 1;
 /// What retrace ends with after Ctrl-C: what a shell says of a process that SIGINT ended.
 pub(super) const INTERRUPTED: u8 = 130;
+/// What `run` ends with when no one reads the guest's output: what a shell says of a process that SIGPIPE ended.
+pub(super) const BROKEN_PIPE: u8 = 141;
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -55,7 +57,17 @@ impl Failure {
 
     /// A checkpoint file that cannot be used.
     pub(super) fn checkpoint_file(path: &Path, error: &CheckpointFileError) -> Self {
-        Self::new("checkpoint_file", format!("{}: {error}", path.display()))
+        let message = match error {
+            CheckpointFileError::Io { doing, source } => {
+                format!("cannot {doing} the checkpoint file: {}", files::reason(doing, source))
+            }
+            CheckpointFileError::Foreign => {
+                let remedy = "`retrace run ELF --checkpoints FILE` writes one";
+                mistaken::no("checkpoint file of retrace", path, remedy)
+            }
+            error => error.to_string(),
+        };
+        Self::new("checkpoint_file", format!("{}: {message}", path.display()))
     }
 
     /// A checkpoint file that is not whole.
@@ -70,8 +82,10 @@ impl Failure {
 
     /// Cycles that were not executed.
     pub(super) fn cycles(cycles: &Range<u64>, executed: u64) -> Self {
-        let message =
-            format!("there are no cycles {}..{}: {executed} were executed", cycles.start, cycles.end);
+        let message = format!(
+            "there are no cycles {}..{}: {executed} were executed; ask for some of 0..{executed}",
+            cycles.start, cycles.end
+        );
         Self::new("cycles", message)
     }
 
@@ -84,7 +98,11 @@ impl Failure {
     pub(super) fn stopped(stopped: &Stopped) -> Self {
         match stopped {
             Stopped::Trapped(fault) => Self::fault(fault),
-            Stopped::CycleLimit => Self::new("cycle_limit", "the cycle limit was reached"),
+            Stopped::CycleLimit => {
+                let message =
+                    "the cycle limit was reached before the guest ended; give a higher --max-cycles, or none";
+                Self::new("cycle_limit", message)
+            }
             Stopped::Interrupted => Self::interrupted(),
             Stopped::Stored(value) => {
                 Self::new("stored", format!("the run was stopped at a store of {value:#x}"))

@@ -1,33 +1,96 @@
 //! Files that commands read and write, with errors that name them.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::arguments::{Common, Guest};
 use super::failure::Failure;
+use super::mistaken;
 use crate::checkpoint::{CheckpointFile, ExecuteError, Execution};
 use crate::file::partial;
 use crate::guest::{Input, Linux};
 use crate::isa::Isa;
 use crate::parallel::Pool;
-use crate::program::Program;
+use crate::program::{LoadError, Program};
 
 /// The name that every guest finds as its own, so that a proof does not depend on where its ELF was.
 const NAME: &[u8] = b"guest";
 
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| failure("read", path, &error))
+/// More than any ELF file of 32 bits has: its offsets would not reach the end.
+const ELF_BYTES: u64 = 1 << 32;
+/// More than any proof has.
+const PROOF_BYTES: u64 = 1 << 20;
+
+/// The bytes of an ELF file; of any other only the beginning, since a device may have no end.
+pub(super) fn elf(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, ELF_BYTES, "a 32-bit ELF file", |start| start.starts_with(b"\x7fELF"))
+}
+
+/// The bytes of a proof.
+pub(super) fn proof(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, PROOF_BYTES, "a proof", |_| true)
+}
+
+/// Reads a file of at most so many bytes; only its beginning, where that shows that the rest is not worth it.
+fn read(path: &Path, most: u64, what: &str, worth: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>, Failure> {
+    let mut length = 0;
+    let tried = File::open(path).and_then(|file| {
+        let mut bytes = Vec::new();
+        (&file).take(64).read_to_end(&mut bytes)?;
+        // Of a pipe or a device it says nothing.
+        length = file.metadata()?.len();
+        if length <= most && worth(&bytes) {
+            (&file).take(most).read_to_end(&mut bytes)?;
+        }
+        length = length.max(bytes.len() as u64);
+        Ok(bytes)
+    });
+    match tried {
+        Err(error) => Err(failure("read", path, &error)),
+        Ok(bytes) if length <= most || !worth(&bytes) => Ok(bytes),
+        Ok(_) => {
+            let message = format!(
+                "{}: the file has more than {most} bytes, and so is not {what}; give another",
+                path.display()
+            );
+            Err(Failure::new("file", message))
+        }
+    }
 }
 
 fn failure(what: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::new("file", format!("cannot {what} {}: {error}", path.display()))
+    Failure::new("file", format!("cannot {what} {}: {}", path.display(), reason(what, error)))
+}
+
+/// Why a file could not be read or written, and what to do where that is known.
+pub(super) fn reason(what: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::IsADirectory => "it is a folder; give a file".to_owned(),
+        io::ErrorKind::NotFound if matches!(what, "write" | "create") => {
+            "its folder does not exist; make it first".to_owned()
+        }
+        io::ErrorKind::NotFound => "there is no such file; check its path".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission is denied; check the modes of the file and of its folder".to_owned()
+        }
+        io::ErrorKind::AlreadyExists => "there is a file of that name; give another".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 pub(super) fn program<I: Isa>(path: &Path) -> Result<Arc<Program<I>>, Failure> {
-    let program = Program::from_elf(&read(path)?);
-    program.map(Arc::new).map_err(|error| Failure::new("elf", format!("{}: {error}", path.display())))
+    Program::from_elf(&elf(path)?).map(Arc::new).map_err(|error| no_program(path, &error))
+}
+
+/// An ELF file that cannot be loaded, or none.
+pub(super) fn no_program(path: &Path, error: &LoadError) -> Failure {
+    let message = match error {
+        LoadError::NotElf => mistaken::no("ELF file", path, "give a linked RISC-V executable"),
+        error => error.to_string(),
+    };
+    Failure::new("elf", format!("{}: {message}", path.display()))
 }
 
 /// The execution in a checkpoint file.
@@ -64,6 +127,11 @@ pub(super) fn pool(common: &Common) -> Result<Pool, Failure> {
 
 pub(super) fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| failure("write", path, &error))
+}
+
+/// Makes a folder, and those that it is in; it may be there.
+pub(super) fn create_folder(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| failure("make the folder", path, &error))
 }
 
 /// A file to go on with after so many bytes, which it must have.
@@ -111,7 +179,9 @@ impl Whole {
     pub(super) fn create(path: &Path) -> Result<Self, Failure> {
         let as_it_stands = fs::symlink_metadata(path).is_ok_and(|file| !file.is_file());
         let partial = (!as_it_stands).then(|| partial(path));
-        let file = BufWriter::with_capacity(1 << 16, create(partial.as_deref().unwrap_or(path))?);
+        let created = File::create(partial.as_deref().unwrap_or(path));
+        let file =
+            BufWriter::with_capacity(1 << 16, created.map_err(|error| failure("write", path, &error))?);
         Ok(Self { file, path: path.to_owned(), partial })
     }
 

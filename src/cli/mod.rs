@@ -6,11 +6,13 @@
 
 mod arguments;
 mod commands;
+mod examples;
 mod failure;
 mod files;
 mod host;
 mod interrupt;
 mod isa;
+mod mistaken;
 mod output;
 
 use std::process::ExitCode;
@@ -64,7 +66,7 @@ fn choose(isas: &[Entry], arguments: &Arguments) -> Result<Entry, Failure> {
     // Where there is a choice the file is read for it. One that cannot be read is reported by the command that reads it;
     // a pipe can be read only once, and that is for the command.
     let asked = arguments.command.elf().filter(|path| isas.len() > 1 && path.is_file());
-    let elf = asked.and_then(|path| std::fs::read(path).ok());
+    let elf = asked.and_then(|path| files::elf(path).ok());
     let built_for = elf.and_then(|elf| architecture(&elf));
     // A set that lacks what the file names may do: a word that it does not know is an error when it is executed.
     let names = isas.iter().map(|entry| entry.spec.name);
@@ -84,6 +86,8 @@ fn command<I: Isa>(arguments: Arguments) -> Done {
         Command::Verify(verify) => commands::verify::<I>(&common, &verify),
         Command::Checkpoints(checkpoints) => commands::checkpoints(&common, &checkpoints),
         Command::Disasm(disasm) => commands::disasm::<I>(&common, &disasm),
+        Command::Completions(completions) => commands::completions(&common, &completions),
+        Command::Man(man) => commands::man(&common, &man),
         Command::Isa { command: IsaCommand::Explain { what } } => isa::explain::<I>(&common, &what),
         Command::Isa { command: IsaCommand::Check { specs } } => isa::check(&common, &specs),
         Command::Isa { command: IsaCommand::Doc(doc) } => isa::doc::<I>(&common, &doc),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use retrace_codegen::Diagnostics;
 use serde_json::Value;
 
 /// Writes to standard output; a reader that went away is no error.
@@ -26,6 +27,22 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Tells people what is wrong with a spec; in colour where that is wanted.
+pub(super) fn diagnostics(errors: &Diagnostics) {
+    note(&if colour() { errors.styled() } else { errors.to_string() });
+}
+
+/// Whether standard error is a terminal that shows colours, and NO_COLOR does not forbid them (no-color.org).
+fn colour() -> bool {
+    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    terminal() && !forbidden
+}
+
+/// Whether standard error is a terminal that can do more than print lines.
+fn terminal() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb")
+}
+
 /// Help and version go to standard output with exit code 0, mistakes to standard error with 2.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
@@ -34,7 +51,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 
 /// A line that shows that long work goes on: on standard error, and on a terminal only.
 pub(super) fn progress(what: &'static str) -> ProgressBar {
-    if !io::stderr().is_terminal() {
+    if !terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));

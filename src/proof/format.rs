@@ -27,13 +27,17 @@ pub enum FormatError {
     #[error("this is no retrace proof")]
     NotAProof,
     /// They are of another version of the format.
-    #[error("the proof has format version {found}, and this build reads version {VERSION}")]
+    #[error(
+        "the proof has format version {found}, and this build reads version {VERSION}; verify it with the version of retrace that made it"
+    )]
     Version {
         /// The version.
         found: u16,
     },
     /// They end before the statement does.
-    #[error("the proof is truncated: it has {found} bytes, and its statement alone needs {needed}")]
+    #[error(
+        "the proof is truncated: it has {found} bytes, and its statement alone needs {needed}; copy it again, or prove again"
+    )]
     Truncated {
         /// How many there are.
         found: usize,

@@ -42,7 +42,7 @@ fn read(path: &Path) -> io::Result<String> {
         Err(error) if error.as_bytes().len() > MAX_BYTES => {
             Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
         }
-        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8")),
+        Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "it is no text in UTF-8")),
     }
 }
 

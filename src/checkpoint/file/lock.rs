@@ -9,7 +9,7 @@ use super::error::{CheckpointFileError, Result};
 pub(super) fn open_locked(path: &Path, create: bool) -> Result<File> {
     loop {
         let opened = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path);
-        let file = opened.map_err(CheckpointFileError::io("open"))?;
+        let file = opened.map_err(CheckpointFileError::io(if create { "create" } else { "open" }))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(CheckpointFileError::InUse),

@@ -1,8 +1,10 @@
 //! The commands on programs, one a file.
 
 mod checkpoints;
+mod completions;
 mod disasm;
 mod fault;
+mod man;
 mod profile;
 mod prove;
 mod report;
@@ -11,7 +13,9 @@ mod verify;
 mod witness;
 
 pub(super) use checkpoints::checkpoints;
+pub(super) use completions::completions;
 pub(super) use disasm::disasm;
+pub(super) use man::man;
 pub(super) use profile::profile;
 pub(super) use prove::prove;
 pub(super) use report::report;

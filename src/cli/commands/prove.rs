@@ -28,7 +28,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         (Stopped::Exited(_), _) => {}
         (Stopped::Interrupted, None) => return Err(Failure::interrupted()),
         _ if prove.cycles.is_some() => {}
-        (Stopped::Interrupted, Some(path)) => {
+        (Stopped::Interrupted | Stopped::CycleLimit, Some(path)) => {
             let message = format!(
                 "{}: the run in it has not ended: resume it first, or prove a part of it with --cycles",
                 path.display()

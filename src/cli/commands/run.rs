@@ -11,19 +11,19 @@ use super::fault::Report;
 use crate::arch_test::{ArchTest, ArchTestError};
 use crate::checkpoint::{ExecuteError, Execution, FileOptions, Options, Progress, Resume, Stopped, execute};
 use crate::cli::arguments::{Common, Guest, Run};
-use crate::cli::failure::{Done, Failure};
+use crate::cli::failure::{BROKEN_PIPE, Done, Failure};
 use crate::cli::{files, host, interrupt, output};
 use crate::guest::{Input, Linux, Output};
 use crate::hex::hex;
 use crate::isa::{Isa, Word};
+use crate::machine::RunError;
 use crate::program::Program;
 
 pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let path = &run.guest.elf;
     // Once, since a pipe can be read only once.
-    let elf = files::read(path)?;
-    let program = Program::<I>::from_elf(&elf)
-        .map_err(|error| Failure::new("elf", format!("{}: {error}", path.display())))?;
+    let elf = files::elf(path)?;
+    let program = Program::<I>::from_elf(&elf).map_err(|error| files::no_program(path, &error))?;
     let program = Arc::new(program);
     let test = run.signature.as_ref().map(|path| Ok::<_, ArchTestError>((ArchTest::new(&program)?, path)));
     let test = test.transpose()?;
@@ -59,6 +59,13 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
         None => execute(program, Linux::default(), input, options),
     };
     bar.finish_and_clear();
+    if let Err(ExecuteError::Host(RunError::Output(error))) = &executed
+        && error.kind() == io::ErrorKind::BrokenPipe
+        && run.output.is_none()
+    {
+        // Whoever read the output has seen enough, and the guest did not end.
+        return Ok(ExitCode::from(BROKEN_PIPE));
+    }
     let execution: Execution<I, Linux> = executed.map_err(|error| match (&error, run.checkpoint_file()) {
         (ExecuteError::File(error), Some(path)) => Failure::checkpoint_file(path, error),
         _ => error.into(),

@@ -12,10 +12,10 @@ use super::subject;
 use crate::checkpoint::Policy;
 use crate::cli::arguments::{Common, Verify};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, interrupt, output};
+use crate::cli::{files, interrupt, mistaken, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
-use crate::proof::{Proof, Verifier, verify as verify_proof};
+use crate::proof::{FormatError, Proof, Verifier, verify as verify_proof};
 
 pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
     let begun = Instant::now();
@@ -23,8 +23,14 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
     let alone = verify.next.is_empty();
     let about = |path: &Path, failure: Failure| if alone { failure } else { failure.about(path) };
     let read = |path: &Path| {
-        let bytes = files::read(path)?;
-        Proof::from_bytes(&bytes).map_err(|error| about(path, error.into()))
+        let bytes = files::proof(path)?;
+        Proof::from_bytes(&bytes).map_err(|error| match error {
+            FormatError::NotAProof => {
+                let remedy = "`retrace prove` writes one, and `retrace verify PROOF ELF` takes it first";
+                about(path, Failure::refused(mistaken::no("retrace proof", path, remedy)))
+            }
+            error => about(path, error.into()),
+        })
     };
     // Whether they adjoin costs nothing to find out.
     let mut proofs = vec![(&verify.proof, read(&verify.proof)?)];

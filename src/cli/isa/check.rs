@@ -1,6 +1,5 @@
 //! `retrace isa check`: all that is wrong with specs; of a sound one the opcode map, and what covers each operation.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +7,7 @@ use retrace_codegen::model::{Cover, Covered, Opcode};
 use retrace_codegen::{Diagnostic, Diagnostics, Model};
 use serde_json::{Value, json};
 
-use super::compile;
+use super::{compile, not_utf8};
 use crate::cli::arguments::Common;
 use crate::cli::failure::Done;
 use crate::cli::output;
@@ -17,20 +16,19 @@ pub(in crate::cli) fn check(common: &Common, specs: &[PathBuf]) -> Done {
     let mut reports = Vec::new();
     let mut failed = false;
     for file in specs {
-        let name = file.display().to_string();
-        let checked = compile(&name);
+        let Some(name) = file.to_str() else { return Err(not_utf8(file)) };
+        let checked = compile(name);
         failed |= checked.is_err();
         if common.json {
             reports.push(match &checked {
-                Ok(model) => sound(&name, model),
-                Err(errors) => broken(&name, errors),
+                Ok(model) => sound(name, model),
+                Err(errors) => broken(name, errors),
             });
             continue;
         }
         match &checked {
-            Ok(model) => output::print(&page(&name, model))?,
-            Err(errors) if std::io::stderr().is_terminal() => output::note(&errors.styled()),
-            Err(errors) => output::note(&errors.to_string()),
+            Ok(model) => output::print(&page(name, model))?,
+            Err(errors) => output::diagnostics(errors),
         }
     }
     if common.json {

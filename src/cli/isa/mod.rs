@@ -5,6 +5,7 @@ mod concerns;
 mod doc;
 mod explain;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use retrace_codegen::{Diagnostics, Model, Sources};
@@ -15,7 +16,7 @@ pub(super) use doc::doc;
 pub(super) use explain::explain;
 
 use super::arguments::Common;
-use super::failure::Done;
+use super::failure::{Done, Failure};
 use super::output;
 use crate::isa::IN_TREE;
 
@@ -28,6 +29,11 @@ fn compile(spec: &str) -> Result<Model, Diagnostics> {
     retrace_codegen::compile(&mut sources, spec)
 }
 
+/// A spec whose path cannot be a name in its diagnostics.
+fn not_utf8(spec: &Path) -> Failure {
+    Failure::new("file", format!("{}: the path of a spec must be UTF-8; rename it", spec.display()))
+}
+
 /// Reports a spec with errors, of which nothing can be made.
 fn refuse(common: &Common, errors: &Diagnostics) -> Done {
     if common.json {
@@ -35,7 +41,7 @@ fn refuse(common: &Common, errors: &Diagnostics) -> Done {
         let error = json!({ "kind": "spec", "message": errors.to_string(), "errors": messages });
         output::object(&json!({ "ok": false, "error": error }))?;
     } else {
-        output::note(&errors.to_string());
+        output::diagnostics(errors);
     }
     Ok(ExitCode::from(1))
 }

@@ -37,9 +37,8 @@ pub(super) fn count_cycles<I: Isa>(
 ) -> Result<Counted<I>, Failure> {
     let path = &guest.elf;
     // Once, since a pipe can be read only once.
-    let elf = files::read(path)?;
-    let program = Program::<I>::from_elf(&elf)
-        .map_err(|error| Failure::new("elf", format!("{}: {error}", path.display())))?;
+    let elf = files::elf(path)?;
+    let program = Program::<I>::from_elf(&elf).map_err(|error| files::no_program(path, &error))?;
     let map = CodeMap::from_elf(&program, &elf);
     drop(elf);
 

@@ -111,7 +111,7 @@ fn proven<I: Isa>(
     path: &Path,
     execution: &Execution<I, Linux>,
 ) -> Result<Proven, Failure> {
-    let bytes = files::read(path)?;
+    let bytes = files::proof(path)?;
     let proof = Proof::from_bytes(&bytes).map_err(|error| Failure::from(error).about(path))?;
     let verifier = Verifier {
         program: Arc::clone(execution.program()),

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use retrace_codegen::Model;
 use serde_json::json;
 
-use super::compile;
+use super::{compile, not_utf8};
 use crate::cli::arguments::{Common, Doc, PageFormat};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, output};
@@ -27,7 +27,7 @@ use crate::isa::{IN_TREE, Isa};
 
 pub(in crate::cli) fn doc<I: Isa>(common: &Common, doc: &Doc) -> Done {
     let model = match &doc.spec {
-        Some(spec) => match compile(&spec.display().to_string()) {
+        Some(spec) => match compile(spec.to_str().ok_or_else(|| not_utf8(spec))?) {
             Ok(model) => model,
             Err(errors) => return super::refuse(common, &errors),
         },

@@ -1,7 +1,12 @@
 //! `retrace witness`
 
-use std::io::{self, BufWriter, Write};
+mod parquet;
+mod text;
+
+use std::ffi::OsStr;
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::ops::Range;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -13,12 +18,19 @@ use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
 use crate::guest::Guest;
-use crate::isa::{ColumnId, ColumnSource, Isa, MAX_ROWS};
+use crate::hex::hex;
+use crate::isa::{Column, ColumnId, ColumnSource, Isa, MAX_ROWS};
 use crate::oracle::Chunk;
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
 
 pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Done {
     let columns = columns::<I>(&witness.columns)?;
+    let format = witness.format.unwrap_or_else(|| format_of(witness.output.as_deref()));
+    if format == Format::Parquet && witness.output.is_none() && !common.json && io::stdout().is_terminal() {
+        let message =
+            "Parquet is nothing for a terminal: give a file (-o FILE.parquet), or pipe it to a program";
+        return Err(Failure::new("format", message));
+    }
     let program = files::program::<I>(&witness.guest.elf)?;
     // Public columns say which row is the last: only then does the run have to go on behind the rows asked for.
     let public =
@@ -44,25 +56,30 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     if cycles.end > executed {
         return Err(Failure::cycles(&cycles, executed));
     }
+    // The run may have been left where the rows end, and then no one knows how long it is.
+    let total = matches!(execution.stopped(), Stopped::Exited(_) | Stopped::Trapped(_) | Stopped::Stored(_));
+    let about = About {
+        program: hex(execution.program().hash().as_ref()),
+        cycles: cycles.clone(),
+        total: total.then_some(executed),
+    };
     let generator =
         StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel.clone());
 
     let begun = Instant::now();
-    let written = match (witness.format, &witness.output) {
+    let write = |sink: &mut (dyn Write + Send)| write(&generator, &about, &columns, format, sink);
+    let written = match (format, &witness.output) {
         (Format::None, _) => regenerate(&generator, cycles.clone(), &columns),
-        (format, Some(path)) => {
+        (_, Some(path)) => {
             let mut file = files::Whole::create(path)?;
-            let written = write(&generator, cycles.clone(), &columns, format, &mut file);
+            let written = write(&mut file);
             if written.is_ok() {
                 file.finish()?;
             }
             written
         }
-        (format, None) if common.json => write(&generator, cycles.clone(), &columns, format, &mut io::sink()),
-        (format, None) => {
-            let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());
-            write(&generator, cycles.clone(), &columns, format, &mut stdout)
-        }
+        (_, None) if common.json => write(&mut io::sink()),
+        (_, None) => write(&mut BufWriter::with_capacity(1 << 16, io::stdout())),
     };
     match written {
         // Whoever read the rows has seen enough.
@@ -77,14 +94,20 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     if common.json {
         output::object(&json!({
             "ok": true,
+            "isa": I::SPEC.name,
+            "fingerprint": I::SPEC.fingerprint.to_string(),
+            "program": about.program,
+            "first_cycle": cycles.start,
             "rows": rows,
+            "total_cycles": about.total,
             "columns": columns.len(),
+            "format": format_name(format),
             "seconds": seconds,
             "rows_per_second": rows as f64 / seconds.max(1e-9),
             "peak_rss_bytes": host::peak_rss(),
             "fault": fault,
         }))?;
-    } else if witness.format == Format::None {
+    } else if format == Format::None {
         output::print(&format!(
             "regenerated {} rows of {} columns in {seconds:.3} s: {:.1} M rows/s\n",
             output::number(rows),
@@ -105,7 +128,46 @@ fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
             Failure::new("column", format!("there is no column `{name}`; there are {}", known.join(", ")))
         })
     };
+    if let Some((_, name)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+        return Err(Failure::new("column", format!("column `{name}` is named twice; name it once")));
+    }
     names.iter().map(find).collect()
+}
+
+/// By the output's name; comma-separated values without one.
+fn format_of(output: Option<&Path>) -> Format {
+    let extension = output.and_then(Path::extension).and_then(OsStr::to_str).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "jsonl" | "ndjson" => Format::Jsonl,
+        "parquet" => Format::Parquet,
+        _ => Format::Csv,
+    }
+}
+
+const fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Csv => "csv",
+        Format::Jsonl => "jsonl",
+        Format::Parquet => "parquet",
+        Format::None => "none",
+    }
+}
+
+/// What rows are of.
+struct About {
+    /// The program's hash.
+    program: String,
+    cycles: Range<u64>,
+    /// T, if the run was followed to its end.
+    total: Option<u64>,
+}
+
+/// Takes rows in order, a chunk at a time, and writes them.
+trait Rows {
+    fn chunk(&mut self, chunk: &Chunk<'_>) -> io::Result<()>;
+
+    /// Writes what is left.
+    fn finish(&mut self) -> io::Result<()>;
 }
 
 /// What rows can fail with; a sink's error is the visitor's.
@@ -114,22 +176,30 @@ type Written = Result<(), ReplayError<io::Error>>;
 /// Writes rows, in order.
 fn write<I: Isa, G: Guest>(
     generator: &StreamingWitnessGenerator<I, G>,
-    cycles: Range<u64>,
+    about: &About,
     columns: &[ColumnId],
     format: Format,
-    sink: &mut dyn Write,
+    sink: &mut (dyn Write + Send),
 ) -> Written {
     let bar = output::progress("rows");
-    let names: Vec<&str> = columns.iter().map(|id| I::SPEC.columns[id.index()].name).collect();
-    let mut rows = Rows { sink, format, names, line: String::new() };
-    rows.header().map_err(ReplayError::Visitor)?;
+    let described: Vec<&Column> = columns.iter().map(|id| &I::SPEC.columns[id.index()]).collect();
+    let rows: io::Result<Box<dyn Rows + '_>> = match format {
+        Format::Parquet => parquet::ParquetRows::new(sink, I::SPEC, about, &described)
+            .map(|rows| Box::new(rows) as Box<dyn Rows>),
+        Format::Jsonl => Ok(Box::new(text::TextRows::jsonl(sink, described))),
+        Format::Csv | Format::None => {
+            text::TextRows::csv(sink, described).map(|rows| Box::new(rows) as Box<dyn Rows>)
+        }
+    };
+    let mut rows = rows.map_err(ReplayError::Visitor)?;
+    let cycles = about.cycles.clone();
     let written = generator.for_each(cycles.clone(), columns, MAX_ROWS, |chunk| {
         bar.set_position(chunk.cycles.end - cycles.start);
-        rows.chunk::<I>(chunk, columns)
+        rows.chunk(chunk)
     });
     bar.finish_and_clear();
     written?;
-    rows.sink.flush().map_err(ReplayError::Visitor)
+    rows.finish().map_err(ReplayError::Visitor)
 }
 
 /// Regenerates rows on all threads, and looks at none of them.
@@ -143,44 +213,4 @@ fn regenerate<I: Isa, G: Guest>(
         Ok(())
     };
     generator.reduce(cycles, columns, MAX_ROWS, || (), visit, |(), ()| ())
-}
-
-struct Rows<'a> {
-    sink: &'a mut dyn Write,
-    format: Format,
-    names: Vec<&'a str>,
-    line: String,
-}
-
-impl Rows<'_> {
-    fn header(&mut self) -> io::Result<()> {
-        match self.format {
-            Format::Csv => writeln!(self.sink, "cycle,{}", self.names.join(",")),
-            Format::Jsonl | Format::None => Ok(()),
-        }
-    }
-
-    fn chunk<I: Isa>(&mut self, chunk: &Chunk<'_>, columns: &[ColumnId]) -> io::Result<()> {
-        use std::fmt::Write as _;
-        for (row, cycle) in chunk.cycles.clone().enumerate() {
-            self.line.clear();
-            let cells = chunk.columns.iter().zip(columns).zip(&self.names);
-            let values =
-                cells.map(|((cells, id), name)| (name, I::SPEC.columns[id.index()].value(cells[row])));
-            // Writing to a string cannot fail.
-            let _ = match self.format {
-                Format::Jsonl => write!(self.line, "{{\"cycle\":{cycle}"),
-                Format::Csv | Format::None => write!(self.line, "{cycle}"),
-            };
-            for (name, value) in values {
-                let _ = match self.format {
-                    Format::Jsonl => write!(self.line, ",\"{name}\":{value}"),
-                    Format::Csv | Format::None => write!(self.line, ",{value}"),
-                };
-            }
-            self.line.push_str(if self.format == Format::Jsonl { "}\n" } else { "\n" });
-            self.sink.write_all(self.line.as_bytes())?;
-        }
-        Ok(())
-    }
 }
