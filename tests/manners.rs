@@ -241,10 +241,7 @@ fn exit_codes_are_the_readmes() {
         "env --default-signal=INT \"$RETRACE\" run \"$GUESTS/faults.elf\" forever & sleep 1; kill -INT $!; wait $!; echo $?",
     );
     assert_eq!(text(&interrupted.stdout).trim(), "130");
-    let pipe =
-        shell("\"$RETRACE\" run \"$GUESTS/tiny.elf\" > >(exec 0<&-; sleep 2) & sleep 0; wait $!; echo $?");
-    // Whether the pipe is closed in time is the shell's affair; the other test of pipes is certain.
-    assert!(matches!(text(&pipe.stdout).trim(), "7" | "141"), "{}", text(&pipe.stdout));
+    // 141 is in `a_reader_that_goes_away_ends_a_command_quietly`.
     tested.extend(["130".to_owned(), "141".to_owned()]);
 
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("it is in the repository");
