@@ -159,6 +159,8 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("witness", "witness {faults} illegal"),
         ("profile", "profile {regions}"),
         ("profile", "profile {tmp}/stripped.elf illegal --by pc"),
+        ("trace", "trace {tiny}"),
+        ("trace", "trace {faults} illegal"),
         ("report", "report {tiny} -o {tmp}/tiny.html"),
         ("report", "report {faults} illegal -o {tmp}/fault.html"),
         ("prove", "prove {tiny} -o {tmp}/tiny.proof"),

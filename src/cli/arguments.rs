@@ -37,6 +37,8 @@ pub(super) enum Command {
     Run(Run),
     /// Regenerate rows of a program's witness.
     Witness(Witness),
+    /// Log what a program executes, an instruction a line.
+    Trace(Trace),
     /// Count where a program's cycles go.
     Profile(Profile),
     /// Make a page of a program's run: where its cycles go, its memory, its witness, its proof.
@@ -66,6 +68,7 @@ impl Command {
         match self {
             Self::Run(run) => Some(&run.guest.elf),
             Self::Witness(witness) => Some(&witness.guest.elf),
+            Self::Trace(trace) => Some(&trace.guest.elf),
             Self::Profile(profile) => Some(&profile.guest.elf),
             Self::Report(report) => Some(&report.guest.elf),
             Self::Prove(prove) => Some(&prove.guest.elf),
@@ -177,6 +180,33 @@ pub(super) enum Format {
     Parquet,
     /// Nothing.
     None,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::TRACE)]
+pub(super) struct Trace {
+    #[command(flatten)]
+    pub(super) guest: Guest,
+    /// Log the run in a checkpoint file; its arguments and input are in the file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
+    pub(super) checkpoints: Option<PathBuf>,
+    /// Which cycles, from 0 [default: all].
+    #[arg(long, value_name = "A..B", value_parser = cycles)]
+    pub(super) cycles: Option<Range<u64>>,
+    /// How a line is written.
+    #[arg(long, value_enum, default_value_t = TraceFormat::Commit)]
+    pub(super) format: TraceFormat,
+    /// Where the log goes [default: standard output; with --json, nowhere].
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TraceFormat {
+    /// As spike writes commits: address, word, the register written, addresses loaded from and stored to.
+    Commit,
+    /// An object a line.
+    Jsonl,
 }
 
 #[derive(Debug, Args)]

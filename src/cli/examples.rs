@@ -16,6 +16,11 @@ Examples:
   retrace witness guest.elf --checkpoints run.ckpt --cycles 1000000..1000100
   retrace witness guest.elf --format none             how fast rows are regenerated";
 
+pub(super) const TRACE: &str = "\
+Examples:
+  retrace trace guest.elf --cycles 0..10              the first ten instructions, as spike logs commits
+  retrace trace guest.elf --cycles 1000..1100 --format jsonl";
+
 pub(super) const PROFILE: &str = "\
 Examples:
   retrace profile guest.elf --input in.txt            cycles by function

@@ -80,6 +80,7 @@ fn command<I: Isa>(arguments: Arguments) -> Done {
     match arguments.command {
         Command::Run(run) => commands::run::<I>(&common, &run),
         Command::Witness(witness) => commands::witness::<I>(&common, &witness),
+        Command::Trace(trace) => commands::trace::<I>(&common, &trace),
         Command::Profile(profile) => commands::profile::<I>(&common, &profile),
         Command::Report(report) => commands::report::<I>(&common, &report),
         Command::Prove(prove) => commands::prove::<I>(&common, &prove),

@@ -3,14 +3,19 @@
 use super::{Machine, OUTSIDE, Pause, RunError, Stop};
 use crate::guest::Guest;
 use crate::isa::{Access, CallMemory, Flow, Isa, MAX_READS, Ports, Reply, Spec, Trap, TrapCause, Word};
+use crate::pages::WORD_BYTES;
 
 /// What is told of a run. Nothing in the ordinary loop knows of it.
 pub(crate) trait Observer {
-    /// A load, by an instruction or by a call, that did not trap.
-    fn load(&mut self, address: Word);
+    /// A load of so many bytes, zero-extended, by an instruction or by a call, that did not trap.
+    fn load(&mut self, address: Word, bytes: Word, value: Word);
 
     /// A store, likewise.
-    fn store(&mut self, address: Word);
+    fn store(&mut self, address: Word, bytes: Word, value: Word);
+
+    /// A register that was written, not the zero register. By default nothing.
+    #[inline(always)]
+    fn set_register(&mut self, _register: u8, _value: Word) {}
 
     /// The code table's entries `first..=last` were executed, one after the other. The last one jumped, or else the run
     /// pauses or ends after it.
@@ -90,19 +95,22 @@ impl<P: Ports, O: Observer> Ports for Observed<'_, P, O> {
     #[inline(always)]
     fn set_register(&mut self, register: u8, value: Word) {
         self.ports.set_register(register, value);
+        if register != self.spec.registers.zero {
+            self.observer.set_register(register, value);
+        }
     }
 
     #[inline(always)]
     fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap> {
         let access = self.ports.load(address, bytes)?;
-        self.observer.load(address);
+        self.observer.load(address, bytes, access.value);
         Ok(access)
     }
 
     #[inline(always)]
     fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
         let access = self.ports.store(address, bytes, value)?;
-        self.observer.store(address);
+        self.observer.store(address, bytes, access.value);
         Ok(access)
     }
 
@@ -110,8 +118,12 @@ impl<P: Ports, O: Observer> Ports for Observed<'_, P, O> {
         let reply = self.ports.call(arguments)?;
         let moved = self.spec.calls.iter().find(|call| call.number == arguments[0]);
         match moved.map(|call| call.memory) {
-            Some(CallMemory::Read) if reply.address != 0 => self.observer.load(reply.address),
-            Some(CallMemory::Written) if reply.address != 0 => self.observer.store(reply.address),
+            Some(CallMemory::Read) if reply.address != 0 => {
+                self.observer.load(reply.address, WORD_BYTES, reply.before);
+            }
+            Some(CallMemory::Written) if reply.address != 0 => {
+                self.observer.store(reply.address, WORD_BYTES, reply.after);
+            }
             _ => {}
         }
         Ok(reply)

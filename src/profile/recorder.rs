@@ -146,12 +146,12 @@ impl<'m> Recorder<'m> {
 
 impl Observer for Recorder<'_> {
     #[inline(always)]
-    fn load(&mut self, address: Word) {
+    fn load(&mut self, address: Word, _bytes: Word, _value: Word) {
         self.pages[address as usize / PAGE_BYTES][0] += 1;
     }
 
     #[inline(always)]
-    fn store(&mut self, address: Word) {
+    fn store(&mut self, address: Word, _bytes: Word, _value: Word) {
         self.pages[address as usize / PAGE_BYTES][1] += 1;
     }
 

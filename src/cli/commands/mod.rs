@@ -9,6 +9,7 @@ mod profile;
 mod prove;
 mod report;
 mod run;
+mod trace;
 mod verify;
 mod witness;
 
@@ -20,6 +21,7 @@ pub(super) use profile::profile;
 pub(super) use prove::prove;
 pub(super) use report::report;
 pub(super) use run::run;
+pub(super) use trace::trace;
 pub(super) use verify::verify;
 pub(super) use witness::witness;
 
