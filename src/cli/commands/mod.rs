@@ -3,7 +3,7 @@
 mod checkpoints;
 mod completions;
 mod disasm;
-mod fault;
+mod fault_report;
 mod man;
 mod profile;
 mod prove;
@@ -34,7 +34,7 @@ use super::arguments::Guest;
 use super::failure::Failure;
 use super::{files, interrupt, output};
 use crate::cancel::Cancel;
-use crate::checkpoint::{Execution, Options, Progress, execute};
+use crate::checkpoint::{Execution, Options, Progress, Stopped, execute};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::program::Program;
@@ -61,6 +61,14 @@ fn execution<I: Isa>(
     let options =
         Options { arguments: files::arguments(guest), progress: Some(Progress(&mut report)), ..options };
     Ok((execute(program, Linux::default(), input, options)?, cancel))
+}
+
+/// The fault that ended a run, in words.
+fn fault<I: Isa>(execution: &Execution<I, Linux>) -> Option<String> {
+    match execution.stopped() {
+        Stopped::Trapped(fault) => Some(fault.to_string()),
+        _ => None,
+    }
 }
 
 /// What a statement is about, in words.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::fault::Report;
+use super::fault_report::Report;
 use crate::arch_test::{ArchTest, ArchTestError};
 use crate::checkpoint::{ExecuteError, Execution, FileOptions, Options, Progress, Resume, Stopped, execute};
 use crate::cli::arguments::{Common, Guest, Run};

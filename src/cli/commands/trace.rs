@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::execution;
+use super::{execution, fault};
 use crate::asm::disassemble;
 use crate::cancel::Cancel;
 use crate::checkpoint::{Execution, Options, Stopped};
@@ -32,11 +32,10 @@ pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace) -> Done {
     let checkpoints = trace.checkpoints.as_deref();
     let options = Options { max_cycles, ..Options::default() };
     let (execution, cancel) = execution(&trace.guest, checkpoints, program, options, &hidden)?;
-    let fault = match execution.stopped() {
-        Stopped::Interrupted if checkpoints.is_none() => return Err(Failure::interrupted()),
-        Stopped::Trapped(fault) => Some(fault.to_string()),
-        _ => None,
-    };
+    if matches!(execution.stopped(), Stopped::Interrupted) && checkpoints.is_none() {
+        return Err(Failure::interrupted());
+    }
+    let fault = fault(&execution);
     if let Some(fault) = fault.as_ref().filter(|_| !common.json) {
         output::note(&format!("note: the log ends where the guest faults: {fault}"));
     }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::execution;
+use super::{execution, fault};
 use crate::cancel::Cancel;
 use crate::checkpoint::{Execution, Options, Stopped};
 use crate::cli::arguments::{Common, Guest, Profile, Table};
@@ -68,10 +68,7 @@ pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Don
     let checkpoints = profile.checkpoints.as_deref();
     let counted = count_cycles::<I>(&profile.guest, checkpoints, profile.cycles.clone(), Options::default())?;
     let Counted { execution, profile: counts, .. } = counted;
-    let fault = match execution.stopped() {
-        Stopped::Trapped(fault) => Some(fault.to_string()),
-        _ => None,
-    };
+    let fault = fault(&execution);
 
     write_files(profile, &counts)?;
     if common.json {

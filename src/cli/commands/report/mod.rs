@@ -10,8 +10,9 @@ use std::sync::Arc;
 use ark_bn254::Fr;
 use serde_json::json;
 
+use super::fault;
 use super::profile::{Counted, count_cycles};
-use crate::checkpoint::{Execution, Options, Policy, Stopped};
+use crate::checkpoint::{Execution, Options, Policy};
 use crate::cli::arguments::{Common, Report};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
@@ -72,13 +73,6 @@ pub(in crate::cli) fn report<I: Isa>(common: &Common, report: &Report) -> Done {
         output::bytes(page.len() as u64)
     ))?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn fault<I: Isa>(execution: &Execution<I, Linux>) -> Option<String> {
-    match execution.stopped() {
-        Stopped::Trapped(fault) => Some(fault.to_string()),
-        _ => None,
-    }
 }
 
 /// At the checkpoints and at the end: cycles, and pages that are not zero.

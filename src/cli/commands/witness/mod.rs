@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::execution;
+use super::{execution, fault};
 use crate::checkpoint::{Options, Stopped};
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
@@ -40,11 +40,10 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
     let checkpoints = witness.checkpoints.as_deref();
     let options = Options { max_cycles, ..Options::default() };
     let (execution, cancel) = execution(&witness.guest, checkpoints, program, options, &hidden)?;
-    let fault = match execution.stopped() {
-        Stopped::Interrupted if witness.checkpoints.is_none() => return Err(Failure::interrupted()),
-        Stopped::Trapped(fault) => Some(fault.to_string()),
-        _ => None,
-    };
+    if matches!(execution.stopped(), Stopped::Interrupted) && witness.checkpoints.is_none() {
+        return Err(Failure::interrupted());
+    }
+    let fault = fault(&execution);
     if let Some(fault) = fault.as_ref().filter(|_| !common.json) {
         output::note(&format!("note: the rows end where the guest faults: {fault}"));
     }
