@@ -138,6 +138,23 @@ fn a_guests_fault_is_told_with_what_led_to_it() {
     assert_eq!(error["command"].as_str(), Some(command.trim_start()));
 }
 
+/// The arguments of a run that was resumed are in its file alone, so the command takes the file.
+#[test]
+fn a_fault_of_a_resumed_run_is_regenerated_from_its_file() {
+    let file = temporary("fault.ckpt");
+    let _ = std::fs::remove_file(&file);
+    let output =
+        retrace(&["run", &elf("faults"), "store", "--checkpoints", &file, "--max-cycles", "10"], b"");
+    assert_eq!(output.status.code(), Some(125));
+    let output = retrace(&["run", &elf("faults"), "--resume", &file, "--json"], b"");
+    assert_eq!(output.status.code(), Some(126));
+    let command = json(&output)["error"]["command"].as_str().expect("it is a command").to_owned();
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    let rows = retrace(&[&words[..], &["--columns=pc"]].concat(), b"");
+    assert_eq!(rows.status.code(), Some(0), "{command}: {}", text(&rows.stderr));
+    assert!(text(&rows.stdout).ends_with("\n15,65596\n"), "{command}: {}", text(&rows.stdout));
+}
+
 /// Outside the code no instruction is the fault's; the last one before it is the jump.
 #[test]
 fn a_jump_out_of_the_code_is_the_last_instruction() {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::asm::disassemble;
 use crate::checkpoint::Execution;
-use crate::cli::arguments::Guest;
+use crate::cli::arguments::Run;
 use crate::guest::Linux;
 use crate::isa::{Isa, Word};
 use crate::machine::Fault;
@@ -50,7 +50,7 @@ impl Report {
         fault: &Fault,
         elf: &[u8],
         isa: Option<&str>,
-        guest: &Guest,
+        run: &Run,
     ) -> Self {
         let program = execution.program();
         let map = CodeMap::from_elf(program, elf);
@@ -83,7 +83,7 @@ impl Report {
                 .collect(),
             before: places.into_iter().filter_map(executed).collect(),
             here: executed((fault.cycle, fault.pc)),
-            command: command(isa, guest, cycles.start, cycles.end),
+            command: command(isa, run, cycles.start, cycles.end),
         }
     }
 
@@ -137,14 +137,21 @@ impl Report {
 }
 
 /// How a shell would be told to regenerate these cycles.
-fn command(isa: Option<&str>, guest: &Guest, from: u64, to: u64) -> String {
+fn command(isa: Option<&str>, run: &Run, from: u64, to: u64) -> String {
+    let guest = &run.guest;
     let mut words = vec!["retrace".to_owned(), "witness".to_owned()];
     words.push(format!("--cycles={from}..{to}"));
     words.extend(isa.map(|isa| quoted(&format!("--isa={isa}"))));
+    let elf = quoted(&guest.elf.display().to_string());
+    // Arguments and input are in the file; of a run that was resumed perhaps nowhere else.
+    if let Some(file) = run.checkpoint_file() {
+        words.extend([quoted(&format!("--checkpoints={}", file.display())), elf]);
+        return words.join(" ");
+    }
     if let Some(input) = &guest.input {
         words.push(quoted(&format!("--input={}", input.display())));
     }
-    words.push(quoted(&guest.elf.display().to_string()));
+    words.push(elf);
     if !guest.arguments.is_empty() {
         words.push("--".to_owned());
         words.extend(guest.arguments.iter().map(|argument| quoted(&argument.to_string_lossy())));

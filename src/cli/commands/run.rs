@@ -77,9 +77,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     };
     let execution = Arc::new(execution);
     let report = match execution.stopped() {
-        Stopped::Trapped(fault) => {
-            Some(Report::new(&execution, fault, &elf, common.isa.as_deref(), &run.guest))
-        }
+        Stopped::Trapped(fault) => Some(Report::new(&execution, fault, &elf, common.isa.as_deref(), run)),
         _ => None,
     };
     if common.json {
