@@ -18,7 +18,7 @@ Examples:
 
 pub(super) const TRACE: &str = "\
 Examples:
-  retrace trace guest.elf --cycles 0..10              the first ten instructions, as spike logs commits
+  retrace trace guest.elf --cycles 0..10              the first ten, as spike logs commits
   retrace trace guest.elf --cycles 1000..1100 --format jsonl";
 
 pub(super) const PROFILE: &str = "\
