@@ -54,6 +54,8 @@ pub mod cancel;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+mod debug;
 pub mod field;
 mod file;
 pub mod guest;

@@ -135,7 +135,18 @@ fn a_guests_fault_is_told_with_what_led_to_it() {
         .map(|it| it["pc"].as_u64().and_then(|pc| u32::try_from(pc).ok()).expect("an address"))
         .collect();
     assert_eq!(pcs, listed);
-    assert_eq!(error["command"].as_str(), Some(command.trim_start()));
+    assert_eq!(error["commands"][2].as_str(), Some(command.trim_start()));
+    // The message names the function wherever another one begins, and the log of the same cycles is as long.
+    assert!(
+        message.contains("\n  _start:\n   0  00010000:") && message.contains("\n  fault_store:\n> 16"),
+        "{message}"
+    );
+    assert_eq!(error["last_instructions"][15]["function"], "_start");
+    let words = error["commands"][0].as_str().expect("it is a command").split(' ').skip(1);
+    let log = retrace(&words.collect::<Vec<_>>(), b"");
+    assert_eq!(text(&log.stdout).lines().count(), 16);
+    let debug = format!("retrace debug --cycle=16 {} store", elf("faults"));
+    assert_eq!(error["commands"][1].as_str().map(|it| it.replace("-- ", "")), Some(debug));
 }
 
 /// The arguments of a run that was resumed are in its file alone, so the command takes the file.
@@ -148,7 +159,7 @@ fn a_fault_of_a_resumed_run_is_regenerated_from_its_file() {
     assert_eq!(output.status.code(), Some(125));
     let output = retrace(&["run", &elf("faults"), "--resume", &file, "--json"], b"");
     assert_eq!(output.status.code(), Some(126));
-    let command = json(&output)["error"]["command"].as_str().expect("it is a command").to_owned();
+    let command = json(&output)["error"]["commands"][2].as_str().expect("it is a command").to_owned();
     let words: Vec<&str> = command.split(' ').skip(1).collect();
     let rows = retrace(&[&words[..], &["--columns=pc"]].concat(), b"");
     assert_eq!(rows.status.code(), Some(0), "{command}: {}", text(&rows.stderr));

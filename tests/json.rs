@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 
 use serde_json::Value;
 
@@ -114,13 +116,34 @@ impl Check<'_> {
 
 fn run(arguments: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
-    let output = command.args(arguments).arg("--json").stdin(Stdio::null()).output().expect("it starts");
+    command.args(arguments).arg("--json").stdin(Stdio::null());
+    if arguments[0] == "debug" {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    if arguments[0] == "debug" {
+        detach(process.stderr.as_mut().expect("it is piped"));
+    }
+    let output = process.wait_with_output().expect("it ends");
     let text = String::from_utf8(output.stdout).expect("it is text");
     assert!(text.ends_with('\n') && text.matches('\n').count() == 1, "{arguments:?} print one line: {text}");
     let object: Value = serde_json::from_str(&text).expect("it is JSON");
     let success = output.status.success() || (object["stopped"] == "exited" && object["ok"] == true);
     assert_eq!(object["ok"] == true, success, "{arguments:?}: {object}");
     object
+}
+
+/// What gdb sends to say that it goes, to where the server says that it listens.
+fn detach(server: &mut ChildStderr) {
+    let mut lines = BufReader::new(server).lines();
+    let address = lines.find_map(|line| {
+        let line = line.expect("it is text");
+        Some(line.split_once("target remote ")?.1.trim_end_matches('\'').to_owned())
+    });
+    let mut stream = TcpStream::connect(address.expect("it says where")).expect("it listens");
+    stream.write_all(b"$D#44").expect("it can be written");
+    // Until the server goes too.
+    let _ = stream.read_to_end(&mut Vec::new());
 }
 
 /// Every command, often enough for every field to show every type that it may have.
@@ -161,6 +184,9 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("profile", "profile {tmp}/stripped.elf illegal --by pc"),
         ("trace", "trace {tiny}"),
         ("trace", "trace {faults} illegal"),
+        ("debug", "debug {tiny}"),
+        ("debug", "debug {tiny} --cycle 99"),
+        ("debug", "debug {faults} illegal --cycle 99"),
         ("report", "report {tiny} -o {tmp}/tiny.html"),
         ("report", "report {faults} illegal -o {tmp}/fault.html"),
         ("prove", "prove {tiny} -o {tmp}/tiny.proof"),

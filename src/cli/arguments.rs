@@ -39,6 +39,8 @@ pub(super) enum Command {
     Witness(Witness),
     /// Log what a program executes, an instruction a line.
     Trace(Trace),
+    /// Let gdb debug a program: forwards, and backwards.
+    Debug(Debug),
     /// Count where a program's cycles go.
     Profile(Profile),
     /// Make a page of a program's run: where its cycles go, its memory, its witness, its proof.
@@ -69,6 +71,7 @@ impl Command {
             Self::Run(run) => Some(&run.guest.elf),
             Self::Witness(witness) => Some(&witness.guest.elf),
             Self::Trace(trace) => Some(&trace.guest.elf),
+            Self::Debug(debug) => Some(&debug.guest.elf),
             Self::Profile(profile) => Some(&profile.guest.elf),
             Self::Report(report) => Some(&report.guest.elf),
             Self::Prove(prove) => Some(&prove.guest.elf),
@@ -207,6 +210,25 @@ pub(super) enum TraceFormat {
     Commit,
     /// An object a line.
     Jsonl,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::DEBUG)]
+pub(super) struct Debug {
+    #[command(flatten)]
+    pub(super) guest: Guest,
+    /// Where gdb is waited for: HOST:PORT, with port 0 for any that is free, or the path of a socket, with a slash.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1234")]
+    pub(super) listen: String,
+    /// Debug the run in a checkpoint file, without running the program; its arguments and input are in the file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
+    pub(super) checkpoints: Option<PathBuf>,
+    /// Begin at this cycle.
+    #[arg(long, value_name = "N")]
+    pub(super) cycle: Option<u64>,
+    /// Where the program's output goes [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,12 @@ Examples:
   retrace trace guest.elf --cycles 0..10              the first ten, as spike logs commits
   retrace trace guest.elf --cycles 1000..1100 --format jsonl";
 
+pub(super) const DEBUG: &str = "\
+Examples:
+  retrace debug guest.elf --input in.txt              and then, elsewhere, what it says
+  retrace debug guest.elf --checkpoints run.ckpt --cycle 1000000
+  retrace debug guest.elf --listen ./gdb.sock         a socket that only its owner may use";
+
 pub(super) const PROFILE: &str = "\
 Examples:
   retrace profile guest.elf --input in.txt            cycles by function

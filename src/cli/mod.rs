@@ -14,6 +14,7 @@ mod interrupt;
 mod isa;
 mod mistaken;
 mod output;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -81,6 +82,7 @@ fn command<I: Isa>(arguments: Arguments) -> Done {
         Command::Run(run) => commands::run::<I>(&common, &run),
         Command::Witness(witness) => commands::witness::<I>(&common, &witness),
         Command::Trace(trace) => commands::trace::<I>(&common, &trace),
+        Command::Debug(debug) => commands::debug::<I>(&common, &debug),
         Command::Profile(profile) => commands::profile::<I>(&common, &profile),
         Command::Report(report) => commands::report::<I>(&common, &report),
         Command::Prove(prove) => commands::prove::<I>(&common, &prove),

@@ -1,4 +1,4 @@
-//! The loop beside an observer: for counts that need no rows.
+//! The loop beside an observer: for counts, logs and debuggers, which need no rows.
 
 use super::{Machine, OUTSIDE, Pause, RunError, Stop};
 use crate::guest::Guest;
@@ -18,8 +18,15 @@ pub(crate) trait Observer {
     fn set_register(&mut self, _register: u8, _value: Word) {}
 
     /// The code table's entries `first..=last` were executed, one after the other. The last one jumped, or else the run
-    /// pauses or ends after it.
-    fn executed(&mut self, first: u32, last: u32, jump: Option<Jumped<'_>>);
+    /// pauses or ends after it. By default nothing.
+    #[inline(always)]
+    fn executed(&mut self, _first: u32, _last: u32, _jump: Option<Jumped<'_>>) {}
+
+    /// Whether to pause after an instruction that was executed, with this entry the next one. By default never.
+    #[inline(always)]
+    fn pauses_before(&mut self, _index: u32) -> bool {
+        false
+    }
 }
 
 /// A jump that was taken.
@@ -34,7 +41,7 @@ pub(crate) struct Jumped<'a> {
 }
 
 impl<I: Isa, G: Guest> Machine<I, G> {
-    /// Runs as [`run`](Self::run) does without a recorder, and tells the observer.
+    /// Runs as [`run`](Self::run) does without a recorder, and tells the observer, which may pause it before `until`.
     ///
     /// # Errors
     /// As `run`.
@@ -68,6 +75,9 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                 Err(trap) => break Stop::Trap(trap),
             }
             left -= 1;
+            if observer.pauses_before(index) {
+                break Stop::Reached;
+            }
         };
         let end = index + u32::from(matches!(stop, Stop::Exit));
         if first < end {

@@ -291,8 +291,8 @@ const fn instruction(
     }
 }
 
-const fn declared(name: &'static str, number: Word) -> Call {
-    Call { name, number, arguments: &[], memory: CallMemory::Untouched, input: false, exits: false, doc: "" }
+const fn declared(name: &'static str, number: Word, memory: CallMemory) -> Call {
+    Call { name, number, arguments: &[], memory, input: false, exits: false, doc: "" }
 }
 
 use AsmPiece::{Imm, Rd, Rs1, Rs2, Target, Text, UpperImm};
@@ -366,12 +366,12 @@ static SPEC: Spec = Spec {
     links: NO_LINKS,
     lookups: &[],
     calls: &[
-        declared("exit", 93),
-        declared("exit_group", 94),
-        declared("read", 63),
-        declared("write", 64),
-        declared("fstat", 80),
-        declared("brk", 214),
+        declared("exit", 93, CallMemory::Untouched),
+        declared("exit_group", 94, CallMemory::Untouched),
+        declared("read", 63, CallMemory::Written),
+        declared("write", 64, CallMemory::Read),
+        declared("fstat", 80, CallMemory::Written),
+        declared("brk", 214, CallMemory::Untouched),
     ],
     policy: &[],
     pseudos: &[],

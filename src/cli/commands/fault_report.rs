@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::asm::disassemble;
 use crate::checkpoint::Execution;
 use crate::cli::arguments::Run;
+use crate::cli::shell::quoted;
 use crate::guest::Linux;
 use crate::isa::{Isa, Word};
 use crate::machine::Fault;
@@ -31,8 +32,8 @@ pub(super) struct Report {
     before: Vec<Executed>,
     /// The fault's own, if there is one there.
     here: Option<Executed>,
-    /// A command that shows their rows.
-    command: String,
+    /// Commands that log them, that give them to gdb, and that show their rows.
+    commands: [String; 3],
 }
 
 /// An instruction that was executed.
@@ -41,6 +42,8 @@ struct Executed {
     pc: Word,
     word: u32,
     assembly: String,
+    /// The function that it is in, with what is inlined there.
+    function: Option<String>,
 }
 
 impl Report {
@@ -57,7 +60,9 @@ impl Report {
         let (functions, line) = map.place(program, fault.jumped_from.unwrap_or(fault.pc));
         let executed = |(cycle, pc): (u64, Word)| {
             let op = program.code().at(pc)?;
-            Some(Executed { cycle, pc, word: op.word, assembly: disassemble::<I>(op) })
+            let (functions, _) = map.place(program, pc);
+            let function = (!functions.is_empty()).then(|| functions.join(" > "));
+            Some(Executed { cycle, pc, word: op.word, assembly: disassemble::<I>(op), function })
         };
         let cycles = fault.cycle.saturating_sub(INSTRUCTIONS)..fault.cycle;
         let mut places = Vec::new();
@@ -83,7 +88,12 @@ impl Report {
                 .collect(),
             before: places.into_iter().filter_map(executed).collect(),
             here: executed((fault.cycle, fault.pc)),
-            command: command(isa, run, cycles.start, cycles.end),
+            commands: {
+                let range = format!("--cycles={}..{}", cycles.start, cycles.end);
+                let here = format!("--cycle={}", fault.cycle);
+                [("trace", &range), ("debug", &here), ("witness", &range)]
+                    .map(|(name, cycles)| command(name, cycles, isa, run))
+            },
         }
     }
 
@@ -108,14 +118,21 @@ impl Report {
         if !self.before.is_empty() {
             let _ = writeln!(text, "\nthe last {} instructions, and what faulted", self.before.len());
             let width = self.here.as_ref().map_or(0, |here| here.cycle.to_string().len());
+            let mut within = &None;
             for (mark, it) in
                 self.before.iter().map(|it| (' ', it)).chain(self.here.iter().map(|it| ('>', it)))
             {
-                let Executed { cycle, pc, word, assembly } = it;
+                let Executed { cycle, pc, word, assembly, function } = it;
+                if let Some(name) = function.as_ref().filter(|_| function != within) {
+                    let _ = writeln!(text, "  {name}:");
+                }
+                within = function;
                 let _ = writeln!(text, "{mark} {cycle:>width$}  {pc:08x}:  {word:08x}  {assembly}");
             }
-            let _ =
-                writeln!(text, "\nto see the rows of these cycles, with the same input:\n  {}", self.command);
+            text.push_str("\nto log these cycles, to go back from the fault with gdb, to see the rows; with the same input:\n");
+            for command in &self.commands {
+                let _ = writeln!(text, "  {command}");
+            }
         }
         text
     }
@@ -127,20 +144,19 @@ impl Report {
         error["line"] = json!(self.line.as_ref().map(|(_, line)| line));
         error["registers"] =
             self.registers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        let before = self
-            .before
-            .iter()
-            .map(|it| json!({ "cycle": it.cycle, "pc": it.pc, "word": it.word, "assembly": it.assembly }));
+        let before = self.before.iter().map(|it| {
+            let Executed { cycle, pc, word, assembly, function } = it;
+            json!({ "cycle": cycle, "pc": pc, "word": word, "assembly": assembly, "function": function })
+        });
         error["last_instructions"] = before.collect();
-        error["command"] = json!(self.command);
+        error["commands"] = json!(self.commands);
     }
 }
 
-/// How a shell would be told to regenerate these cycles.
-fn command(isa: Option<&str>, run: &Run, from: u64, to: u64) -> String {
+/// How a shell would be told to do this with these cycles of the run.
+fn command(name: &str, cycles: &str, isa: Option<&str>, run: &Run) -> String {
     let guest = &run.guest;
-    let mut words = vec!["retrace".to_owned(), "witness".to_owned()];
-    words.push(format!("--cycles={from}..{to}"));
+    let mut words = vec!["retrace".to_owned(), name.to_owned(), cycles.to_owned()];
     words.extend(isa.map(|isa| quoted(&format!("--isa={isa}"))));
     let elf = quoted(&guest.elf.display().to_string());
     // Arguments and input are in the file; of a run that was resumed perhaps nowhere else.
@@ -157,14 +173,4 @@ fn command(isa: Option<&str>, run: &Run, from: u64, to: u64) -> String {
         words.extend(guest.arguments.iter().map(|argument| quoted(&argument.to_string_lossy())));
     }
     words.join(" ")
-}
-
-/// One word for a POSIX shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+:,%@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod completions;
+mod debug;
 mod disasm;
 mod fault_report;
 mod man;
@@ -15,6 +16,7 @@ mod witness;
 
 pub(super) use checkpoints::checkpoints;
 pub(super) use completions::completions;
+pub(super) use debug::debug;
 pub(super) use disasm::disasm;
 pub(super) use man::man;
 pub(super) use profile::profile;

@@ -19,7 +19,7 @@ use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, output};
 use crate::guest::Linux;
 use crate::isa::{Isa, Op, Word};
-use crate::machine::{Jumped, Machine, Observer};
+use crate::machine::{Machine, Observer};
 use crate::replay::{ReplayError, reached};
 
 /// How many cycles to go without a look at whether to go on: a few milliseconds.
@@ -102,8 +102,6 @@ impl Observer for Effects {
     fn set_register(&mut self, register: u8, value: Word) {
         self.register = Some((register, value));
     }
-
-    fn executed(&mut self, _first: u32, _last: u32, _jump: Option<Jumped<'_>>) {}
 }
 
 /// Executes the cycles once more, from the checkpoint before them, one at a time; a line each.

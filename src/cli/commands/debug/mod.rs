@@ -1,0 +1,117 @@
+//! `retrace debug`: a server that gdb connects to.
+
+mod target;
+mod wire;
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use gdbstub::stub::{DisconnectReason, GdbStub};
+use serde_json::json;
+
+use crate::checkpoint::{Checkpoint, CheckpointManager, ExecuteError, Policy};
+use crate::cli::arguments::{Common, Debug};
+use crate::cli::failure::{Done, Failure};
+use crate::cli::{files, interrupt, output, shell};
+use crate::debug::{DebugError, Debugger, Stop};
+use crate::guest::{Linux, Output};
+use crate::isa::Isa;
+use crate::program::Program;
+use target::{EventLoop, Session};
+use wire::Listener;
+
+pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
+    let program = files::program::<I>(&debug.guest.elf)?;
+    let sink: Box<dyn io::Write + Send> = match &debug.output {
+        Some(path) => Box::new(files::create(path)?),
+        None if common.json => Box::new(io::sink()),
+        None => Box::new(io::stdout()),
+    };
+    let debugger = debugger(debug, program, Output::new(sink, Box::new(io::stderr())))?;
+    let cancel = interrupt::cancel();
+    let mut session = Session::new(debugger, cancel.clone());
+    if let Some(cycle) = debug.cycle {
+        match session.go_to(cycle).map_err(failure)? {
+            Stop::Interrupted => return Err(Failure::interrupted()),
+            Stop::End => output::note("note: the guest ends before that cycle: this is its last instruction"),
+            _ => {}
+        }
+    }
+    let listener = Listener::bind(&debug.listen).map_err(|error| unheard(&debug.listen, &error))?;
+    output::note(&format!(
+        "gdb is waited for; it runs RISC-V with:\n  gdb-multiarch {} -ex {}",
+        shell::quoted(&debug.guest.elf.display().to_string()),
+        shell::quoted(&format!("target remote {}", listener.address()))
+    ));
+    let wire = listener.accept(cancel.clone());
+    let served = wire.map(|wire| GdbStub::new(wire).run_blocking::<EventLoop<I, Linux>>(&mut session));
+    if cancel.is_cancelled() {
+        return Err(Failure::interrupted());
+    }
+    let ended = match served.map_err(|error| unheard(&debug.listen, &error))? {
+        Ok(DisconnectReason::TargetExited(_)) => "exited",
+        Ok(DisconnectReason::Disconnect) => "detached",
+        Ok(DisconnectReason::Kill | DisconnectReason::TargetTerminated(_)) => "killed",
+        // gdb went away without a word.
+        Err(error) if error.is_connection_error() => "disconnected",
+        Err(error) => {
+            let message = error.to_string();
+            return Err(error.into_target_error().map_or_else(|| Failure::new("gdb", message), failure));
+        }
+    };
+    if common.json {
+        let debugger = &session.debugger;
+        output::object(&json!({
+            "ok": true,
+            "ended": ended,
+            "cycle": debugger.machine().cycle(),
+            "cycles": debugger.executed(),
+            "exit_code": debugger.exit_code(),
+            "fault": debugger.fault().map(ToString::to_string),
+        }))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// At cycle 0 of the run in the checkpoint file, or of a new one.
+fn debugger<I: Isa>(
+    debug: &Debug,
+    program: Arc<Program<I>>,
+    output: Output,
+) -> Result<Debugger<I, Linux>, Failure> {
+    let made = match &debug.checkpoints {
+        Some(path) => Debugger::of(&files::execution(path, program)?, output),
+        None => {
+            let input = files::input(&debug.guest)?;
+            let arguments = files::arguments(&debug.guest);
+            let first =
+                Checkpoint::initial(&program, Linux::default(), &arguments).map_err(ExecuteError::Start)?;
+            Debugger::new(program, input, CheckpointManager::new(Policy::default(), first), output)
+        }
+    };
+    made.map_err(|error| ExecuteError::AddressSpace(error).into())
+}
+
+fn failure(error: DebugError) -> Failure {
+    Failure::new("debug", error.to_string())
+}
+
+/// An address that cannot be listened on, or no one could be heard at.
+fn unheard(address: &str, error: &io::Error) -> Failure {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse if address.contains('/') => {
+            "there is a file of that name; remove it, or give another"
+        }
+        io::ErrorKind::AddrInUse => {
+            "another process listens there; give another port, or 0 for any that is free"
+        }
+        io::ErrorKind::InvalidInput => {
+            "give HOST:PORT, as in 127.0.0.1:1234, or the path of a socket, with a slash"
+        }
+        io::ErrorKind::NotFound => "its folder does not exist; make it first",
+        _ => "",
+    };
+    let reason = if remedy.is_empty() { error.to_string() } else { remedy.to_owned() };
+    Failure::new("listen", format!("cannot listen on {address}: {reason}"))
+}
