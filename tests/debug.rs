@@ -426,6 +426,7 @@ fn an_endless_guest_is_interrupted() {
     let interrupted = Command::new("kill").args(["-INT", &gdb.id().to_string()]).status().expect("kill runs");
     assert!(interrupted.success());
     output.read_to_string(&mut said).expect("it is text");
+    gdb.wait().expect("it ends");
     in_order(
         &said,
         &[
