@@ -12,6 +12,9 @@
 //!         segments)   one fast pass)         hashes)       chunks)
 //! ```
 //!
+//! The [guide] says who reads what: from an ELF file to a proof, [for provers](guide::prover); an instruction of your own,
+//! [for authors of specs](guide::isa_author); where cycles go and why it failed, [for authors of guests](guide::guest_author).
+//!
 //! Symbols: T cycles executed · K words of memory touched · M checkpoints · k witness columns · n = ⌈log₂ T⌉.
 //!
 //! # Example
@@ -47,6 +50,15 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `parallel`, on by default | threads, of a pool of the library's own; changes no result |
+//! | `jit` | native code for the fast pass, on a 64-bit x86 Unix, with Rust 1.95; changes no result |
+//! | `profile` | the module `profile`: where a guest's cycles go |
+//! | `cli` | the module `cli`, and the binary `retrace`; and `profile` |
 
 pub mod arch_test;
 pub mod asm;
@@ -59,6 +71,7 @@ mod debug;
 pub mod field;
 mod file;
 pub mod guest;
+pub mod guide;
 mod hex;
 pub mod isa;
 pub mod machine;

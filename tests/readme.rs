@@ -1,8 +1,17 @@
 //! What the pages for people show: code that tests compile elsewhere, and links that lead somewhere.
 
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "common/sink.rs"]
+mod sink;
 
 use std::path::{Path, PathBuf};
+
+use retrace::checkpoint::{Options, execute};
+use retrace::guest::{Input, Linux, Output};
+use retrace::isa::Rv32i;
+use retrace::program::Program;
+use sink::Shared;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -10,6 +19,16 @@ fn root() -> &'static Path {
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Where the repository is, as Cargo.toml has it.
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+
+/// The Markdown files of a folder.
+fn pages_in(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join(folder)).into_iter().flatten();
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
 /// The blocks of that language.
@@ -61,32 +80,46 @@ fn the_instruction_is_the_examples() {
     }
 }
 
-/// Every relative link of every page leads to a file, and every anchor within a page to a heading.
+/// Every link of every page into the repository leads to a file, and every anchor within a page to a heading.
 #[test]
 fn links_lead_somewhere() {
-    let mut pages: Vec<PathBuf> =
-        ["", "docs", "isa", "fuzz", "macros", "macros/core", "examples/custom-isa", "tests/guests"]
-            .iter()
-            .filter_map(|folder| std::fs::read_dir(root().join(folder)).ok())
-            .flatten()
-            .map(|entry| entry.expect("it can be read").path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-            .collect();
+    let mut pages: Vec<PathBuf> = [
+        "",
+        "docs",
+        "isa",
+        "fuzz",
+        "macros",
+        "macros/core",
+        "examples/custom-isa",
+        "src/guide",
+        "tests/guests",
+    ]
+    .iter()
+    .flat_map(|folder| pages_in(folder))
+    .collect();
     pages.sort();
     assert!(pages.len() > 10, "{pages:?}");
     let mut links = 0;
     for page in &pages {
         let text = std::fs::read_to_string(page).expect("it is text");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            // The guide is read as rustdoc, too, and so names the repository's files in full.
+            let within = link.strip_prefix(REPOSITORY).map(|rest| rest.trim_start_matches('/'));
+            let link = within.map_or(link, |rest| {
+                rest.strip_prefix("blob/main/").or(rest.strip_prefix("tree/main/")).unwrap_or(rest)
+            });
             if link.contains("://") || link.contains(char::is_whitespace) || link.is_empty() {
                 continue;
             }
             links += 1;
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = match file {
-                "" => page.clone(),
-                file => page.parent().expect("it is in a folder").join(file),
+            let target = match (within, file) {
+                (Some(_), "") => root().join("README.md"),
+                (Some(_), file) => root().join(file),
+                (None, "") => page.clone(),
+                (None, file) => page.parent().expect("it is in a folder").join(file),
             };
+            let target = if target.is_dir() { target.join("README.md") } else { target };
             assert!(target.exists(), "{}: {link} leads nowhere", page.display());
             if !anchor.is_empty() && target.extension().is_some_and(|extension| extension == "md") {
                 let headings = std::fs::read_to_string(&target).expect("it is text");
@@ -97,6 +130,105 @@ fn links_lead_somewhere() {
         }
     }
     assert!(links > 50, "{links}");
+}
+
+/// The README leads to every page of docs/ and of the guide.
+#[test]
+fn the_readme_leads_everywhere() {
+    let readme = read("README.md");
+    for folder in ["docs", "src/guide"] {
+        for page in pages_in(folder) {
+            let name = page.file_name().expect("it is a file").to_string_lossy().into_owned();
+            let index = folder == "src/guide" && name == "README.md";
+            assert!(index || readme.contains(&format!("]({folder}/{name})")), "{folder}/{name}");
+        }
+    }
+    assert!(readme.lines().count() < 150, "the README is to stay short: {}", readme.lines().count());
+}
+
+/// The first cells of the rows of the table with that head.
+fn first_cells(page: &str, head: &str) -> Vec<String> {
+    let table = page.split(head).nth(1).unwrap_or_else(|| panic!("there is no table `{head}`"));
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.filter_map(|row| row.split('|').nth(1)).map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// What `tests/manners.rs` runs are the README's; docs/commands.md says more of each.
+#[test]
+fn the_exit_codes_are_the_same_in_both() {
+    let codes = |page: &str| first_cells(&read(page), "| exit code | means |");
+    assert_eq!(codes("README.md"), codes("docs/commands.md"));
+    assert_eq!(codes("README.md").len(), 7);
+}
+
+/// Each command of docs/commands.md is one that the binary has, and the reverse.
+#[cfg(feature = "cli")]
+#[test]
+fn the_commands_are_the_binarys() {
+    use std::collections::BTreeSet;
+
+    let listed = |group: &[&str]| -> BTreeSet<String> {
+        let help =
+            std::process::Command::new(env!("CARGO_BIN_EXE_retrace")).args(group).arg("--help").output();
+        let help = String::from_utf8(help.expect("it runs").stdout).expect("it is text");
+        let commands = help.split("Commands:\n").nth(1).expect("there are commands");
+        let lines = commands.lines().take_while(|line| line.starts_with("  "));
+        let names =
+            lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+        let named = |name: &str| [group, &[name]].concat().join(" ");
+        names.filter(|name| *name != "help").map(named).collect()
+    };
+    let mut commands = listed(&[]);
+    assert!(commands.remove("isa"), "{commands:?}");
+    commands.extend(listed(&["isa"]));
+
+    let cells = first_cells(&read("docs/commands.md"), "| command | does |");
+    let documented: BTreeSet<String> = cells
+        .iter()
+        .map(|cell| {
+            let words = cell.trim_matches('`').split_whitespace();
+            let words: Vec<&str> = words.take(if cell.starts_with("`isa ") { 2 } else { 1 }).collect();
+            words.join(" ")
+        })
+        .collect();
+    assert_eq!(documented, commands);
+}
+
+/// The guide's guests, built as it says where there is a compiler, print what it says.
+#[test]
+fn the_guides_guests_run() {
+    let page = read("src/guide/guest_author.md");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guide");
+    std::fs::create_dir_all(&folder).expect("it can be made");
+    for (language, file) in [("c", "sum.c"), ("rs", "sum.rs")] {
+        std::fs::write(folder.join(file), blocks(&page, language).remove(0)).expect("it can be written");
+        let command = page.lines().find(|line| line.starts_with("    ") && line.ends_with(file));
+        let mut words = command.expect("it is said how it is built").split_whitespace();
+        let compiler = words.next().expect("there is a compiler");
+        let built = std::process::Command::new(compiler).args(words).current_dir(&folder).output();
+        let built = match built {
+            Err(_) => {
+                println!("{compiler} is not installed");
+                continue;
+            }
+            Ok(built) => built,
+        };
+        let said = String::from_utf8_lossy(&built.stderr);
+        if !built.status.success() && said.contains("target may not be installed") {
+            println!("the target is not installed");
+            continue;
+        }
+        assert!(built.status.success(), "{said}");
+        let output = Shared::default();
+        let elf = std::fs::read(folder.join("sum.elf")).expect("it was built");
+        let program = Program::<Rv32i>::from_elf(&elf).expect("it is a guest");
+        let sink = Output::new(Box::new(output.clone()), Box::new(std::io::sink()));
+        let options = Options { output: sink, ..Options::default() };
+        let execution = execute(program, Linux::default(), Input::from(b"abc".to_vec()), options);
+        assert_eq!(execution.expect("it runs").exit_code(), Some(0), "{file}");
+        assert!(page.contains("Both print `00000126`."));
+        assert_eq!(output.0.lock().expect("it is not poisoned").as_slice(), b"00000126\n", "{file}");
+    }
 }
 
 /// A heading's anchor, as GitHub makes it.

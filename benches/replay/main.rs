@@ -1,4 +1,4 @@
-//! `cargo bench --bench replay`: what executing, checkpoints, replay and queries cost, as the tables of the README.
+//! `cargo bench --bench replay`: what executing, checkpoints, replay and queries cost, as the tables of docs/performance.md.
 //!
 //! What is compared is measured in turn, round after round. `RETRACE_BENCH=long` adds a run of 2^30
 //! cycles. Figures of space come from processes of their own.

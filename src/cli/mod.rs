@@ -1,5 +1,5 @@
 //! The command line, as a library: `retrace::cli::main::<I>()` is the whole of a binary for any instruction set, and
-//! [`main_of`] of one for several.
+//! [`main_of`] of one for several. Behind the feature `cli`.
 //!
 //! Exit codes: `run` ends with the guest's exit code; a guest's fault gives 126, a failure of retrace itself 125, a
 //! proof or checkpoint file that is refused or a spec with errors 1, a mistake in the arguments 2, Ctrl-C 130, everything else 0.

@@ -2,7 +2,7 @@
 //! the guest marked.
 //!
 //! In: an [`Execution`], and a [`CodeMap`], which says what its code is called. Out: a [`Profile`]. These are counts of every
-//! cycle and no samples, so that they are the same on every machine.
+//! cycle and no samples, so that they are the same on every machine. Behind the feature `profile`.
 //!
 //! The program is run once more, beside a counter: from jump to jump, so that straight code costs next to nothing.
 //! Calls are followed by what the manual tells return-address stacks; the stack pointer says what `longjmp`, exceptions and

@@ -41,7 +41,8 @@ pub struct Verifier<I: Isa, G> {
     /// Whether a proof of a segment is accepted, and not of a whole run alone. What it says of the run is in its
     /// [`Statement`]; segments that adjoin are [joined](Statement::join).
     pub segments: bool,
-    /// Ends the run and the replay, and with them the verification, once it is raised.
+    /// Ends the run and the replay, and with them the verification, once it is raised. Its
+    /// [meter](Cancel::with_meter) is told of their cycles.
     pub cancel: Cancel,
 }
 
@@ -255,7 +256,12 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
 ) -> Result<(), VerifyError> {
     let Verifier { program, guest, arguments, input, policy, pool, max_cycles: _, segments: _, cancel } =
         verifier;
-    let mut goes_on = |_| cancel.flow();
+    let mut told = 0;
+    let mut goes_on = |cycle| {
+        cancel.advance(cycle - told);
+        told = cycle;
+        cancel.flow()
+    };
     let cycles = statement.cycles();
     let options = Options {
         arguments,
@@ -265,6 +271,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
         ..Options::default()
     };
     let execution = execute(program, guest, input, options)?;
+    cancel.advance(execution.cycles() - told);
     let stopped = match execution.stopped() {
         Stopped::Exited(code) => exit_code(Some(*code)),
         Stopped::CycleLimit => exit_code(None),

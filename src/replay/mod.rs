@@ -110,7 +110,8 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     }
 
     /// The same, whose replays end with [`ReplayError::Cancelled`] once `cancel` is raised: each worker looks at it
-    /// once a chunk, and every few milliseconds on the way from a checkpoint.
+    /// once a chunk, and every few milliseconds on the way from a checkpoint. Its [meter](Cancel::with_meter) is told of
+    /// the rows.
     #[must_use]
     pub fn with_cancel(mut self, cancel: Cancel) -> Self {
         self.cancel = cancel;
@@ -287,8 +288,10 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         let mut fast_pass = FastPass::new(executor, program).unwrap_or_else(|_| FastPass::interpreter());
         while machine.cycle() < cycle && self.goes_on(&Cancel::new())? {
             let until = cycle.min(machine.cycle().saturating_add(FORWARD_SLICE));
+            let from = machine.cycle();
             let paused = fast_pass.run(&mut machine, until);
             reached(&machine, until, paused)?;
+            self.cancel.advance(until - from);
         }
         Ok((machine.checkpoint(), machine.output().summary()))
     }
@@ -358,6 +361,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
             let end = (start / unit + 1).saturating_mul(unit).min(rows.end);
             worker.visit_chunk(selection, start..end, &mut visit)?;
             self.counters.add_replayed(end - start);
+            self.cancel.advance(end - start);
             start = end;
         }
         self.counters.add_regenerating(begun.elapsed().saturating_sub(visiting));
