@@ -200,6 +200,8 @@ impl fmt::Display for AsmErrors {
 
 impl core::error::Error for AsmErrors {}
 
+impl core::error::Error for AsmError {}
+
 /// "did you mean", if one of the names is near.
 pub(super) fn did_you_mean<'n>(found: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let near =

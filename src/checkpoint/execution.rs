@@ -12,6 +12,7 @@ use crate::program::Program;
 
 /// Why a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stopped {
     /// The guest ended with this exit code, of which a shell sees the low byte.
     Exited(Word),

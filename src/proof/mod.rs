@@ -19,6 +19,7 @@ mod statement;
 mod verify;
 
 pub use format::{FormatError, Proof};
+pub use protocol::SpecError;
 pub use prove::{ProveError, ProveReport, plan, prove, prove_segment};
 pub use statement::{Boundary, FieldId, JoinError, Statement};
 pub use verify::{Verified, Verifier, VerifyError, verify};

@@ -16,6 +16,7 @@ use crate::sumcheck::{Budget, ProverError, Report, Schedule, SumCheckProver, pro
 
 /// What a proof took.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ProveReport {
     /// The sum-check's report.
     pub sumcheck: Report,

@@ -65,6 +65,7 @@ impl<I: Isa, G: Guest + Default> Verifier<I, G> {
 
 /// A proof that was accepted.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Verified {
     /// Seconds of checking the sum-check: what a verifier with a commitment would take, without its openings.
     pub sumcheck_seconds: f64,

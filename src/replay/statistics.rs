@@ -5,6 +5,7 @@ use core::time::Duration;
 
 /// The work of a [`StreamingWitnessGenerator`](super::StreamingWitnessGenerator) since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// How often a range, or a set of parts, was regenerated: passes and single rows.
     pub regenerations: u64,

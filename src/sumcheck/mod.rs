@@ -54,8 +54,6 @@ pub use round::{Node, nodes};
 pub use schedule::Schedule;
 pub use shift::{Shift, eq_plus_one};
 pub use sum::Sum;
-pub use transcript::{
-    ProverTranscript, Scalar, Transcript, TranscriptError, UniformBytes, VerifierTranscript, prover_state,
-};
+pub use transcript::{ProverTranscript, Transcript, TranscriptError, VerifierTranscript, prover_state};
 pub use verifier::{Reduced, SumCheckVerifier, VerifierError};
 pub use zero_check::{ZeroCheck, ZeroCheckError};

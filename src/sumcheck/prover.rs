@@ -31,6 +31,7 @@ pub struct SumCheckProver {
 
 /// A finished proof's outcome; the proof itself is in the transcript.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Proved<F> {
     /// The point, and the values of the columns there.
     pub reduced: Reduced<F>,
@@ -40,6 +41,7 @@ pub struct Proved<F> {
 
 /// What a proof took. No part of it depends on the witness, and none of it enters the proof.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct Report {
     /// n.
     pub rounds: u32,

@@ -7,6 +7,7 @@ use crate::field::SumcheckField;
 
 /// A prover's passes: one for each window of rounds, and one that stores the arrays. No proof depends on it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Schedule {
     /// n.
     pub rounds: u32,

@@ -93,7 +93,7 @@ impl<F: Field, H: DuplexSpongeInterface<U = u8>> VerifierTranscript<F> for Verif
 
 /// A field element as spongefish reads and writes it: ark-serialize's canonical bytes, a fixed number of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scalar<F>(pub F);
+pub(super) struct Scalar<F>(F);
 
 impl<F: Field> Encoding for Scalar<F> {
     fn encode(&self) -> impl AsRef<[u8]> {
@@ -124,7 +124,7 @@ impl<F: Field> FromUniform for Scalar<F> {
 /// Uniform bytes for one element: 128 bits more a coordinate than the modulus has, so that the bias of the reduction
 /// is below 2⁻¹²⁸.
 #[derive(Clone, Debug)]
-pub struct UniformBytes<F> {
+pub(super) struct UniformBytes<F> {
     bytes: Vec<u8>,
     field: core::marker::PhantomData<F>,
 }

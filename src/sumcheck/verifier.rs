@@ -52,11 +52,12 @@ pub enum VerifierError {
         /// Which round, from 0.
         round: u32,
         /// Why.
+        #[source]
         error: TranscriptError,
     },
     /// The columns' values cannot be read.
     #[error("values at the point: {0}")]
-    Evaluations(TranscriptError),
+    Evaluations(#[source] TranscriptError),
     /// The rounds do not lead to the instances' values at the point.
     #[error(
         "the last round's claim is not what the columns' values give: the statement or a message is false"
