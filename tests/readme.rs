@@ -202,7 +202,7 @@ fn the_guides_guests_run() {
     std::fs::create_dir_all(&folder).expect("it can be made");
     for (language, file) in [("c", "sum.c"), ("rs", "sum.rs")] {
         std::fs::write(folder.join(file), blocks(&page, language).remove(0)).expect("it can be written");
-        let command = page.lines().find(|line| line.starts_with("    ") && line.ends_with(file));
+        let command = page.lines().find(|line| line.contains(" -o sum.elf ") && line.ends_with(file));
         let mut words = command.expect("it is said how it is built").split_whitespace();
         let compiler = words.next().expect("there is a compiler");
         let built = std::process::Command::new(compiler).args(words).current_dir(&folder).output();

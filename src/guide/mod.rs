@@ -6,8 +6,6 @@
 
 #[doc = include_str!("prover.md")]
 ///
-/// [`guide`]: super
-/// [`guest_author`]: super::guest_author
 /// [`Program::from_elf`]: crate::program::Program::from_elf
 /// [`LoadError`]: crate::program::LoadError
 /// [`closest_isa`]: crate::program::closest_isa
@@ -25,7 +23,6 @@
 /// [`Input`]: crate::guest::Input
 /// [`Output`]: crate::guest::Output
 /// [`Guest`]: crate::guest::Guest
-/// [`Pool`]: crate::parallel::Pool
 /// [`Column`]: crate::isa::Column
 /// [`Chunk`]: crate::oracle::Chunk
 /// [`StreamingWitnessGenerator`]: crate::replay::StreamingWitnessGenerator
@@ -35,12 +32,8 @@
 /// [`DenseOracle`]: crate::oracle::DenseOracle
 /// [`OracleError`]: crate::oracle::OracleError
 /// [`pass`]: crate::oracle::PolynomialOracle::pass
-/// [`evaluate`]: crate::oracle::evaluate
-/// [`extend_from_cells`]: crate::oracle::extend_from_cells
 /// [`SumcheckInstance`]: crate::sumcheck::SumcheckInstance
 /// [`Transcript`]: crate::sumcheck::Transcript
-/// [`Budget`]: crate::sumcheck::Budget
-/// [`plan`]: crate::proof::plan
 /// [`prove`]: crate::proof::prove()
 /// [`prove_segment`]: crate::proof::prove_segment
 /// [`ProveError`]: crate::proof::ProveError
@@ -49,20 +42,16 @@
 /// [`VerifyError`]: crate::proof::VerifyError
 /// [`FormatError`]: crate::proof::FormatError
 /// [`JoinError`]: crate::proof::JoinError
-/// [`Statement`]: crate::proof::Statement
 /// [`SumcheckField`]: crate::field::SumcheckField
 pub mod prover {}
 
 #[doc = include_str!("isa_author.md")]
 ///
-/// [`guide`]: super
 /// [`isa!`]: crate::isa!
-/// [`Isa`]: crate::isa::Isa
 pub mod isa_author {}
 
 #[doc = include_str!("guest_author.md")]
 ///
-/// [`guide`]: super
 /// [`Linux`]: crate::guest::Linux
 /// [`Guest`]: crate::guest::Guest
 /// [`Fault`]: crate::machine::Fault
