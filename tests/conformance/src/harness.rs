@@ -86,7 +86,7 @@ fn judge<I: Isa>(execution: &Execution<I, Terminate>) -> Outcome {
         }
         Stopped::Trapped(fault) => format!("in or after test {number}, which did not end: {fault}"),
         Stopped::CycleLimit => format!("in or after test {number}: still running after {MAX_CYCLES} cycles"),
-        Stopped::Interrupted | Stopped::Stored(_) => "stopped from outside".to_owned(),
+        _ => "stopped from outside".to_owned(),
     };
     Outcome::Failed { cycles: execution.cycles(), why }
 }
