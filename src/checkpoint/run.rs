@@ -218,6 +218,7 @@ struct Run<I: Isa, G> {
 impl<I: Isa, G: Guest> Run<I, G> {
     fn from(mut self, start: &Checkpoint<G>, options: Options<'_>) -> Result<Execution<I, G>, ExecuteError> {
         let Options { output, max_cycles, until_stored, executor, mut progress, .. } = options;
+        let _span = tracing::debug_span!("run", from = start.cycle).entered();
         let machine = Machine::new(Arc::clone(&self.program), self.input.clone(), start);
         let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
         machine.set_jumped_from(self.jumped_from);
@@ -246,7 +247,7 @@ impl<I: Isa, G: Guest> Run<I, G> {
             let pages = machine.memory().written_pages() as u64;
             let kept = cycle < max_cycles && self.checkpoints.is_due(cycle, pages);
             if kept {
-                self.checkpoints.keep(machine.checkpoint());
+                self.keep(machine.checkpoint(), pages);
                 pending_pages += pages;
             }
             machine.output().flush().map_err(host_output)?;
@@ -267,6 +268,15 @@ impl<I: Isa, G: Guest> Run<I, G> {
             exit.pages = memory;
         }
         let memory_words = (self.touched(&machine).len() * PAGE_WORDS) as u64;
+        tracing::debug!(
+            cycles = exit.cycle,
+            ?stopped,
+            checkpoints = self.checkpoints.len(),
+            interval = self.checkpoints.interval(),
+            memory_words,
+            seconds = self.seconds(),
+            "ran"
+        );
         Ok(Execution {
             exit,
             output: machine.output().summary(),
@@ -278,6 +288,17 @@ impl<I: Isa, G: Guest> Run<I, G> {
             input: self.input,
             checkpoints: self.checkpoints,
         })
+    }
+
+    /// Keeps a checkpoint, which copied so many pages.
+    fn keep(&mut self, checkpoint: Checkpoint<G>, pages: u64) {
+        let (cycle, interval) = (checkpoint.cycle, self.checkpoints.interval());
+        self.checkpoints.keep(checkpoint);
+        tracing::trace!(cycle, pages, "kept a checkpoint");
+        if self.checkpoints.interval() != interval {
+            let (interval, left) = (self.checkpoints.interval(), self.checkpoints.len());
+            tracing::trace!(cycle, interval, left, "thinned the checkpoints");
+        }
     }
 
     /// Writes what is new to the file, if there is one, and lets the machine's memory at rest be read from there.
@@ -296,6 +317,7 @@ impl<I: Isa, G: Guest> Run<I, G> {
         let index = index.with_touched(&touched);
         let memory = writer.commit(&mut self.checkpoints, state, &index)?;
         machine.rebase(memory.clone());
+        tracing::debug!(cycle = state.cycle, "committed to the checkpoint file");
         Ok(Some(memory))
     }
 

@@ -51,6 +51,10 @@ pub fn main_of(isas: &[Entry]) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return output::usage(&error),
     };
+    if let Err(wrong) = output::log() {
+        output::note(&wrong);
+        return ExitCode::from(2);
+    }
     let json = arguments.common.json;
     let done = choose(isas, &arguments).and_then(|entry| (entry.run)(arguments));
     done.unwrap_or_else(|failure| failure.report(json))

@@ -7,6 +7,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use retrace_codegen::Diagnostics;
 use serde_json::Value;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Writes to standard output; a reader that went away is no error.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -32,6 +35,24 @@ pub(super) fn diagnostics(errors: &Diagnostics) {
     note(&if colour() { errors.styled() } else { errors.to_string() });
 }
 
+/// Has the library's logs written to standard error, a line each with the seconds since the start, if the environment's
+/// RETRACE_LOG says which: a level, or several `TARGET=LEVEL` with commas between them. Gives what is wrong with it.
+pub(super) fn log() -> Result<(), String> {
+    let Some(asked) = std::env::var_os("RETRACE_LOG").filter(|asked| !asked.is_empty()) else {
+        return Ok(());
+    };
+    let asked = asked.to_string_lossy();
+    let targets: Targets = asked.parse().map_err(|error| {
+        format!(
+            "error: RETRACE_LOG is `{asked}`: {error}; say debug or trace, or for a part retrace::checkpoint=trace"
+        )
+    })?;
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(false).with_timer(fmt::time::uptime());
+    // An application that has a subscriber of its own keeps it.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines).with(targets));
+    Ok(())
+}
+
 /// Whether standard error is a terminal that shows colours, and NO_COLOR does not forbid them (no-color.org).
 fn colour() -> bool {
     let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -51,7 +72,8 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 
 /// A line that shows that long work goes on: on standard error, and on a terminal only.
 pub(super) fn progress(what: &'static str) -> ProgressBar {
-    if !terminal() {
+    // A bar and lines of a log would overwrite each other.
+    if !terminal() || tracing::dispatcher::has_been_set() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));

@@ -52,7 +52,14 @@ impl<I: Isa> Program<I> {
     /// # Errors
     /// [`LoadError`], which says what is wrong with the file and what to do about it.
     pub fn from_elf(bytes: &[u8]) -> Result<Self, LoadError> {
-        elf::load(bytes)?.finish(*blake3::hash(bytes).as_bytes())
+        let program: Self = elf::load(bytes)?.finish(*blake3::hash(bytes).as_bytes())?;
+        tracing::debug!(
+            bytes = bytes.len(),
+            segments = program.segments.len(),
+            entry = format_args!("{:#010x}", program.entry),
+            "loaded"
+        );
+        Ok(program)
     }
 
     /// A program of the given instruction words, loaded at `base` and entered there, and of data segments, each an

@@ -104,7 +104,10 @@ pub fn prove_segment<F: SumcheckField, I: Isa, G: Guest>(
     oracle: &WitnessOracle<I, G>,
     budget: Budget,
 ) -> Result<(Proof, ProveReport), ProveError> {
-    let statement = Statement::new::<F, I, G>(oracle.generator(), oracle.cycles())?;
+    let cycles = oracle.cycles();
+    let _span = tracing::debug_span!("prove", first = cycles.start, rows = oracle.num_rows()).entered();
+    let statement = Statement::new::<F, I, G>(oracle.generator(), cycles)?;
+    tracing::debug!("stated");
     prove_statement::<F, I, G>(oracle, statement, budget)
 }
 
@@ -146,5 +149,12 @@ pub(super) fn prove_statement<F: SumcheckField, I: Isa, G: Guest>(
         replay_seconds: (oracle.generator().statistics().thread_seconds - replayed.thread_seconds) / threads,
         seconds: begun.elapsed().as_secs_f64(),
     };
-    Ok((Proof { statement, transcript: transcript.into_narg_string() }, report))
+    let proof = Proof { statement, transcript: transcript.into_narg_string() };
+    tracing::debug!(
+        messages = proof.transcript.len(),
+        seconds = report.seconds,
+        replay_seconds = report.replay_seconds,
+        "proved"
+    );
+    Ok((proof, report))
 }

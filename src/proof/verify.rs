@@ -183,14 +183,18 @@ pub fn verify<F: SumcheckField, I: Isa, G: Guest>(
 ) -> Result<Verified, VerifyError> {
     let begun = Instant::now();
     let statement = &proof.statement;
+    let _span =
+        tracing::debug_span!("verify", first = statement.entry.cycle, rows = statement.rows()).entered();
     check_subject::<F, I, G>(statement, &verifier)?;
+    tracing::debug!("the statement is about what was given");
     let reduced = check_sumcheck::<F, I>(proof)?;
     let checked = Instant::now();
+    let sumcheck_seconds = (checked - begun).as_secs_f64();
+    tracing::debug!(seconds = sumcheck_seconds, "the sum-check holds");
     check_replay(statement, &reduced, verifier)?;
-    Ok(Verified {
-        sumcheck_seconds: (checked - begun).as_secs_f64(),
-        replay_seconds: checked.elapsed().as_secs_f64(),
-    })
+    let replay_seconds = checked.elapsed().as_secs_f64();
+    tracing::debug!(seconds = replay_seconds, "the replay agrees");
+    Ok(Verified { sumcheck_seconds, replay_seconds })
 }
 
 /// What the statement is about, against what the verifier was given.

@@ -153,7 +153,10 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         rows: usize,
         visit: impl FnMut(&Chunk<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
-        self.for_each_of(&Selection { segment: self.all(), columns, rows }, cycles, 1, visit)
+        let begun = Instant::now();
+        self.for_each_of(&Selection { segment: self.all(), columns, rows }, cycles.clone(), 1, visit)?;
+        regenerated(&[cycles], columns, begun);
+        Ok(())
     }
 
     /// The same for rows of a segment, and for one of several readers: a machine that is somewhere else is left there for
@@ -211,7 +214,10 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
         self.counters.add_pass(begun.elapsed());
         match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error),
-            None => Ok(states),
+            None => {
+                regenerated(&ranges, selection.columns, begun);
+                Ok(states)
+            }
         }
     }
 
@@ -293,6 +299,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
             reached(&machine, until, paused)?;
             self.cancel.advance(until - from);
         }
+        tracing::debug!(cycle, "ran to a state");
         Ok((machine.checkpoint(), machine.output().summary()))
     }
 
@@ -403,6 +410,13 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     fn idle(&self) -> MutexGuard<'_, Vec<Worker<I, G>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Logs a pass.
+fn regenerated(ranges: &[Range<u64>], columns: &[ColumnId], begun: Instant) {
+    let rows: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let (parts, columns, seconds) = (ranges.len(), columns.len(), begun.elapsed().as_secs_f64());
+    tracing::debug!(rows, parts, columns, seconds, "regenerated");
 }
 
 /// Several parts for each thread even out what their cycles cost, and how much of a processor the threads get: at the

@@ -153,6 +153,9 @@ impl SumCheckProver {
             found,
         })?;
         let schedule = self.schedule(oracle, instances)?;
+        let _span = tracing::debug_span!("sumcheck", rounds, instances = instances.len()).entered();
+        let Schedule { windows, columns, array_bytes, .. } = &schedule;
+        tracing::debug!(?windows, columns, array_bytes, "chose a schedule");
         let ids = used_columns(instances);
         let (columns, asked) = sources(&ids, &shapes(oracle.columns(), &ids)?);
         let mut run = Run {
@@ -181,14 +184,17 @@ impl SumCheckProver {
         for window in &schedule.windows {
             let counts = run.open(*window);
             let sums = run.pass(*window, &counts)?;
+            tracing::debug!(round = run.point.len(), window, "passed");
             run.close(sums);
             (0..*window).for_each(|_| run.exchange(transcript));
         }
         let mut arrays = run.store()?;
+        tracing::debug!(round = run.point.len(), "stored the arrays");
         for _ in run.report.storing_round..rounds {
             let counts = run.open(1);
             let sums = run.sum(&arrays, &counts);
             run.look()?;
+            tracing::trace!(round = run.point.len(), "summed the arrays");
             run.close(sums);
             run.exchange(transcript);
             arrays = run.bind(arrays);
@@ -199,6 +205,7 @@ impl SumCheckProver {
         let sent = evaluations.iter().zip(&run.columns).filter(|(_, column)| !is_public(&column.shape));
         transcript.send(&sent.map(|(pair, _)| pair.1).collect::<Vec<F>>());
         let report = Report { seconds: started.elapsed().as_secs_f64(), ..run.report };
+        tracing::debug!(seconds = report.seconds, pass_seconds = report.pass_seconds, "reduced the claims");
         Ok(Proved { reduced: Reduced { point: run.point, evaluations }, report })
     }
 }

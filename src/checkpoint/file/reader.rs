@@ -91,6 +91,14 @@ impl Opened {
         let head: Head = parse(&store.read(DATA, Kind::Head)?, DATA)?;
         let index: Index = parse(&store.read(end.index, Kind::Index)?, end.index)?;
         check_index(&head, &index).map_err(|what| CheckpointFileError::Damaged { at: end.index, what })?;
+        let (cycle, checkpoints) = (index.latest.0, index.checkpoints.len());
+        tracing::debug!(
+            cycle,
+            checkpoints,
+            bytes = end.length,
+            torn = torn.is_some(),
+            "opened a checkpoint file"
+        );
         let shape = Shape { input_length: head.input_length, ..Shape::default() };
         Ok(Self { source: Source { store: Arc::new(store), shape }, head, index, end, torn })
     }
