@@ -36,6 +36,28 @@ pub struct Options<'a> {
 }
 
 /// Called every few milliseconds with the number of cycles executed; `Break` ends the run there.
+///
+/// ```
+/// use core::ops::ControlFlow;
+///
+/// use retrace::checkpoint::{Options, Progress, Stopped, execute};
+/// use retrace::guest::{Input, Linux};
+/// # use retrace::isa::Rv32i;
+/// # use retrace::program::Program;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let program = Program::<Rv32i>::from_elf(&std::fs::read("tests/guests/sieve.elf")?)?;
+/// // A run of 25 million cycles, of which 10 million are enough.
+/// let mut told = |cycles| match cycles < 10_000_000 {
+///     true => ControlFlow::Continue(()),
+///     false => ControlFlow::Break(()),
+/// };
+/// let options = Options { progress: Some(Progress(&mut told)), ..Options::default() };
+/// let execution = execute(program, Linux::default(), Input::empty(), options)?;
+/// assert_eq!(execution.stopped(), &Stopped::Interrupted);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Progress<'a>(pub &'a mut dyn FnMut(u64) -> ControlFlow<()>);
 
 impl core::fmt::Debug for Progress<'_> {
@@ -121,6 +143,28 @@ pub fn execute<I: Isa, G: Guest>(
 /// A run to go on with, from its checkpoint file: from the latest state that was written there.
 ///
 /// No other run can write to the file meanwhile.
+///
+/// ```
+/// use retrace::checkpoint::{Execution, FileOptions, Options, Resume, execute};
+/// use retrace::guest::{Input, Linux};
+/// use retrace::isa::Rv32i;
+/// # use retrace::program::Program;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let program = std::sync::Arc::new(Program::<Rv32i>::from_elf(&std::fs::read("tests/guests/tiny.elf")?)?);
+/// # let path = std::env::temp_dir().join(format!("retrace-resume-{}", std::process::id()));
+/// let file = Some(FileOptions::new(&path));
+/// let options = Options { file, max_cycles: 30, ..Options::default() };
+/// execute(program.clone(), Linux::default(), Input::empty(), options)?;
+///
+/// let resume = Resume::open(FileOptions::new(&path))?;
+/// assert_eq!(resume.cycle(), 30);
+/// let execution: Execution<Rv32i, Linux> = resume.run(program, Options::default())?;
+/// assert_eq!((execution.cycles(), execution.exit_code()), (53, Some(7)));
+/// # std::fs::remove_file(path)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Resume {
     file: FileOptions,

@@ -12,6 +12,28 @@ use crate::parallel::Pool;
 const PARTS: u64 = 16;
 
 /// k columns of T cells in memory.
+///
+/// ```
+/// use ark_bn254::Fr;
+/// use retrace::isa::{Column, ColumnId, ColumnSource, RangeClass};
+/// use retrace::oracle::{DenseOracle, PolynomialOracle, evaluate};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let column = Column {
+///     name: "x",
+///     doc: "A number of 16 bits.",
+///     class: RangeClass::Unsigned { bits: 16 },
+///     source: ColumnSource::Recorded,
+/// };
+/// let oracle = DenseOracle::new(vec![column], vec![vec![5, 7, 11]])?;
+/// assert_eq!(oracle.num_variables(), 2); // one row of padding
+///
+/// // At the point of row 2, whose low bit is 0 and whose high bit is 1.
+/// let point = vec![Fr::from(0u64), Fr::from(1u64)];
+/// assert_eq!(evaluate(&oracle, &[ColumnId(0)], &[point])?, [[Fr::from(11u64)]]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct DenseOracle {
     columns: Vec<Column>,

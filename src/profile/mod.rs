@@ -79,6 +79,25 @@ pub struct Notes {
 ///
 /// # Errors
 /// [`ReplayError`]: cycles that the execution does not have, a changed input, no address space, cancellation.
+///
+/// ```
+/// use retrace::cancel::Cancel;
+/// use retrace::checkpoint::{Options, execute};
+/// use retrace::guest::{Input, Linux};
+/// use retrace::isa::Rv32i;
+/// use retrace::profile::{CodeMap, profile};
+/// use retrace::program::Program;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let elf = std::fs::read("tests/guests/quicksort.elf")?;
+/// let program = Program::<Rv32i>::from_elf(&elf)?;
+/// let map = CodeMap::from_elf(&program, &elf);
+/// let execution = execute(program, Linux::default(), Input::empty(), Options::default())?;
+/// let profile = profile(&execution, map, 0..execution.cycles(), &Cancel::new(), |_| {})?;
+/// assert_eq!(profile.functions()[0].name, "quicksort");
+/// # Ok(())
+/// # }
+/// ```
 pub fn profile<I: Isa, G: Guest>(
     execution: &Execution<I, G>,
     map: CodeMap,

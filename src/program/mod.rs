@@ -51,6 +51,20 @@ impl<I: Isa> Program<I> {
     ///
     /// # Errors
     /// [`LoadError`], which says what is wrong with the file and what to do about it.
+    ///
+    /// ```
+    /// use retrace::isa::Rv32i;
+    /// use retrace::program::{LoadError, Program};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let program = Program::<Rv32i>::from_elf(&std::fs::read("tests/guests/tiny.elf")?)?;
+    /// assert_eq!(program.entry(), 0x10000);
+    ///
+    /// let refused = Program::<Rv32i>::from_elf(&std::fs::read("fuzz/corpus/elf/compressed")?);
+    /// assert_eq!(refused.err(), Some(LoadError::Compressed));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn from_elf(bytes: &[u8]) -> Result<Self, LoadError> {
         let program: Self = elf::load(bytes)?.finish(*blake3::hash(bytes).as_bytes())?;
         tracing::debug!(

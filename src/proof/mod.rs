@@ -11,6 +11,46 @@
 //!
 //! This is not yet a succinct proof: there is no commitment to open, and no look-up or memory argument ties the
 //! columns together. So [`verify`] replays the program to learn the columns' values at the point.
+//!
+//! # Example
+//!
+//! A run in two segments, whose statements join to that of the run:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use ark_bn254::Fr;
+//! # use retrace::checkpoint::{Options, execute};
+//! use retrace::guest::{Input, Linux};
+//! # use retrace::isa::Rv32i;
+//! use retrace::oracle::WitnessOracle;
+//! use retrace::parallel::Pool;
+//! # use retrace::program::Program;
+//! use retrace::proof::{Proof, Verifier, prove_segment, verify};
+//! use retrace::replay::StreamingWitnessGenerator;
+//! use retrace::sumcheck::Budget;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let program = Arc::new(Program::<Rv32i>::from_elf(&std::fs::read("tests/guests/tiny.elf")?)?);
+//! # let execution =
+//! #     execute(program.clone(), Linux::default(), Input::empty(), Options::default())?;
+//! let execution = Arc::new(execution);
+//! let mut statements = Vec::new();
+//! for cycles in [0..32, 32..execution.cycles()] {
+//!     let generator = StreamingWitnessGenerator::new(Arc::clone(&execution), Pool::serial());
+//!     let oracle = WitnessOracle::segment(generator, cycles)?;
+//!     let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited)?;
+//!     let proof = Proof::from_bytes(&proof.to_bytes())?;
+//!
+//!     let verifier = Verifier::<_, Linux>::new(program.clone(), Input::empty());
+//!     verify::<Fr, _, _>(&proof, Verifier { segments: true, ..verifier })?;
+//!     statements.push(proof.statement().clone());
+//! }
+//! let joined = statements[0].join(&statements[1])?;
+//! assert_eq!((joined.is_whole(), joined.rows(), joined.exit_code), (true, 53, Some(7)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod format;
 mod protocol;

@@ -87,6 +87,43 @@ pub(crate) struct Selection<'a> {
 ///
 /// Space: for each thread that is at work the pages that the replayed cycles touch, and a chunk of the columns asked
 /// for. Machines are pooled: one that has just replayed the cycles before goes on without a restore.
+///
+/// ```
+/// # use retrace::checkpoint::{Options, execute};
+/// # use retrace::guest::{Input, Linux};
+/// use core::convert::Infallible;
+///
+/// use retrace::isa::{Isa, Rv32i};
+/// use retrace::oracle::Chunk;
+/// use retrace::parallel::Pool;
+/// # use retrace::program::Program;
+/// use retrace::replay::StreamingWitnessGenerator;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let program = Program::<Rv32i>::from_elf(&std::fs::read("tests/guests/tiny.elf")?)?;
+/// # let execution = execute(program, Linux::default(), Input::empty(), Options::default())?;
+/// let rows = 0..execution.cycles();
+/// let generator = StreamingWitnessGenerator::new(execution, Pool::new(2)?);
+/// let columns = [Rv32i::SPEC.column("pc").ok_or("there is no such column")?];
+///
+/// // In order, on this thread: the addresses of what is executed.
+/// let mut pcs = Vec::new();
+/// generator.for_each(5..8, &columns, 4096, |chunk| {
+///     pcs.extend_from_slice(chunk.columns[0]);
+///     Ok::<(), Infallible>(())
+/// })?;
+/// assert_eq!(pcs, [0x10008, 0x1000c, 0x10010]);
+///
+/// // In parallel: the last of them.
+/// let last = |most: &mut u32, chunk: &Chunk<'_>| {
+///     *most = chunk.columns[0].iter().copied().fold(*most, u32::max);
+///     Ok::<(), Infallible>(())
+/// };
+/// let most = generator.reduce(rows, &columns, 4096, || 0, last, u32::max)?;
+/// assert_eq!(most, 0x100a4);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct StreamingWitnessGenerator<I: Isa, G> {
     execution: Arc<Execution<I, G>>,

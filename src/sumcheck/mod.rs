@@ -18,6 +18,47 @@
 //! A pass covers a *window* of rounds: from sums over a grid of (degree + 1)^ω points follow ω round polynomials. The
 //! first window works on the cells, which are small integers (ePrint 2025/1117); a [`Schedule`] says which rounds each
 //! pass covers. The messages do not depend on the schedule, the chunks or the threads.
+//!
+//! # Example
+//!
+//! That a column adds up to 23, over an oracle in memory:
+//!
+//! ```
+//! use ark_bn254::Fr;
+//! # use retrace::isa::{Column, ColumnSource, RangeClass};
+//! use retrace::isa::ColumnId;
+//! use retrace::oracle::{DenseOracle, PolynomialOracle, evaluate};
+//! use retrace::parallel::Pool;
+//! use retrace::sumcheck::{
+//!     Budget, Composition, Sum, SumCheckProver, SumCheckVerifier, VerifierError, prover_state,
+//! };
+//! use spongefish::{DefaultHash, VerifierState, derive_session_id};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let class = RangeClass::Unsigned { bits: 16 };
+//! # let column = Column { name: "x", doc: "", class, source: ColumnSource::Recorded };
+//! let oracle = DenseOracle::new(vec![column], vec![vec![5, 7, 11]])?;
+//! let session = derive_session_id::<DefaultHash>(b"an example");
+//! let column = || Composition::product(oracle.columns(), &[ColumnId(0)]);
+//!
+//! let sum = Sum::new(column()?, Fr::from(23u64));
+//! let mut transcript = prover_state(&session, b"adds up");
+//! SumCheckProver::new(Budget::Unlimited, Pool::serial()).prove(&oracle, &[&sum], &mut transcript)?;
+//! let proof = transcript.into_narg_string();
+//!
+//! let verifier = SumCheckVerifier::new(oracle.columns(), oracle.num_rows());
+//! let mut transcript = VerifierState::<DefaultHash>::new(&session, b"adds up", &proof);
+//! let reduced = verifier.verify(&[&sum], &mut transcript)?;
+//! let (ids, values): (Vec<_>, Vec<_>) = reduced.evaluations.into_iter().unzip();
+//! assert_eq!(evaluate(&oracle, &ids, &[reduced.point])?, [values]); // in place of an opening
+//!
+//! let other = Sum::new(column()?, Fr::from(24u64));
+//! let mut transcript = VerifierState::<DefaultHash>::new(&session, b"adds up", &proof);
+//! let refused = verifier.verify(&[&other], &mut transcript);
+//! assert!(matches!(refused, Err(VerifierError::Identity)));
+//! # Ok(())
+//! # }
+//! ```
 
 mod batch;
 mod bound;

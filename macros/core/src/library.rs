@@ -58,7 +58,8 @@ fn macro_rules(specs: &[(String, String)]) -> String {
          in the file names in-tree specs.\n/// An edit of the file rebuilds your crate; an error in it is a compile \
          error with file, line and column.\n///\n/// Beside the type it makes a macro for the rest of the module, here \
          `for_each_instruction_of_custom!`, which is\n/// [`for_each_instruction!`](crate::for_each_instruction!) for this \
-         ISA, without its first argument.\n{rules}\n"
+         ISA, without its first argument.\n///\n/// The guide of authors of ISAs has an example: \
+         [`guide::isa_author`](crate::guide::isa_author).\n{rules}\n"
     )
 }
 
