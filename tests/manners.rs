@@ -169,6 +169,14 @@ fn colours_and_bars_are_for_terminals() {
     assert!(escapes("", run), "a bar");
     assert!(!escapes("", &format!("{run} 2>&1 | cat")), "no bar in a pipe");
     assert!(!escapes("TERM=dumb", run), "no bar where lines cannot be drawn over");
+    let prove = "$RETRACE prove $GUESTS/alu.elf 200000 --threads 1 -o /dev/null";
+    let drawn = shell(&format!("script -qec \"{prove}\" /dev/null </dev/null"));
+    let drawn = String::from_utf8_lossy(&drawn.stdout).into_owned();
+    let shares: Vec<u32> = drawn
+        .split('%')
+        .filter_map(|before| before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
+        .collect();
+    assert!(shares.is_sorted() && shares.last().is_some_and(|last| (60..=100).contains(last)), "{drawn}");
     assert!(escapes("", "$RETRACE --help") && !escapes("NO_COLOR=1", "$RETRACE --help"), "help");
 
     let terminal =

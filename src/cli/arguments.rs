@@ -69,12 +69,12 @@ impl Command {
     pub(super) fn elf(&self) -> Option<&Path> {
         match self {
             Self::Run(run) => Some(&run.guest.elf),
-            Self::Witness(witness) => Some(&witness.guest.elf),
-            Self::Trace(trace) => Some(&trace.guest.elf),
-            Self::Debug(debug) => Some(&debug.guest.elf),
-            Self::Profile(profile) => Some(&profile.guest.elf),
-            Self::Report(report) => Some(&report.guest.elf),
-            Self::Prove(prove) => Some(&prove.guest.elf),
+            Self::Witness(witness) => Some(&witness.subject.guest.elf),
+            Self::Trace(trace) => Some(&trace.subject.guest.elf),
+            Self::Debug(debug) => Some(&debug.subject.guest.elf),
+            Self::Profile(profile) => Some(&profile.subject.guest.elf),
+            Self::Report(report) => Some(&report.subject.guest.elf),
+            Self::Prove(prove) => Some(&prove.subject.guest.elf),
             Self::Verify(verify) => Some(&verify.guest.elf),
             Self::Disasm(disasm) => Some(&disasm.elf),
             Self::Checkpoints(_) | Self::Completions(_) | Self::Man(_) | Self::Isa { .. } => None,
@@ -94,6 +94,16 @@ pub(super) struct Guest {
     /// The program's input [default: standard input, unless it is a terminal].
     #[arg(long, value_name = "FILE")]
     pub(super) input: Option<PathBuf>,
+}
+
+/// A program's run: of what it is given, or the one in a file.
+#[derive(Debug, Args)]
+pub(super) struct Subject {
+    #[command(flatten)]
+    pub(super) guest: Guest,
+    /// Take the run from a checkpoint file, without running the program; its arguments and input are in the file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
+    pub(super) checkpoints: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -154,10 +164,7 @@ impl From<Executor> for checkpoint::Executor {
 #[command(after_help = examples::WITNESS)]
 pub(super) struct Witness {
     #[command(flatten)]
-    pub(super) guest: Guest,
-    /// Regenerate from a checkpoint file, without running the program; its input is in the file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
-    pub(super) checkpoints: Option<PathBuf>,
+    pub(super) subject: Subject,
     /// Which cycles, from 0 [default: all].
     #[arg(long, value_name = "A..B", value_parser = cycles)]
     pub(super) cycles: Option<Range<u64>>,
@@ -189,10 +196,7 @@ pub(super) enum Format {
 #[command(after_help = examples::TRACE)]
 pub(super) struct Trace {
     #[command(flatten)]
-    pub(super) guest: Guest,
-    /// Log the run in a checkpoint file; its arguments and input are in the file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
-    pub(super) checkpoints: Option<PathBuf>,
+    pub(super) subject: Subject,
     /// Which cycles, from 0 [default: all].
     #[arg(long, value_name = "A..B", value_parser = cycles)]
     pub(super) cycles: Option<Range<u64>>,
@@ -216,13 +220,10 @@ pub(super) enum TraceFormat {
 #[command(after_help = examples::DEBUG)]
 pub(super) struct Debug {
     #[command(flatten)]
-    pub(super) guest: Guest,
+    pub(super) subject: Subject,
     /// Where gdb is waited for: HOST:PORT, with port 0 for any that is free, or the path of a socket, with a slash.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1234")]
     pub(super) listen: String,
-    /// Debug the run in a checkpoint file, without running the program; its arguments and input are in the file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
-    pub(super) checkpoints: Option<PathBuf>,
     /// Begin at this cycle.
     #[arg(long, value_name = "N")]
     pub(super) cycle: Option<u64>,
@@ -235,10 +236,7 @@ pub(super) struct Debug {
 #[command(after_help = examples::PROFILE)]
 pub(super) struct Profile {
     #[command(flatten)]
-    pub(super) guest: Guest,
-    /// Profile the run in a checkpoint file; its arguments and input are in the file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
-    pub(super) checkpoints: Option<PathBuf>,
+    pub(super) subject: Subject,
     /// Count only these cycles, from 0. Calls and regions are followed from the program's start all the same.
     #[arg(long, value_name = "A..B", value_parser = cycles)]
     pub(super) cycles: Option<Range<u64>>,
@@ -287,15 +285,12 @@ impl Table {
 #[command(after_help = examples::REPORT)]
 pub(super) struct Report {
     #[command(flatten)]
-    pub(super) guest: Guest,
+    pub(super) subject: Subject,
     /// Where the page goes: one HTML file that needs no other.
     #[arg(short, long, value_name = "FILE.html")]
     pub(super) output: PathBuf,
-    /// Report the run in a checkpoint file; its arguments and input are in the file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments", "proof"])]
-    pub(super) checkpoints: Option<PathBuf>,
     /// A proof of the run, or of a segment of it, to verify and report.
-    #[arg(long, value_name = "PROOF")]
+    #[arg(long, value_name = "PROOF", conflicts_with = "checkpoints")]
     pub(super) proof: Option<PathBuf>,
 }
 
@@ -303,13 +298,10 @@ pub(super) struct Report {
 #[command(after_help = examples::PROVE)]
 pub(super) struct Prove {
     #[command(flatten)]
-    pub(super) guest: Guest,
+    pub(super) subject: Subject,
     /// Where the proof goes.
     #[arg(short, long, value_name = "FILE", required_unless_present = "plan")]
     pub(super) output: Option<PathBuf>,
-    /// Prove the run in a checkpoint file, without running the program; its arguments and input are in the file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
-    pub(super) checkpoints: Option<PathBuf>,
     /// Prove only these cycles, from 0: a segment of a run that need not end, or may fault later.
     #[arg(long, value_name = "A..B", value_parser = cycles)]
     pub(super) cycles: Option<Range<u64>>,

@@ -14,6 +14,7 @@ use crate::guest::{Input, Linux};
 use crate::isa::Isa;
 use crate::parallel::Pool;
 use crate::program::{LoadError, Program};
+use crate::proof::{FormatError, Proof};
 
 /// The name that every guest finds as its own, so that a proof does not depend on where its ELF was.
 const NAME: &[u8] = b"guest";
@@ -28,9 +29,17 @@ pub(super) fn elf(path: &Path) -> Result<Vec<u8>, Failure> {
     read(path, ELF_BYTES, "a 32-bit ELF file", |start| start.starts_with(b"\x7fELF"))
 }
 
-/// The bytes of a proof.
-pub(super) fn proof(path: &Path) -> Result<Vec<u8>, Failure> {
-    read(path, PROOF_BYTES, "a proof", |_| true)
+/// A proof, and how many bytes it has.
+pub(super) fn proof(path: &Path) -> Result<(Proof, u64), Failure> {
+    let bytes = read(path, PROOF_BYTES, "a proof", |_| true)?;
+    let proof = Proof::from_bytes(&bytes).map_err(|error| match error {
+        FormatError::NotAProof => {
+            let remedy = "`retrace prove` writes one, and `retrace verify PROOF ELF` takes it first";
+            Failure::refused(mistaken::no("retrace proof", path, remedy))
+        }
+        error => error.into(),
+    })?;
+    Ok((proof, bytes.len() as u64))
 }
 
 /// Reads a file of at most so many bytes; only its beginning, where that shows that the rest is not worth it.
@@ -163,6 +172,28 @@ pub(super) fn write_whole_with(
     let mut file = Whole::create(path)?;
     write(&mut file).map_err(|error| failure("write", path, &error))?;
     file.finish()
+}
+
+/// Writes to a [`Whole`] file; without one to standard output, or with `--json` nowhere. What `write` gives comes back as
+/// it is.
+pub(super) fn write_stream<E>(
+    common: &Common,
+    path: Option<&Path>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), E>,
+) -> Result<Result<(), E>, Failure> {
+    let Some(path) = path else {
+        let mut sink: Box<dyn Write + Send> = match common.json {
+            true => Box::new(io::sink()),
+            false => Box::new(BufWriter::with_capacity(1 << 16, io::stdout())),
+        };
+        return Ok(write(&mut *sink));
+    };
+    let mut file = Whole::create(path)?;
+    let written = write(&mut file);
+    if written.is_ok() {
+        file.finish()?;
+    }
+    Ok(written)
 }
 
 /// A file that is written under another name and renamed when it is [finished](Self::finish): whoever reads it finds all

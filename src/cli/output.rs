@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use retrace_codegen::Diagnostics;
 use serde_json::Value;
 use tracing_subscriber::filter::Targets;
@@ -77,12 +77,24 @@ pub(super) fn progress(what: &'static str) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+    // Nothing of it is left either where a command fails.
+    let bar = bar.with_finish(ProgressFinish::AndClear);
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed} {human_pos} {per_sec}") {
         bar.set_style(style);
     }
     bar.set_message(what);
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+/// Lets the line show how much of a total is done, and when all will be.
+pub(super) fn measure(bar: &ProgressBar, total: u64) {
+    bar.set_length(total);
+    if let Ok(style) =
+        ProgressStyle::with_template("{spinner} {msg} {elapsed} {bar:30} {percent}%, {eta} left")
+    {
+        bar.set_style(style);
+    }
 }
 
 /// Bytes in a unit that people read.

@@ -27,12 +27,11 @@ pub(super) use trace::trace;
 pub(super) use verify::verify;
 pub(super) use witness::witness;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
 
-use super::arguments::Guest;
+use super::arguments::Subject;
 use super::failure::Failure;
 use super::{files, interrupt, output};
 use crate::cancel::Cancel;
@@ -43,14 +42,14 @@ use crate::program::Program;
 use crate::proof::Statement;
 
 /// The execution that a command is about: the one in a checkpoint file, or a run with these options, shown by the
-/// bar; and the flag that Ctrl-C raises.
+/// bar, which Ctrl-C ends; and the flag that Ctrl-C raises.
 fn execution<I: Isa>(
-    guest: &Guest,
-    checkpoints: Option<&Path>,
+    subject: &Subject,
     program: Arc<Program<I>>,
     options: Options<'_>,
     bar: &ProgressBar,
 ) -> Result<(Execution<I, Linux>, Cancel), Failure> {
+    let Subject { guest, checkpoints } = subject;
     if let Some(path) = checkpoints {
         return Ok((files::execution(path, program)?, interrupt::cancel()));
     }
@@ -62,7 +61,11 @@ fn execution<I: Isa>(
     };
     let options =
         Options { arguments: files::arguments(guest), progress: Some(Progress(&mut report)), ..options };
-    Ok((execute(program, Linux::default(), input, options)?, cancel))
+    let execution = execute(program, Linux::default(), input, options)?;
+    match execution.stopped() {
+        Stopped::Interrupted => Err(Failure::interrupted()),
+        _ => Ok((execution, cancel)),
+    }
 }
 
 /// The fault that ended a run, in words.

@@ -1,5 +1,6 @@
 //! `retrace prove`
 
+use std::ops::Range;
 use std::process::ExitCode;
 
 use ark_bn254::Fr;
@@ -17,16 +18,15 @@ use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
 pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
-    let program = files::program::<I>(&prove.guest.elf)?;
+    let program = files::program::<I>(&prove.subject.guest.elf)?;
     let bar = output::progress("running: cycles");
     let max_cycles = prove.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let options = Options { executor: prove.executor.into(), max_cycles, ..Options::default() };
-    let executed = execution(&prove.guest, prove.checkpoints.as_deref(), program, options, &bar);
+    let executed = execution(&prove.subject, program, options, &bar);
     bar.finish_and_clear();
     let (execution, cancel) = executed?;
-    match (execution.stopped(), &prove.checkpoints) {
+    match (execution.stopped(), &prove.subject.checkpoints) {
         (Stopped::Exited(_), _) => {}
-        (Stopped::Interrupted, None) => return Err(Failure::interrupted()),
         _ if prove.cycles.is_some() => {}
         (Stopped::Interrupted | Stopped::CycleLimit, Some(path)) => {
             let message = format!(
@@ -39,6 +39,11 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     }
 
     let executed = execution.cycles();
+    let bar = output::progress("proving");
+    let cancel = cancel.with_meter({
+        let bar = bar.clone();
+        move |cycles| bar.inc(cycles)
+    });
     let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel);
     let oracle = match &prove.cycles {
         Some(cycles) if cycles.end > executed => return Err(Failure::cycles(cycles, executed)),
@@ -51,10 +56,12 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         Memory::Bytes(bytes) => Budget::Bytes(bytes),
         Memory::Sqrt => Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables()),
     };
+    let plan = plan_proof::<Fr, I, _>(&oracle, budget)?;
     let Some(path) = prove.output.as_ref().filter(|_| !prove.plan) else {
-        return print_plan(common, &plan_proof::<Fr, I, _>(&oracle, budget)?, oracle.num_rows());
+        bar.finish_and_clear();
+        return print_plan(common, &plan, oracle.num_rows());
     };
-    let bar = output::progress("proving");
+    output::measure(&bar, work(&plan, oracle.cycles(), executed));
     let proved = match prove.cycles {
         Some(_) => prove_segment::<Fr, I, _>(&oracle, budget),
         None => prove_execution::<Fr, I, _>(&oracle, budget),
@@ -117,6 +124,14 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         output::bytes(bytes.len() as u64),
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many cycles it takes to prove these of so many: those of each pass, and of a run to the ends that are no ends of the
+/// run's.
+fn work(plan: &Schedule, cycles: Range<u64>, executed: u64) -> u64 {
+    let passes = u64::from(plan.passes()).saturating_mul(cycles.end - cycles.start);
+    let to_end = if cycles.end < executed { cycles.end } else { 0 };
+    passes.saturating_add(cycles.start).saturating_add(to_end)
 }
 
 /// What the cost model counts in, on the field of the command line: nanoseconds of a product, as measured.

@@ -3,7 +3,7 @@
 //! As spike writes commits with `--log-commits` (`commit_log_print_insn` in riscv-isa-sim's `riscv/execute.cc`), or as JSON lines.
 
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{execution, fault};
 use crate::asm::disassemble;
 use crate::cancel::Cancel;
-use crate::checkpoint::{Execution, Options, Stopped};
+use crate::checkpoint::{Execution, Options};
 use crate::cli::arguments::{Common, Trace, TraceFormat};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, output};
@@ -26,15 +26,11 @@ use crate::replay::{ReplayError, reached};
 const SLICE: u64 = 1 << 20;
 
 pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace) -> Done {
-    let program = files::program::<I>(&trace.guest.elf)?;
+    let program = files::program::<I>(&trace.subject.guest.elf)?;
     let max_cycles = trace.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let hidden = indicatif::ProgressBar::hidden();
-    let checkpoints = trace.checkpoints.as_deref();
     let options = Options { max_cycles, ..Options::default() };
-    let (execution, cancel) = execution(&trace.guest, checkpoints, program, options, &hidden)?;
-    if matches!(execution.stopped(), Stopped::Interrupted) && checkpoints.is_none() {
-        return Err(Failure::interrupted());
-    }
+    let (execution, cancel) = execution(&trace.subject, program, options, &hidden)?;
     let fault = fault(&execution);
     if let Some(fault) = fault.as_ref().filter(|_| !common.json) {
         output::note(&format!("note: the log ends where the guest faults: {fault}"));
@@ -43,20 +39,9 @@ pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace) -> Done {
     if cycles.end > execution.cycles() {
         return Err(Failure::cycles(&cycles, execution.cycles()));
     }
-    let write = |sink: &mut dyn Write| write(&execution, cycles.clone(), trace.format, &cancel, sink);
-    let written = match &trace.output {
-        Some(path) => {
-            let mut file = files::Whole::create(path)?;
-            let written = write(&mut file);
-            if written.is_ok() {
-                file.finish()?;
-            }
-            written
-        }
-        None if common.json => write(&mut io::sink()),
-        None => write(&mut BufWriter::with_capacity(1 << 16, io::stdout())),
-    };
-    match written {
+    let write =
+        |sink: &mut (dyn Write + Send)| write(&execution, cycles.clone(), trace.format, &cancel, sink);
+    match files::write_stream(common, trace.output.as_deref(), write)? {
         // Whoever read the log has seen enough.
         Err(ReplayError::Visitor(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             return Ok(ExitCode::SUCCESS);

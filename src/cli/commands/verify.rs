@@ -12,25 +12,19 @@ use super::subject;
 use crate::checkpoint::Policy;
 use crate::cli::arguments::{Common, Verify};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, interrupt, mistaken, output};
+use crate::cli::{files, interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
-use crate::proof::{FormatError, Proof, Verifier, verify as verify_proof};
+use crate::proof::{Proof, Statement, Verifier, verify as verify_proof};
 
 pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
     let begun = Instant::now();
     // Of several proofs it is told which one is meant.
     let alone = verify.next.is_empty();
     let about = |path: &Path, failure: Failure| if alone { failure } else { failure.about(path) };
-    let read = |path: &Path| {
-        let bytes = files::proof(path)?;
-        Proof::from_bytes(&bytes).map_err(|error| match error {
-            FormatError::NotAProof => {
-                let remedy = "`retrace prove` writes one, and `retrace verify PROOF ELF` takes it first";
-                about(path, Failure::refused(mistaken::no("retrace proof", path, remedy)))
-            }
-            error => about(path, error.into()),
-        })
+    let read = |path: &Path| match files::proof(path) {
+        Ok((proof, _)) => Ok(proof),
+        Err(failure) => Err(about(path, failure)),
     };
     // Whether they adjoin costs nothing to find out.
     let mut proofs = vec![(&verify.proof, read(&verify.proof)?)];
@@ -47,6 +41,12 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
     let input = files::input(&verify.guest)?;
     let pool = files::pool(common)?;
     let cancel = interrupt::cancel();
+    let bar = output::progress("verifying");
+    output::measure(&bar, proofs.iter().map(|(_, proof)| work(proof.statement())).sum());
+    let cancel = cancel.with_meter({
+        let bar = bar.clone();
+        move |cycles| bar.inc(cycles)
+    });
     let check = |(path, proof): &(&PathBuf, Proof)| {
         let verifier = Verifier {
             program: Arc::clone(&program),
@@ -61,7 +61,6 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
         };
         verify_proof::<Fr, I, _>(proof, verifier).map_err(|error| about(path, error.into()))
     };
-    let bar = output::progress("verifying");
     let verified = proofs.iter().map(check).collect::<Result<Vec<_>, Failure>>();
     bar.finish_and_clear();
     let verified = verified?;
@@ -88,4 +87,9 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
         subject(&statement),
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many cycles it takes to verify a proof of this: those of a run up to its end, of one up to its beginning, and its own.
+pub(super) fn work(statement: &Statement) -> u64 {
+    statement.exit.cycle.saturating_add(statement.entry.cycle).saturating_add(statement.rows())
 }

@@ -22,7 +22,7 @@ use target::{EventLoop, Session};
 use wire::Listener;
 
 pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
-    let program = files::program::<I>(&debug.guest.elf)?;
+    let program = files::program::<I>(&debug.subject.guest.elf)?;
     let sink: Box<dyn io::Write + Send> = match &debug.output {
         Some(path) => Box::new(files::create(path)?),
         None if common.json => Box::new(io::sink()),
@@ -41,7 +41,7 @@ pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
     let listener = Listener::bind(&debug.listen).map_err(|error| unheard(&debug.listen, &error))?;
     output::note(&format!(
         "gdb is waited for; it runs RISC-V with:\n  gdb-multiarch {} -ex {}",
-        shell::quoted(&debug.guest.elf.display().to_string()),
+        shell::quoted(&debug.subject.guest.elf.display().to_string()),
         shell::quoted(&format!("target remote {}", listener.address()))
     ));
     let wire = listener.accept(cancel.clone());
@@ -80,11 +80,11 @@ fn debugger<I: Isa>(
     program: Arc<Program<I>>,
     output: Output,
 ) -> Result<Debugger<I, Linux>, Failure> {
-    let made = match &debug.checkpoints {
+    let made = match &debug.subject.checkpoints {
         Some(path) => Debugger::of(&files::execution(path, program)?, output),
         None => {
-            let input = files::input(&debug.guest)?;
-            let arguments = files::arguments(&debug.guest);
+            let input = files::input(&debug.subject.guest)?;
+            let arguments = files::arguments(&debug.subject.guest);
             let first =
                 Checkpoint::initial(&program, Linux::default(), &arguments).map_err(ExecuteError::Start)?;
             Debugger::new(program, input, CheckpointManager::new(Policy::default(), first), output)

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{execution, fault};
 use crate::cancel::Cancel;
 use crate::checkpoint::{Execution, Options, Stopped};
-use crate::cli::arguments::{Common, Guest, Profile, Table};
+use crate::cli::arguments::{Common, Profile, Subject, Table};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
 use crate::guest::Linux;
@@ -30,12 +30,11 @@ pub(super) struct Counted<I: Isa> {
 
 /// Runs the program, or takes the run in the checkpoint file, and counts these cycles, or all.
 pub(super) fn count_cycles<I: Isa>(
-    guest: &Guest,
-    checkpoints: Option<&Path>,
+    subject: &Subject,
     cycles: Option<Range<u64>>,
     options: Options<'_>,
 ) -> Result<Counted<I>, Failure> {
-    let path = &guest.elf;
+    let path = &subject.guest.elf;
     // Once, since a pipe can be read only once.
     let elf = files::elf(path)?;
     let program = Program::<I>::from_elf(&elf).map_err(|error| files::no_program(path, &error))?;
@@ -45,10 +44,7 @@ pub(super) fn count_cycles<I: Isa>(
     let bar = output::progress("cycles");
     let max_cycles = cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let options = Options { max_cycles, ..options };
-    let (execution, cancel) = execution(guest, checkpoints, program.into(), options, &bar)?;
-    if matches!(execution.stopped(), Stopped::Interrupted) && checkpoints.is_none() {
-        return Err(Failure::interrupted());
-    }
+    let (execution, cancel) = execution(subject, program.into(), options, &bar)?;
     let executed = execution.cycles();
     let cycles = cycles.unwrap_or(0..executed);
     if cycles.end > executed {
@@ -65,8 +61,7 @@ pub(super) fn count_cycles<I: Isa>(
 }
 
 pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Done {
-    let checkpoints = profile.checkpoints.as_deref();
-    let counted = count_cycles::<I>(&profile.guest, checkpoints, profile.cycles.clone(), Options::default())?;
+    let counted = count_cycles::<I>(&profile.subject, profile.cycles.clone(), Options::default())?;
     let Counted { execution, profile: counts, .. } = counted;
     let fault = fault(&execution);
 
@@ -95,7 +90,7 @@ pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Don
 const DEFAULT: [Table; 2] = [Table::Region, Table::Function];
 
 fn write_files<I: Isa>(profile: &Profile, counts: &Counts<I>) -> Result<(), Failure> {
-    let name = profile.guest.elf.file_name().unwrap_or_default().to_string_lossy();
+    let name = profile.subject.guest.elf.file_name().unwrap_or_default().to_string_lossy();
     let cycles = counts.cycles();
     let title = if cycles.start == 0 {
         format!("{name}: {}", output::count(counts.total(), "cycle"))

@@ -12,14 +12,15 @@ use serde_json::json;
 
 use super::fault;
 use super::profile::{Counted, count_cycles};
+use super::verify::work;
 use crate::checkpoint::{Execution, Options, Policy};
 use crate::cli::arguments::{Common, Report};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, output};
+use crate::cli::{files, host, interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::proof::{Proof, Verifier, plan, verify};
+use crate::proof::{Verifier, plan, verify};
 use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 use page::{Content, Proven};
@@ -29,10 +30,10 @@ const POLICY: Policy = Policy::new(32, 1 << 10).with_page_cost(64);
 
 pub(in crate::cli) fn report<I: Isa>(common: &Common, report: &Report) -> Done {
     let options = Options { policy: POLICY, ..Options::default() };
-    let counted = count_cycles::<I>(&report.guest, report.checkpoints.as_deref(), None, options)?;
+    let counted = count_cycles::<I>(&report.subject, None, options)?;
     let Counted { execution, profile, cancel } = counted;
     let execution = Arc::new(execution);
-    let name = report.guest.elf.file_name().unwrap_or_default().to_string_lossy();
+    let name = report.subject.guest.elf.file_name().unwrap_or_default().to_string_lossy();
     let mut flamegraph = Vec::new();
     profile
         .write_flamegraph(&format!("{name}: {}", output::count(profile.total(), "cycle")), &mut flamegraph)?;
@@ -105,26 +106,30 @@ fn proven<I: Isa>(
     path: &Path,
     execution: &Execution<I, Linux>,
 ) -> Result<Proven, Failure> {
-    let bytes = files::proof(path)?;
-    let proof = Proof::from_bytes(&bytes).map_err(|error| Failure::from(error).about(path))?;
+    let (proof, bytes) = files::proof(path).map_err(|failure| failure.about(path))?;
+    let bar = output::progress("verifying");
+    output::measure(&bar, work(proof.statement()));
+    let cancel = interrupt::cancel().with_meter({
+        let bar = bar.clone();
+        move |cycles| bar.inc(cycles)
+    });
     let verifier = Verifier {
         program: Arc::clone(execution.program()),
         guest: Linux::default(),
-        arguments: files::arguments(&report.guest),
+        arguments: files::arguments(&report.subject.guest),
         input: execution.input().clone(),
         policy: Policy::default(),
         pool: files::pool(common)?,
         max_cycles: u64::MAX,
         segments: true,
-        cancel: crate::cli::interrupt::cancel(),
+        cancel,
     };
-    let bar = output::progress("verifying");
     let verified = verify::<Fr, I, _>(&proof, verifier);
     bar.finish_and_clear();
     let verified = verified.map_err(|error| Failure::from(error).about(path))?;
     Ok(Proven {
         statement: proof.statement().clone(),
-        bytes: bytes.len() as u64,
+        bytes,
         sumcheck_seconds: verified.sumcheck_seconds,
         replay_seconds: verified.replay_seconds,
     })

@@ -4,7 +4,7 @@ mod parquet;
 mod text;
 
 use std::ffi::OsStr;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,18 +31,14 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
             "Parquet is nothing for a terminal: give a file (-o FILE.parquet), or pipe it to a program";
         return Err(Failure::new("format", message));
     }
-    let program = files::program::<I>(&witness.guest.elf)?;
+    let program = files::program::<I>(&witness.subject.guest.elf)?;
     // Public columns say which row is the last: only then does the run have to go on behind the rows asked for.
     let public =
         columns.iter().any(|id| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_)));
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
     let hidden = indicatif::ProgressBar::hidden();
-    let checkpoints = witness.checkpoints.as_deref();
     let options = Options { max_cycles, ..Options::default() };
-    let (execution, cancel) = execution(&witness.guest, checkpoints, program, options, &hidden)?;
-    if matches!(execution.stopped(), Stopped::Interrupted) && witness.checkpoints.is_none() {
-        return Err(Failure::interrupted());
-    }
+    let (execution, cancel) = execution(&witness.subject, program, options, &hidden)?;
     let fault = fault(&execution);
     if let Some(fault) = fault.as_ref().filter(|_| !common.json) {
         output::note(&format!("note: the rows end where the guest faults: {fault}"));
@@ -67,18 +63,9 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
 
     let begun = Instant::now();
     let write = |sink: &mut (dyn Write + Send)| write(&generator, &about, &columns, format, sink);
-    let written = match (format, &witness.output) {
-        (Format::None, _) => regenerate(&generator, cycles.clone(), &columns),
-        (_, Some(path)) => {
-            let mut file = files::Whole::create(path)?;
-            let written = write(&mut file);
-            if written.is_ok() {
-                file.finish()?;
-            }
-            written
-        }
-        (_, None) if common.json => write(&mut io::sink()),
-        (_, None) => write(&mut BufWriter::with_capacity(1 << 16, io::stdout())),
+    let written = match format {
+        Format::None => regenerate(&generator, cycles.clone(), &columns),
+        _ => files::write_stream(common, witness.output.as_deref(), write)?,
     };
     match written {
         // Whoever read the rows has seen enough.
