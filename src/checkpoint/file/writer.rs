@@ -60,6 +60,10 @@ impl Writer {
         let mut records = Records::create(&draft, shape)?;
         let written: Result<Self> = (|| {
             // Now that no other writer can put one there.
+            if options.path.is_dir() {
+                let source = std::io::ErrorKind::IsADirectory.into();
+                return Err(CheckpointFileError::Io { doing: "create", source });
+            }
             if options.path.symlink_metadata().is_ok() {
                 return Err(CheckpointFileError::Exists);
             }

@@ -111,7 +111,8 @@ pub(super) fn check_name(name: &Text, what: &str, errors: &mut Vec<Diagnostic>) 
 
 fn check_column_name(name: &Text, errors: &mut Vec<Diagnostic>) {
     check_name(name, "column", errors);
-    if name.value == "op" || PUBLIC.contains(&name.value.as_str()) {
+    // The operand of derivations, and what exports of rows call their numbers.
+    if ["op", "cycle"].contains(&name.value.as_str()) || PUBLIC.contains(&name.value.as_str()) {
         errors.push(
             Diagnostic::new(
                 Code::DuplicateName,
