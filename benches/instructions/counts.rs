@@ -7,8 +7,9 @@ use retrace::checkpoint::{Execution, Executor};
 use retrace::guest::Linux;
 use retrace::isa::Rv32i;
 
-use crate::guests::{GUESTS, INTERPRETED, NATIVE, PROVEN, Run};
+use crate::guests::{INTERPRETED, NATIVE, PROVEN, by};
 use crate::passes::COUNT;
+use crate::run::{GUESTS, Run};
 
 /// What a pass takes of a guest.
 pub(crate) struct Line {
@@ -43,8 +44,8 @@ fn lines_of(guest: &'static str, place: usize, counts: &Counts) -> [Line; 6] {
     };
     let line =
         |pass, count, unit, machine_instructions| Line { guest, pass, count, unit, machine_instructions };
-    let cycles = Run::new(guest, INTERPRETED).execute(Executor::Interpreter).cycles();
-    let [short, long] = NATIVE.map(|millions| Run::new(guest, millions).execute(Executor::Native));
+    let cycles = Run::new(guest, INTERPRETED).execute(by(Executor::Interpreter)).cycles();
+    let [short, long] = NATIVE.map(|millions| Run::new(guest, millions).execute(by(Executor::Native)));
     let compiled = compiled(&short);
     assert_eq!(compiled, self::compiled(&long), "{guest}: the same is compiled in both");
     // Both compile the same, so what the longer one takes beyond the shorter one is execution alone.

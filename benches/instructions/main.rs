@@ -14,6 +14,8 @@
 mod counts;
 mod guests;
 mod passes;
+#[path = "../common/run.rs"]
+mod run;
 mod table;
 
 use std::process::ExitCode;

@@ -13,7 +13,8 @@ use retrace::oracle::WitnessOracle;
 use retrace::proof::{Proof, prove_segment};
 use retrace::sumcheck::Budget;
 
-use crate::guests::{GUESTS, Generator, INTERPRETED, NATIVE, Run, generator, witness};
+use crate::guests::{Generator, INTERPRETED, NATIVE, by, generator, witness};
+use crate::run::{GUESTS, Run};
 
 /// In the environment of a process that is to count, and not to compare.
 pub(crate) const COUNT: &str = "RETRACE_BENCH_COUNT";
@@ -42,19 +43,19 @@ fn long_run(guest: &str) -> Run {
 #[library_benchmark]
 #[benches::guest(iter = GUESTS, setup = interpreted_run)]
 fn interpreted(run: Run) -> Execution<Rv32i, Linux> {
-    run.execute(Executor::Interpreter)
+    run.execute(by(Executor::Interpreter))
 }
 
 #[library_benchmark]
 #[benches::guest(iter = GUESTS, setup = short_run)]
 fn native_short(run: Run) -> Execution<Rv32i, Linux> {
-    run.execute(Executor::Native)
+    run.execute(by(Executor::Native))
 }
 
 #[library_benchmark]
 #[benches::guest(iter = GUESTS, setup = long_run)]
 fn native_long(run: Run) -> Execution<Rv32i, Linux> {
-    run.execute(Executor::Native)
+    run.execute(by(Executor::Native))
 }
 
 #[library_benchmark]

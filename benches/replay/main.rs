@@ -6,6 +6,8 @@
 #![allow(clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod guests;
+#[path = "../common/run.rs"]
+mod run;
 mod space;
 mod speed;
 

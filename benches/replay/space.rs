@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::process::Command;
 use std::sync::Arc;
 
-use retrace::checkpoint::Policy;
+use retrace::checkpoint::{FileOptions, Options, Policy};
 use retrace::isa::Word;
 use retrace::pages::{PAGE_BYTES, PageRef};
 
-use crate::guests::{Run, test, touching};
+use crate::guests::touching;
+use crate::run::Run;
 use crate::speed::{mean, processor, replay_all};
 
 /// The argument that makes this process such a one.
@@ -115,7 +116,8 @@ pub(crate) fn child(arguments: &[String]) {
     let file = (what == "run-into-file-and-replay")
         .then(|| std::env::temp_dir().join(format!("retrace-bench-{}.checkpoints", std::process::id())));
     let mut execution = None;
-    let run_seconds = processor(|| execution = Some(Arc::new(run.execute_into(policy, file.as_deref()))));
+    let options = Options { policy, file: file.as_ref().map(FileOptions::new), ..Options::default() };
+    let run_seconds = processor(|| execution = Some(Arc::new(run.execute(options))));
     let Some(execution) = execution else { unreachable!("it was run") };
     let replay_seconds = if what.ends_with("-and-replay") { replay_all(&execution) } else { 0.0 };
     if let Some(file) = file {
@@ -146,7 +148,7 @@ fn case(guest: &str, cycles: u64) -> (Run, Policy) {
         "8MiB" => (touching(8 * MIB, cycles), Policy::default()),
         "64MiB" => (touching(64 * MIB, cycles), Policy::default()),
         "256MiB" => (touching(256 * MIB, cycles), Policy::default()),
-        test_guest => (Run { max_cycles: cycles, ..test(test_guest, 4000) }, Policy::default()),
+        test_guest => (Run { max_cycles: cycles, ..Run::new(test_guest, 4000) }, Policy::default()),
     }
 }
 

@@ -5,14 +5,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use retrace::checkpoint::{Execution, Policy};
+use retrace::checkpoint::{Execution, Options, Policy};
 use retrace::guest::Linux;
 use retrace::isa::{ColumnId, Isa, MAX_ROWS, Rv32i};
 use retrace::oracle::{Chunk, PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::replay::StreamingWitnessGenerator;
 
-use crate::guests::{TESTS, test};
+use crate::run::{GUESTS, Run};
 
 type Generator = StreamingWitnessGenerator<Rv32i, Linux>;
 
@@ -27,17 +27,18 @@ pub(crate) fn run() {
         "| guest | M cycles | checkpoints | fast pass, MHz | without checkpoints, MHz | ratio of time |"
     );
     println!("|---|---|---|---|---|---|");
-    for name in TESTS {
-        let run = test(name, 50);
+    for name in GUESTS {
+        let run = Run::new(name, 50);
         let (mut with, mut without) = (Vec::new(), Vec::new());
         let mut kept = 0;
         let mut cycles = 0;
         for _ in 0..ROUNDS {
             with.push(processor(|| {
-                let execution = run.execute(Policy::default());
+                let execution = run.clone().execute(Options::default());
                 (kept, cycles) = (execution.checkpoints().len(), execution.cycles());
             }));
-            without.push(processor(|| drop(run.execute(Policy::new(1, u64::MAX)))));
+            let options = Options { policy: Policy::new(1, u64::MAX), ..Options::default() };
+            without.push(processor(|| drop(run.clone().execute(options))));
         }
         let (with, without) = (mean(&with), mean(&without));
         let mhz = |seconds: f64| cycles as f64 / seconds / 1e6;
@@ -68,9 +69,9 @@ pub(crate) fn replay(threads: usize) {
          regenerations ÷ 1 | processor time |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    for name in TESTS {
-        let run = test(name, 10);
-        let execution = Arc::new(run.execute(Policy::default()));
+    for name in GUESTS {
+        let run = Run::new(name, 10);
+        let execution = Arc::new(run.clone().execute(Options::default()));
         let (serial, parallel) = (generator(&execution, 1), generator(&execution, threads));
         let all = all();
         let (mut one, mut one_few, mut many, mut many_few) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -106,9 +107,9 @@ pub(crate) fn query() {
         "| guest | `query`, a column, ns | ÷ a pass over it | ÷ a pass over all | all columns of a row, ns | ÷ a pass over all |"
     );
     println!("|---|---|---|---|---|---|");
-    for name in TESTS {
-        let run = test(name, 10);
-        let execution = Arc::new(run.execute(Policy::default()));
+    for name in GUESTS {
+        let run = Run::new(name, 10);
+        let execution = Arc::new(run.clone().execute(Options::default()));
         let rows = execution.cycles();
         // Whole rows are some 34 queries each: the first million will do.
         let short = rows.min(1 << 20);
