@@ -166,6 +166,28 @@ fn a_fault_of_a_resumed_run_is_regenerated_from_its_file() {
     assert!(text(&rows.stdout).ends_with("\n15,65596\n"), "{command}: {}", text(&rows.stdout));
 }
 
+/// Statements that speak of more cycles than can be counted are refused like any other that is forged.
+#[test]
+fn proofs_of_uncountable_cycles_are_refused() {
+    let [first, second] = ["uncountable-1", "uncountable-2"].map(temporary);
+    for (file, cycles) in [(&first, "0..20"), (&second, "20..53")] {
+        let output = retrace(&["prove", &elf("tiny"), "--cycles", cycles, "-o", file], b"");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    let forge = |file: &str, from: u64, to: u64| {
+        let mut bytes = std::fs::read(file).expect("it was written");
+        let at = bytes.windows(8).position(|it| it == from.to_le_bytes()).expect("the cycle is in it");
+        bytes[at..at + 8].copy_from_slice(&to.to_le_bytes());
+        std::fs::write(file, bytes).expect("it can be written");
+    };
+    forge(&first, 20, 1 << 63);
+    forge(&second, 20, 1 << 63);
+    forge(&second, 53, u64::MAX);
+    let output = retrace(&["verify", &first, &elf("tiny"), "--next", &second], b"");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("the proof is refused"), "{}", text(&output.stderr));
+}
+
 /// Outside the code no instruction is the fault's; the last one before it is the jump.
 #[test]
 fn a_jump_out_of_the_code_is_the_last_instruction() {

@@ -201,6 +201,50 @@ fn a_session_goes_forwards_and_backwards() {
     assert_eq!(printed, "");
 }
 
+/// tests/guests/tiny.S stores 0x6f, 0x6b and 0x000a to the bytes 0, 1 and 2 of its message, by the instructions at 0x10024,
+/// 0x1002c and 0x10034: gdb names the one that made each change, forwards by where it stands behind it, backwards before it.
+#[test]
+fn a_watchpoint_stops_at_what_made_the_change() {
+    if !has_gdb() {
+        return;
+    }
+    let server = Server::start(&[&elf("tiny")]);
+    let seen = ["continue", "print/x $pc"];
+    let back = ["reverse-continue", "print/x $pc"];
+    let mut commands = vec!["watch *(int*)0x30000", "break *0x10028"];
+    commands.extend(seen.repeat(3));
+    commands.extend(back.repeat(4));
+    // One instruction is one instruction, though it stores what is watched.
+    commands.extend([
+        "delete 2",
+        "reverse-stepi",
+        "print/x $pc",
+        "stepi",
+        "print/x $pc",
+        "stepi",
+        "print/x $pc",
+        "stepi",
+        "print/x $pc",
+    ]);
+    let said = server.gdb("tiny", &commands);
+    let change = |old: u32, new: u32, pc: &str| {
+        [format!("Old value = {old}\nNew value = {new}\n"), format!(" = {pc}\n")]
+    };
+    let expected = [
+        change(0, 0x6f, "0x10028"),
+        change(0x6f, 0x6b6f, "0x10030"),
+        change(0x6b6f, 0xa_6b6f, "0x10038"),
+        change(0xa_6b6f, 0x6b6f, "0x10034"),
+        change(0x6b6f, 0x6f, "0x1002c"),
+        ["Breakpoint 2".to_owned(), " = 0x10028\n".to_owned()],
+        change(0x6f, 0, "0x10024"),
+    ]
+    .concat();
+    let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    expected.extend([" = 0x10020\n", " = 0x10024\n", "New value = 111\n", " = 0x10028\n", " = 0x1002c\n"]);
+    in_order(&said, &expected);
+}
+
 /// Whole lines, both ways: the function's lines in their order, and the same in the reverse.
 #[test]
 fn lines_are_stepped_over_both_ways() {
@@ -254,6 +298,7 @@ fn the_end_is_stopped_at_and_output_comes_once() {
             "monitor goto nowhere",
             "monitor what",
             "continue",
+            "continue",
         ],
     );
     in_order(
@@ -272,6 +317,7 @@ fn the_end_is_stopped_at_and_output_comes_once() {
             "cycle 52 of 53 executed",
             "`nowhere` is no cycle",
             "monitor goto N",
+            "No more reverse-execution history.",
             "[Inferior 1 (process 1) exited with code 07]",
         ],
     );
@@ -357,7 +403,7 @@ fn every_kind_of_stop_is_known() {
                 square(9)
             ),
             "#0 ",
-            " in square (",
+            "fill (n=64)",
             "Cannot insert breakpoint 5",
         ],
     );
@@ -495,9 +541,10 @@ fn sessions_end_as_clients_end_them() {
 /// No packet, however wrong, does more than end the session.
 #[test]
 fn noise_is_no_harm() {
-    let noises: [&[u8]; 6] = [
+    let noises: [&[u8]; 7] = [
         b"\x03\x03\x03",
         b"$m0,ffffffff#00",
+        b"$mffffffff,ffffffff#2b$?#3f",
         b"GET / HTTP/1.1\r\n\r\n",
         &[0xff; 9000],
         b"$mffffffff,10#f9$Z0,zz,4#00$vCont;x#00",
@@ -524,6 +571,58 @@ fn noise_is_no_harm() {
             matches!(code, Some(0 | 125)) && !errors.contains("panicked"),
             "{noise:?}: {code:?} {errors}"
         );
+    }
+}
+
+/// A long way by `monitor goto` ends when gdb interrupts, and when it goes.
+#[test]
+fn a_long_way_can_be_cut_short() {
+    let far: String = "goto 99999999999999".bytes().map(|byte| format!("{byte:02x}")).collect();
+    let far = packet(&format!("qRcmd,{far}"));
+    for interrupts in [true, false] {
+        let server = Server::start(&[&elf("faults"), "forever"]);
+        let mut stream = TcpStream::connect(&server.address).expect("it listens");
+        stream.write_all(far.as_bytes()).expect("it can be written");
+        std::thread::sleep(Duration::from_millis(200));
+        if interrupts {
+            stream.write_all(b"\x03").expect("it can be written");
+            let (mut said, mut byte) = (Vec::new(), [0]);
+            // The last packet's: OK.
+            while !said.ends_with(b"$OK#9a") {
+                stream.read_exact(&mut byte).expect("there is an answer");
+                said.extend(byte);
+            }
+            // What it was interrupted by is not kept for the next.
+            assert!(send(&mut stream, "vCont;s:1").contains("$S05"));
+        }
+        drop(stream);
+        server.end(0);
+    }
+}
+
+/// Who looks whether the port is open does not take gdb's place.
+#[test]
+fn a_visitor_that_says_nothing_is_not_gdb() {
+    let server = Server::start(&[&elf("tiny")]);
+    drop(TcpStream::connect(&server.address).expect("it listens"));
+    let mut stream = TcpStream::connect(&server.address).expect("it listens still");
+    assert!(send(&mut stream, "?").contains("$T05"));
+    stream.write_all(packet("D").as_bytes()).expect("it can be written");
+    server.end(0);
+}
+
+/// What is in the output's file stays there until there is something to take its place.
+#[test]
+fn the_output_is_not_emptied_in_vain() {
+    let path = temporary("kept");
+    fs::write(&path, "precious").expect("it can be written");
+    let kept = path.display().to_string();
+    for wrong in
+        [&["--listen", "nowhere"][..], &["--checkpoints", "no such file"], &["--input", "no such file"]]
+    {
+        let output = refused(&[&["--output", &kept, &elf("tiny")], wrong].concat());
+        assert_eq!(output.status.code(), Some(125), "{wrong:?}");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious", "{wrong:?}");
     }
 }
 

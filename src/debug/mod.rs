@@ -7,7 +7,7 @@ mod stops;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use stops::{Breaks, Stops, Watchpoint};
+pub(crate) use stops::{Breaks, Watchpoint};
 
 use std::io;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::isa::{Isa, Word};
 use crate::machine::{Executor, FastPass, Fault, Machine, Pause, RunError};
 use crate::program::Program;
 use crate::replay::{ReplayError, reached};
+use stops::Stops;
 
 /// How many cycles to go without a look at whether to go on: a few milliseconds.
 const SLICE: u64 = 1 << 20;
@@ -163,15 +164,14 @@ impl<I: Isa, G: Guest> Debugger<I, G> {
 
     /// To a cycle, whatever is on the way; less far if the guest ends before. O(I) backwards.
     pub(crate) fn go_to(&mut self, cycle: u64, go_on: &mut dyn FnMut() -> bool) -> Result<Stop, DebugError> {
-        self.end_told = false;
-        if cycle < self.machine.cycle() {
-            self.seek(cycle)?;
-            return Ok(Stop::Reached);
-        }
         // What lies between is skipped, where a checkpoint is on the way.
         let known = self.executed.saturating_sub(u64::from(self.exit_code.is_some()));
         self.seek(cycle.min(known))?;
-        self.forward(cycle, false, go_on)
+        self.end_told = false;
+        let stop = self.forward(cycle, false, go_on);
+        // Whoever goes on from here has not come up to the end by himself.
+        self.end_told = false;
+        stop
     }
 
     /// One cycle back. O(I), and O(1) for most of several.

@@ -36,7 +36,7 @@ pub(super) struct Found {
 
 /// Breakpoints and watchpoints, and what the machine found of them.
 #[derive(Debug)]
-pub(crate) struct Stops {
+pub(super) struct Stops {
     breakpoints: BTreeSet<(Word, Breaks)>,
     watchpoints: BTreeSet<Watchpoint>,
     /// For each entry of the code table whether there is a breakpoint.

@@ -42,7 +42,8 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
     let pool = files::pool(common)?;
     let cancel = interrupt::cancel();
     let bar = output::progress("verifying");
-    output::measure(&bar, proofs.iter().map(|(_, proof)| work(proof.statement())).sum());
+    let works = proofs.iter().map(|(_, proof)| work(proof.statement()));
+    output::measure(&bar, works.fold(0, u64::saturating_add));
     let cancel = cancel.with_meter({
         let bar = bar.clone();
         move |cycles| bar.inc(cycles)

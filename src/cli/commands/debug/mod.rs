@@ -10,7 +10,7 @@ use std::sync::Arc;
 use gdbstub::stub::{DisconnectReason, GdbStub};
 use serde_json::json;
 
-use crate::checkpoint::{Checkpoint, CheckpointManager, ExecuteError, Policy};
+use crate::checkpoint::{Checkpoint, CheckpointManager, ExecuteError, Policy, Stopped};
 use crate::cli::arguments::{Common, Debug};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, interrupt, output, shell};
@@ -23,40 +23,41 @@ use wire::Listener;
 
 pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
     let program = files::program::<I>(&debug.subject.guest.elf)?;
-    let sink: Box<dyn io::Write + Send> = match &debug.output {
-        Some(path) => Box::new(files::create(path)?),
-        None if common.json => Box::new(io::sink()),
-        None => Box::new(io::stdout()),
-    };
-    let debugger = debugger(debug, program, Output::new(sink, Box::new(io::stderr())))?;
+    let listener = Listener::bind(&debug.listen).map_err(|error| unheard(&debug.listen, &error))?;
+    let address = listener.address().to_owned();
+    let mut debugger = debugger(common, debug, program)?;
     let cancel = interrupt::cancel();
-    let mut session = Session::new(debugger, cancel.clone());
     if let Some(cycle) = debug.cycle {
-        match session.go_to(cycle).map_err(failure)? {
+        match debugger.go_to(cycle, &mut || !cancel.is_cancelled()).map_err(failure)? {
             Stop::Interrupted => return Err(Failure::interrupted()),
             Stop::End => output::note("note: the guest ends before that cycle: this is its last instruction"),
+            Stop::Fault(fault) => output::note(&format!("note: the guest faults before that cycle: {fault}")),
             _ => {}
         }
     }
-    let listener = Listener::bind(&debug.listen).map_err(|error| unheard(&debug.listen, &error))?;
     output::note(&format!(
         "gdb is waited for; it runs RISC-V with:\n  gdb-multiarch {} -ex {}",
         shell::quoted(&debug.subject.guest.elf.display().to_string()),
-        shell::quoted(&format!("target remote {}", listener.address()))
+        shell::quoted(&format!("target remote {address}"))
     ));
-    let wire = listener.accept(cancel.clone());
-    let served = wire.map(|wire| GdbStub::new(wire).run_blocking::<EventLoop<I, Linux>>(&mut session));
+    let accepted = listener.accept(&cancel);
     if cancel.is_cancelled() {
         return Err(Failure::interrupted());
     }
-    let ended = match served.map_err(|error| unheard(&debug.listen, &error))? {
+    let wire = accepted.map_err(|error| unheard(&debug.listen, &error))?;
+    let mut session = Session::new(debugger, wire.incoming());
+    let served = GdbStub::new(wire).run_blocking::<EventLoop<I, Linux>>(&mut session);
+    if cancel.is_cancelled() {
+        return Err(Failure::interrupted());
+    }
+    let ended = match served {
         Ok(DisconnectReason::TargetExited(_)) => "exited",
         Ok(DisconnectReason::Disconnect) => "detached",
         Ok(DisconnectReason::Kill | DisconnectReason::TargetTerminated(_)) => "killed",
         // gdb went away without a word.
         Err(error) if error.is_connection_error() => "disconnected",
         Err(error) => {
-            let message = error.to_string();
+            let message = format!("gdb and retrace do not understand each other: {error}");
             return Err(error.into_target_error().map_or_else(|| Failure::new("gdb", message), failure));
         }
     };
@@ -74,20 +75,33 @@ pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-/// At cycle 0 of the run in the checkpoint file, or of a new one.
+/// At cycle 0 of the run in the checkpoint file, or of a new one. The output's file is made once all else is there, and is
+/// needed.
 fn debugger<I: Isa>(
+    common: &Common,
     debug: &Debug,
     program: Arc<Program<I>>,
-    output: Output,
 ) -> Result<Debugger<I, Linux>, Failure> {
+    let output = || -> Result<Output, Failure> {
+        let sink: Box<dyn io::Write + Send> = match &debug.output {
+            Some(path) => Box::new(files::create(path)?),
+            None if common.json => Box::new(io::sink()),
+            None => Box::new(io::stdout()),
+        };
+        Ok(Output::new(sink, Box::new(io::stderr())))
+    };
     let made = match &debug.subject.checkpoints {
-        Some(path) => Debugger::of(&files::execution(path, program)?, output),
+        Some(path) => {
+            let execution = files::execution(path, program)?;
+            let ended = matches!(execution.stopped(), Stopped::Exited(_) | Stopped::Trapped(_));
+            Debugger::of(&execution, if ended { Output::dropped() } else { output()? })
+        }
         None => {
-            let input = files::input(&debug.subject.guest)?;
-            let arguments = files::arguments(&debug.subject.guest);
-            let first =
-                Checkpoint::initial(&program, Linux::default(), &arguments).map_err(ExecuteError::Start)?;
-            Debugger::new(program, input, CheckpointManager::new(Policy::default(), first), output)
+            let guest = &debug.subject.guest;
+            let (input, arguments) = (files::input(guest)?, files::arguments(guest));
+            let first = Checkpoint::initial(&program, Linux::default(), &arguments);
+            let first = first.map_err(ExecuteError::Start)?;
+            Debugger::new(program, input, CheckpointManager::new(Policy::default(), first), output()?)
         }
     };
     made.map_err(|error| ExecuteError::AddressSpace(error).into())

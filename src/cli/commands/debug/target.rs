@@ -1,7 +1,9 @@
 //! What gdb asks for, answered by a debugger.
 
 use core::marker::PhantomData;
+use std::cell::RefCell;
 use std::io;
+use std::rc::Rc;
 
 use gdbstub::common::Signal;
 use gdbstub::conn::ConnectionExt;
@@ -24,8 +26,7 @@ use gdbstub::target::{Target, TargetError, TargetResult};
 use gdbstub_arch::riscv::Riscv32;
 use gdbstub_arch::riscv::reg::RiscvCoreRegs;
 
-use super::wire::Wire;
-use crate::cancel::Cancel;
+use super::wire::{Incoming, Wire};
 use crate::cli::output;
 use crate::debug::{Breaks, DebugError, Debugger, Stop, Watchpoint};
 use crate::guest::Guest;
@@ -55,8 +56,7 @@ enum Move {
 /// One of gdb's sessions.
 pub(super) struct Session<I: Isa, G> {
     pub(super) debugger: Debugger<I, G>,
-    /// Raised by Ctrl-C here.
-    cancel: Cancel,
+    incoming: Rc<RefCell<Incoming>>,
     next: Move,
     /// Whether people were told of the fault.
     fault_told: bool,
@@ -65,22 +65,14 @@ pub(super) struct Session<I: Isa, G> {
 }
 
 impl<I: Isa, G: Guest> Session<I, G> {
-    pub(super) fn new(debugger: Debugger<I, G>, cancel: Cancel) -> Self {
-        Self { debugger, cancel, next: Move::Step, fault_told: false, refusal_told: false }
-    }
-
-    /// Goes to a cycle, or as far as the guest does.
-    pub(super) fn go_to(&mut self, cycle: u64) -> Result<Stop, DebugError> {
-        let cancel = self.cancel.clone();
-        let stop = self.debugger.go_to(cycle, &mut || !cancel.is_cancelled())?;
-        self.note(&stop);
-        Ok(stop)
+    pub(super) fn new(debugger: Debugger<I, G>, incoming: Rc<RefCell<Incoming>>) -> Self {
+        Self { debugger, incoming, next: Move::Step, fault_told: false, refusal_told: false }
     }
 
     /// Does what was asked for, until something happens on the wire.
-    fn go(&mut self, wire: &mut Wire) -> Result<Stop, DebugError> {
-        let debugger = &mut self.debugger;
-        let mut go_on = || wire.is_quiet();
+    fn go(&mut self) -> Result<Stop, DebugError> {
+        let Self { debugger, incoming, .. } = self;
+        let mut go_on = || incoming.borrow_mut().is_quiet();
         let stop = match self.next {
             Move::Run => debugger.run(&mut go_on),
             Move::Step => debugger.step(),
@@ -98,6 +90,13 @@ impl<I: Isa, G: Guest> Session<I, G> {
             Move::RunBack => debugger.run_back(&mut go_on),
             Move::StepBack => debugger.step_back(),
         }?;
+        if matches!(stop, Stop::Watchpoint(_)) {
+            // On RISC-V gdb takes an access that is watched for one that is still to be made, lets it be made in the direction in
+            // which it goes, and then looks at what it did.
+            let cycle = debugger.machine().cycle();
+            let back = matches!(self.next, Move::RunBack | Move::StepBack);
+            debugger.go_to(if back { cycle + 1 } else { cycle - 1 }, &mut || true)?;
+        }
         self.note(&stop);
         Ok(stop)
     }
@@ -198,7 +197,7 @@ impl<I: Isa, G: Guest> BlockingEventLoop for EventLoop<I, G> {
         session: &mut Self::Target,
         wire: &mut Wire,
     ) -> Result<Event<Self::StopReason>, WaitForStopReasonError<DebugError, io::Error>> {
-        let stop = session.go(wire).map_err(WaitForStopReasonError::Target)?;
+        let stop = session.go().map_err(WaitForStopReasonError::Target)?;
         if stop == Stop::Interrupted {
             // Ctrl-C is one byte, and the rest is the stub's.
             return wire.read().map(Event::IncomingData).map_err(WaitForStopReasonError::Connection);
@@ -377,7 +376,12 @@ impl<I: Isa, G: Guest> MonitorCmd for Session<I, G> {
                     outputln!(out, "`{cycle}` is no cycle: write a number, as in `monitor goto 1000`");
                     return Ok(());
                 };
-                match self.go_to(cycle)? {
+                let mut incoming = self.incoming.borrow_mut();
+                let stop = self.debugger.go_to(cycle, &mut || incoming.is_quiet())?;
+                incoming.take_interrupt();
+                drop(incoming);
+                self.note(&stop);
+                match stop {
                     Stop::End => outputln!(out, "the guest ends before: this is its last instruction"),
                     Stop::Fault(fault) => outputln!(out, "the guest faults before: {fault}"),
                     Stop::Interrupted => outputln!(out, "interrupted"),
