@@ -471,7 +471,7 @@ fn segments_are_proven_and_verified_in_a_chain() {
         verify(&[]),
         "cycles 0..20 of a run, which goes on, and not of a whole run (--segment accepts it",
     );
-    refused(verify(&["--next", &second]), "together the proofs are not of a whole run");
+    refused(verify(&["--next", &second]), "and not of a whole run (--segment accepts it, another --next");
     refused(verify(&["--next", &third]), "third.proof: the proof is refused: the segments do not adjoin");
     refused(verify(&["--next", &elf("tiny")]), "no retrace proof");
 

@@ -316,6 +316,7 @@ fn the_end_is_stopped_at_and_output_comes_once() {
             "this is its last instruction",
             "cycle 52 of 53 executed",
             "`nowhere` is no cycle",
+            "there is no command `what`",
             "monitor goto N",
             "No more reverse-execution history.",
             "[Inferior 1 (process 1) exited with code 07]",

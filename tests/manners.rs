@@ -188,6 +188,49 @@ fn colours_and_bars_are_for_terminals() {
     );
 }
 
+/// What is read is never written to, whichever option names it, by a link of another name too.
+#[test]
+fn inputs_are_not_overwritten() {
+    let folder = folder("apart");
+    let guest = fs::read(Path::new(ROOT).join("tests/guests/tiny.elf")).expect("it is in the repository");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let [elf, input, link] = ["a.elf", "input", "link"].map(path);
+    fs::write(&elf, &guest).expect("it can be written");
+    fs::write(&input, "input").expect("it can be written");
+    fs::hard_link(&elf, &link).expect("it can be linked");
+    let spec = path("spec.toml");
+    fs::write(&spec, "[isa]\n").expect("it can be written");
+    for (command, output) in [
+        ("run", "--output"),
+        ("run", "--signature"),
+        ("witness", "-o"),
+        ("trace", "-o"),
+        ("debug", "--output"),
+        ("profile", "--flamegraph"),
+        ("profile", "--firefox"),
+        ("profile", "--folded"),
+        ("report", "-o"),
+        ("prove", "-o"),
+    ] {
+        for written in [&elf, &input, &link] {
+            let line = format!("$RETRACE {command} '{elf}' --input '{input}' {output} '{written}'");
+            let refused = shell(&line);
+            let message = text(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(125), "{line}: {message}");
+            assert!(message.contains("give another to write to"), "{line}: {message}");
+        }
+    }
+    let refused = shell(&format!("$RETRACE isa doc '{spec}' -o '{spec}'"));
+    assert!(text(&refused.stderr).contains("give another to write to"), "{}", text(&refused.stderr));
+    assert!(fs::read(&elf).is_ok_and(|now| now == guest), "the program");
+    assert!(fs::read(&input).is_ok_and(|now| now == b"input"), "the input");
+    // A device is no file that anything could be lost of.
+    assert_eq!(
+        shell(&format!("$RETRACE run '{elf}' --input /dev/null --output /dev/null")).status.code(),
+        Some(7)
+    );
+}
+
 #[test]
 fn a_reader_that_goes_away_ends_a_command_quietly() {
     let cases = [

@@ -80,6 +80,35 @@ impl Command {
             Self::Checkpoints(_) | Self::Completions(_) | Self::Man(_) | Self::Isa { .. } => None,
         }
     }
+
+    /// The files that the command reads, and those that it writes under the name that was given.
+    pub(super) fn files<'a>(&'a self) -> (Vec<&'a Path>, Vec<&'a Path>) {
+        let (read, written) = match self {
+            Self::Run(run) => (run.guest.files(), vec![run.output.as_ref(), run.signature.as_ref()]),
+            Self::Witness(witness) => (witness.subject.files(), vec![witness.output.as_ref()]),
+            Self::Trace(trace) => (trace.subject.files(), vec![trace.output.as_ref()]),
+            Self::Debug(debug) => (debug.subject.files(), vec![debug.output.as_ref()]),
+            Self::Profile(Profile { subject, flamegraph, firefox, folded, .. }) => {
+                (subject.files(), vec![flamegraph.as_ref(), firefox.as_ref(), folded.as_ref()])
+            }
+            Self::Report(report) => {
+                let read = [report.subject.files(), vec![report.proof.as_ref()]].concat();
+                (read, vec![Some(&report.output)])
+            }
+            Self::Prove(prove) => (prove.subject.files(), vec![prove.output.as_ref()]),
+            Self::Isa { command: IsaCommand::Doc(doc) } => {
+                (vec![doc.spec.as_ref()], vec![doc.output.as_ref()])
+            }
+            Self::Verify(_)
+            | Self::Checkpoints(_)
+            | Self::Disasm(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Isa { .. } => (vec![], vec![]),
+        };
+        let given = |path: Option<&'a PathBuf>| path.map(PathBuf::as_path);
+        (read.into_iter().filter_map(given).collect(), written.into_iter().filter_map(given).collect())
+    }
 }
 
 /// A program and what it is given.
@@ -96,6 +125,12 @@ pub(super) struct Guest {
     pub(super) input: Option<PathBuf>,
 }
 
+impl Guest {
+    fn files(&self) -> Vec<Option<&PathBuf>> {
+        vec![Some(&self.elf), self.input.as_ref()]
+    }
+}
+
 /// A program's run: of what it is given, or the one in a file.
 #[derive(Debug, Args)]
 pub(super) struct Subject {
@@ -104,6 +139,12 @@ pub(super) struct Subject {
     /// Take the run from a checkpoint file, without running the program; its arguments and input are in the file.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
     pub(super) checkpoints: Option<PathBuf>,
+}
+
+impl Subject {
+    fn files(&self) -> Vec<Option<&PathBuf>> {
+        [self.guest.files(), vec![self.checkpoints.as_ref()]].concat()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,6 +68,26 @@ fn read(path: &Path, most: u64, what: &str, worth: impl Fn(&[u8]) -> bool) -> Re
             Err(Failure::new("file", message))
         }
     }
+}
+
+/// Refuses to write to a file that is read, by whatever name.
+pub(super) fn keep_apart(read: &[&Path], written: &[&Path]) -> Result<(), Failure> {
+    let file = |path: &Path| {
+        let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        Some((file.dev(), file.ino()))
+    };
+    for output in written {
+        let same = |input: &&&Path| file(input).is_some() && file(input) == file(output);
+        if let Some(input) = read.iter().find(same) {
+            let message = format!(
+                "{} would be written to, and {} is read: it is one file; give another to write to",
+                output.display(),
+                input.display()
+            );
+            return Err(Failure::new("file", message));
+        }
+    }
+    Ok(())
 }
 
 fn failure(what: &str, path: &Path, error: &io::Error) -> Failure {

@@ -56,7 +56,9 @@ pub fn main_of(isas: &[Entry]) -> ExitCode {
         return ExitCode::from(2);
     }
     let json = arguments.common.json;
-    let done = choose(isas, &arguments).and_then(|entry| (entry.run)(arguments));
+    let (read, written) = arguments.command.files();
+    let apart = files::keep_apart(&read, &written);
+    let done = apart.and_then(|()| choose(isas, &arguments)).and_then(|entry| (entry.run)(arguments));
     done.unwrap_or_else(|failure| failure.report(json))
 }
 

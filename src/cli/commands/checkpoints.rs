@@ -68,7 +68,7 @@ fn as_text(file: &CheckpointFile, pages: u64, entries: &[Entry]) -> String {
         None => how.replace('_', " "),
     };
     let mut text = format!(
-        "spec      {isa} {fingerprint}\nprogram   {}\ninterface {}\ninput     {} {}\noutput    {} so far\nrun       {} at cycle {}\n\n",
+        "spec      {isa} {fingerprint}\nprogram   {}\ninterface {}\ninput     {} {}\noutput    {}\nrun       {} at cycle {}\n\n",
         hex(&file.program()),
         file.guest(),
         output::count(input_bytes, "byte"),

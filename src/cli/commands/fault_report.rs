@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::asm::disassemble;
 use crate::checkpoint::Execution;
 use crate::cli::arguments::Run;
+use crate::cli::output;
 use crate::cli::shell::quoted;
 use crate::guest::Linux;
 use crate::isa::{Isa, Word};
@@ -116,7 +117,11 @@ impl Report {
             text.push('\n');
         }
         if !self.before.is_empty() {
-            let _ = writeln!(text, "\nthe last {} instructions, and what faulted", self.before.len());
+            let _ = writeln!(
+                text,
+                "\nthe last {}, and what faulted",
+                output::count(self.before.len() as u64, "instruction")
+            );
             let width = self.here.as_ref().map_or(0, |here| here.cycle.to_string().len());
             let mut within = &None;
             for (mark, it) in

@@ -18,6 +18,11 @@ use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
 pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
+    if let Some(cycles) = prove.cycles.as_ref().filter(|cycles| cycles.is_empty()) {
+        let message =
+            format!("there are no cycles {}..{} to prove; give one at least", cycles.start, cycles.end);
+        return Err(Failure::new("cycles", message));
+    }
     let program = files::program::<I>(&prove.subject.guest.elf)?;
     let bar = output::progress("running: cycles");
     let max_cycles = prove.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);

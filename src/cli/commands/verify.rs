@@ -35,7 +35,11 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
         proofs.push((path, proof));
     }
     if !alone && !verify.segment && !statement.is_whole() {
-        return Err(Failure::refused("together the proofs are not of a whole run"));
+        let cycles = statement.cycles();
+        return Err(Failure::refused(format!(
+            "together the proofs are of cycles {}..{}, and not of a whole run (--segment accepts it, another --next adds what follows)",
+            cycles.start, cycles.end
+        )));
     }
     let program = files::program::<I>(&verify.guest.elf)?;
     let input = files::input(&verify.guest)?;

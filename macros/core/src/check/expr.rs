@@ -61,6 +61,12 @@ pub(super) struct Typer<'a, S> {
     pub(super) errors: &'a mut Vec<Diagnostic>,
 }
 
+/// A path as it is written: one of several segments is no name of anything, and is said whole.
+pub(super) fn named(path: &syn::Path) -> String {
+    let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    segments.join("::")
+}
+
 /// Parses a text as Rust. Places are known since [`crate::compile`] has proc_macro2's fallback forced.
 pub(super) fn parse<T: syn::parse::Parse>(
     text: &Text,
@@ -222,7 +228,7 @@ impl<S: Scope> Typer<'_, S> {
 
     fn name(&mut self, path: &syn::ExprPath) -> Option<Expr> {
         let place = self.place(path);
-        let name = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
+        let name = named(&path.path);
         match self.scope.name(&name) {
             Some(value) => Some(value),
             None if self.scope.is_mistaken(&name) => None,
@@ -240,7 +246,7 @@ impl<S: Scope> Typer<'_, S> {
     fn member(&mut self, field: &syn::ExprField) -> Option<Expr> {
         let place = self.place(field);
         if let (syn::Expr::Path(base), syn::Member::Named(member)) = (&*field.base, &field.member) {
-            let base = base.path.get_ident().map(ToString::to_string).unwrap_or_default();
+            let base = named(&base.path);
             if let Some(value) = self.scope.member(&base, &member.to_string()) {
                 return Some(value);
             }

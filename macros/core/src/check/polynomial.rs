@@ -3,7 +3,7 @@
 use syn::spanned::Spanned;
 use syn::{BinOp, UnOp};
 
-use super::expr::parse;
+use super::expr::{named, parse};
 use super::unique;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -166,7 +166,7 @@ impl Row<'_> {
                 int.base10_parse::<i64>().map(constant).map_err(|_| overflow())
             }
             syn::Expr::Path(path) => {
-                let name = path.path.get_ident().map(ToString::to_string).unwrap_or_default();
+                let name = named(&path.path);
                 match self.cell(&name) {
                     Some(cell) => Ok(vec![vec![single(cell)]]),
                     None => unknown(name),
@@ -174,7 +174,7 @@ impl Row<'_> {
             }
             syn::Expr::Field(field) => match (&*field.base, &field.member) {
                 (syn::Expr::Path(base), syn::Member::Named(member)) => {
-                    let base = base.path.get_ident().map(ToString::to_string).unwrap_or_default();
+                    let base = named(&base.path);
                     match self.flag(&base, &member.to_string()) {
                         Some(cell) => Ok(vec![vec![single(cell)]]),
                         None => unknown(format!("{base}.{member}")),

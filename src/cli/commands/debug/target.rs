@@ -388,8 +388,12 @@ impl<I: Isa, G: Guest> MonitorCmd for Session<I, G> {
                     _ => {}
                 }
             }
-            _ => {
+            ["help"] | [] => {
                 outputln!(out, "{HELP}");
+                return Ok(());
+            }
+            _ => {
+                outputln!(out, "there is no command `{}`; there are:\n{HELP}", command.trim());
                 return Ok(());
             }
         }
