@@ -149,6 +149,34 @@ fn a_guests_fault_is_told_with_what_led_to_it() {
     assert_eq!(error["commands"][1].as_str().map(|it| it.replace("-- ", "")), Some(debug));
 }
 
+/// tests/guests/regions.c: `_start` calls `start`, which calls `work`, which calls `sum`, whose first nop is no instruction here.
+#[test]
+fn a_fault_is_told_with_the_calls_that_led_to_it() {
+    let mut guest = std::fs::read(elf("regions")).expect("it is in the repository");
+    let nop = guest.chunks_exact_mut(4).find(|word| *word == [0x13, 0, 0, 0]).expect("it has markers");
+    nop.fill(0);
+    let file = temporary("calls.elf");
+    std::fs::write(&file, guest).expect("it can be written");
+    let source = include_str!("guests/regions.c");
+    let line = |text: &str| source.lines().position(|line| line.contains(text)).expect("it is there") + 1;
+    let output = retrace(&["run", &file], b"");
+    let message = text(&output.stderr);
+    let told: Vec<&str> = message.lines().filter(|line| line.starts_with("called by ")).collect();
+    assert_eq!(told.len(), 3, "{message}");
+    assert!(message.contains("\nin sum, "), "{message}");
+    assert!(
+        told[0].starts_with("called by work, ")
+            && told[0].ends_with(&format!("regions.c:{}", line("all += sum(64)")))
+    );
+    assert!(
+        told[1].starts_with("called by start, ") && told[2].starts_with("called by _start, "),
+        "{message}"
+    );
+    let error = &json(&retrace(&["run", &file, "--json"], b""))["error"];
+    let functions = error["calls"].as_array().expect("it is a list").iter().map(|call| &call["functions"][0]);
+    assert_eq!(functions.collect::<Vec<_>>(), ["work", "start", "_start"]);
+}
+
 /// The arguments of a run that was resumed are in its file alone, so the command takes the file.
 #[test]
 fn a_fault_of_a_resumed_run_is_regenerated_from_its_file() {

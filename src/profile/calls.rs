@@ -74,6 +74,12 @@ impl Calls {
         self.current
     }
 
+    /// What is called, of the calls that have not returned, the last one first; not the program's start.
+    pub(super) fn frames(&self) -> impl Iterator<Item = Frame> {
+        let callers = self.calls.iter().rev().map(|call| call.caller);
+        core::iter::once(self.current).chain(callers).take(self.calls.len())
+    }
+
     /// A call, which is to return to `link`, of what is called by `callee`. O(1) for each call that begins or ends.
     ///
     /// The caller's frame is where the stack pointer is: calls that were made below it have ended, in whatever way.

@@ -15,11 +15,13 @@ mod flamegraph;
 mod markers;
 mod recorder;
 mod regions;
+mod stack;
 mod tables;
 mod timeline;
 mod tree;
 
 pub use code_map::CodeMap;
+pub use stack::calls_at;
 pub use tables::{Address, Function, Instruction, Line, Page, Pair, Region};
 
 use core::ops::Range;

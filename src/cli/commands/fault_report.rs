@@ -8,26 +8,33 @@ use serde_json::{Value, json};
 use crate::asm::disassemble;
 use crate::checkpoint::Execution;
 use crate::cli::arguments::Run;
-use crate::cli::output;
 use crate::cli::shell::quoted;
+use crate::cli::{interrupt, output};
 use crate::guest::Linux;
 use crate::isa::{Isa, Word};
 use crate::machine::Fault;
 use crate::parallel::Pool;
-use crate::profile::CodeMap;
+use crate::profile::{CodeMap, calls_at};
+use crate::program::Program;
 use crate::replay::StreamingWitnessGenerator;
 
 /// How many instructions before the fault are shown.
 const INSTRUCTIONS: u64 = 16;
+
+/// Runs that fault later are not followed to say what was called: to follow this many cycles takes seconds.
+const FOLLOWED: u64 = 1 << 30;
+
+/// How many calls are shown.
+const CALLS: usize = 32;
 
 /// How many registers are in a line.
 const COLUMNS: usize = 4;
 
 /// A fault, and what led to it.
 pub(super) struct Report {
-    /// The function that the fault is in, with what is inlined there, and the source line, where the file says so.
-    functions: Vec<String>,
-    line: Option<(String, u32)>,
+    place: Place,
+    /// The calls that led there, the last one first; none of a run that is too long to follow.
+    calls: Vec<Place>,
     registers: Vec<(&'static str, Word)>,
     /// The instructions before, the oldest first. None if they could not be executed once more.
     before: Vec<Executed>,
@@ -35,6 +42,45 @@ pub(super) struct Report {
     here: Option<Executed>,
     /// Commands that log them, that give them to gdb, and that show their rows.
     commands: [String; 3],
+}
+
+/// A place in the code.
+struct Place {
+    pc: Word,
+    /// The function that it is in, with what is inlined there, and the source line, where the file says so.
+    functions: Vec<String>,
+    line: Option<(String, u32)>,
+}
+
+impl Place {
+    fn new<I: Isa>(map: &CodeMap, program: &Program<I>, pc: Word) -> Self {
+        let (functions, line) = map.place(program, pc);
+        Self {
+            pc,
+            functions: functions.into_iter().map(str::to_owned).collect(),
+            line: line.map(|(file, line)| (file.to_owned(), line)),
+        }
+    }
+}
+
+impl core::fmt::Display for Place {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.functions.is_empty() {
+            true => write!(f, "{:#010x}", self.pc)?,
+            false => f.write_str(&self.functions.join(" > "))?,
+        }
+        if let Some((file, line)) = &self.line {
+            write!(f, ", {file}:{line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn to_json(&self) -> Value {
+        let (file, line) = (self.line.as_ref().map(|it| &it.0), self.line.as_ref().map(|it| it.1));
+        json!({ "pc": self.pc, "functions": self.functions, "file": file, "line": line })
+    }
 }
 
 /// An instruction that was executed.
@@ -48,7 +94,8 @@ struct Executed {
 }
 
 impl Report {
-    /// O(interval): the last cycles are executed once more, from a checkpoint.
+    /// O(interval) for the last cycles, which are executed once more from a checkpoint; O(T) for the calls, which are followed from
+    /// the program's start.
     pub(super) fn new<I: Isa>(
         execution: &Arc<Execution<I, Linux>>,
         fault: &Fault,
@@ -58,7 +105,9 @@ impl Report {
     ) -> Self {
         let program = execution.program();
         let map = CodeMap::from_elf(program, elf);
-        let (functions, line) = map.place(program, fault.jumped_from.unwrap_or(fault.pc));
+        // As with the last cycles, what cannot be had is left out.
+        let followed = Some(fault.cycle).filter(|cycle| *cycle <= FOLLOWED);
+        let calls = followed.and_then(|cycle| calls_at(execution, cycle, &interrupt::cancel()).ok());
         let executed = |(cycle, pc): (u64, Word)| {
             let op = program.code().at(pc)?;
             let (functions, _) = map.place(program, pc);
@@ -78,8 +127,8 @@ impl Report {
             },
         );
         Self {
-            functions: functions.into_iter().map(str::to_owned).collect(),
-            line: line.map(|(file, line)| (file.to_owned(), line)),
+            place: Place::new(&map, program, fault.jumped_from.unwrap_or(fault.pc)),
+            calls: calls.unwrap_or_default().into_iter().map(|pc| Place::new(&map, program, pc)).collect(),
             registers: I::SPEC
                 .registers
                 .names
@@ -102,12 +151,14 @@ impl Report {
     pub(super) fn to_text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        if !self.functions.is_empty() {
-            let _ = write!(text, "\nin {}", self.functions.join(" > "));
-            if let Some((file, line)) = &self.line {
-                let _ = write!(text, ", {file}:{line}");
-            }
-            text.push('\n');
+        if !self.place.functions.is_empty() {
+            let _ = writeln!(text, "\nin {}", self.place);
+        }
+        for call in self.calls.iter().take(CALLS) {
+            let _ = writeln!(text, "called by {call}");
+        }
+        if let Some(more) = self.calls.len().checked_sub(CALLS).filter(|more| *more > 0) {
+            let _ = writeln!(text, "and {} more", output::count(more as u64, "call"));
         }
         text.push_str("\nregisters\n");
         for registers in self.registers.chunks(COLUMNS) {
@@ -144,9 +195,11 @@ impl Report {
 
     /// The same as fields of an error.
     pub(super) fn add_to(&self, error: &mut Value) {
-        error["functions"] = json!(self.functions);
-        error["file"] = json!(self.line.as_ref().map(|(file, _)| file));
-        error["line"] = json!(self.line.as_ref().map(|(_, line)| line));
+        let place = self.place.to_json();
+        for name in ["functions", "file", "line"] {
+            error[name] = place[name].clone();
+        }
+        error["calls"] = self.calls.iter().map(Place::to_json).collect();
         error["registers"] =
             self.registers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         let before = self.before.iter().map(|it| {
