@@ -152,17 +152,20 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("it can be made");
     // e_shoff, e_shnum and e_shstrndx: without section headers there are no symbols.
-    let mut stripped =
-        fs::read(Path::new(ROOT).join("tests/guests/faults.elf")).expect("it is in the repository");
-    stripped[32..36].fill(0);
-    stripped[48..52].fill(0);
-    fs::write(folder.join("stripped.elf"), stripped).expect("it can be written");
+    let strip = |mut elf: Vec<u8>, name: &str| {
+        elf[32..36].fill(0);
+        elf[48..52].fill(0);
+        fs::write(folder.join(name), elf).expect("it can be written");
+    };
+    let faults = fs::read(Path::new(ROOT).join("tests/guests/faults.elf")).expect("it is in the repository");
+    strip(faults, "stripped.elf");
     // With debug information: the first nop, a marker, becomes no instruction.
     let mut illegal =
         fs::read(Path::new(ROOT).join("tests/guests/regions.elf")).expect("it is in the repository");
     let nop = illegal.chunks_exact_mut(4).find(|word| *word == [0x13, 0, 0, 0]).expect("it has markers");
     nop.fill(0);
-    fs::write(folder.join("illegal.elf"), illegal).expect("it can be written");
+    fs::write(folder.join("illegal.elf"), &illegal).expect("it can be written");
+    strip(illegal, "stripped-illegal.elf");
     fs::write(folder.join("bad.toml"), "[isa]\nname = \"x\"\nxlem = 32\n").expect("it can be written");
     let lines = [
         ("run", "run {tiny}"),
@@ -171,6 +174,7 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("run", "run {faults} illegal"),
         ("run", "run {faults} out"),
         ("run", "run {tmp}/illegal.elf"),
+        ("run", "run {tmp}/stripped-illegal.elf"),
         ("run", "run {tmp}/stripped.elf illegal"),
         ("run", "run {tmp}/stripped.elf jump --max-cycles 100000"),
         ("run", "run {tiny} --checkpoints {tmp}/whole.ckpt"),
