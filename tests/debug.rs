@@ -469,7 +469,7 @@ fn an_endless_guest_is_interrupted() {
     while !said.ends_with("going\n") {
         assert!(output.read_line(&mut said).expect("it is text") > 0, "{said}");
     }
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(1));
     let interrupted = Command::new("kill").args(["-INT", &gdb.id().to_string()]).status().expect("kill runs");
     assert!(interrupted.success());
     output.read_to_string(&mut said).expect("it is text");
