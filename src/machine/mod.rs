@@ -115,7 +115,8 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     ///
     /// # Errors
     /// A fault of the guest, or a failure of its input or output. The machine is then in the state before the cycle
-    /// that failed, which is not counted.
+    /// that failed, which is not counted. To run a guest on that has ended is a fault: no instruction is at its program
+    /// counter, 0.
     pub fn run<R: Recorder>(&mut self, until: u64, recorder: &mut R) -> Result<Pause, RunError> {
         match if R::RECORDS { None } else { self.execute_fused(until) } {
             Some(stop) => self.pause(stop, recorder),

@@ -410,7 +410,7 @@ pub(crate) fn echo() -> Arc<Program<TestIsa>> {
     ])
 }
 
-/// Programs of up to 40 random instructions that load, store, branch, call and fault now and then.
+/// Programs of up to 40 random instructions that load, store, branch and call, and now and then fault or exit.
 pub(crate) fn any_program() -> impl Strategy<Value = Arc<Program<TestIsa>>> {
     let register = || 0u32..16;
     let instruction =
@@ -427,7 +427,7 @@ pub(crate) fn any_program() -> impl Strategy<Value = Arc<Program<TestIsa>>> {
                 6 => Asm::sb(c, pointer, imm * 3),
                 7 => Asm::jal(target, imm * 4),
                 8 | 9 => Asm::bne(b, c, imm * 4),
-                10 => Asm::addi(15, 0, [63, 64, 80, 214, 5][b as usize % 5]),
+                10 => Asm::addi(15, 0, [63, 64, 80, 93, 214, 5][b as usize % 6]),
                 11 => Asm::addi(10, 0, imm % 3),
                 12 => Asm::add(11, pointer, 0),
                 _ => Asm::ecall(),

@@ -33,6 +33,12 @@ fn runs_to_the_cycle_asked_for_and_to_the_exit() {
     assert_eq!(machine.cycle(), 2);
     assert_eq!(machine.run(1000, &mut ()).unwrap(), Pause::Exited(5));
     assert_eq!((machine.cycle(), machine.pc()), (4, 0), "the exit is a row");
+    let fault = fault(&mut machine);
+    assert_eq!(
+        (fault.cause, fault.pc, fault.cycle),
+        (TrapCause::OutsideCode, 0, 4),
+        "nothing comes after it"
+    );
 }
 
 #[test]
@@ -170,13 +176,16 @@ proptest! {
     fn stopping_on_the_way_changes_nothing(program in any_program(), stops in prop::collection::vec(0u64..300, 0..5)) {
         let mut straight = start(Arc::clone(&program));
         let mut halting = start(program);
-        let ended = straight.run(300, &mut ()).is_err();
+        let ended = straight.run(300, &mut ()).ok();
         let mut states = Vec::new();
-        for stop in stops {
-            let _ = halting.run(stop, &mut ());
+        let mut pause = Some(Pause::Reached);
+        for stop in stops.into_iter().chain([300]) {
+            if pause == Some(Pause::Reached) {
+                pause = halting.run(stop, &mut ()).ok();
+            }
             states.push(halting.checkpoint());
         }
-        prop_assert_eq!(halting.run(300, &mut ()).is_err(), ended);
+        prop_assert_eq!(pause, ended);
         prop_assert_eq!(straight.checkpoint().digest().unwrap(), halting.checkpoint().digest().unwrap());
         for state in states.iter().rev() {
             straight.restore(state);
