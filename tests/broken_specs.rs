@@ -2,10 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+#[path = "common/crates.rs"]
+mod crates;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use retrace::isa::IN_TREE;
 use retrace_codegen::{Sources, compile};
@@ -47,13 +49,8 @@ fn the_macro_says_what_the_library_says() {
     // Cargo.toml is no spec, and no spec is named so.
     fs::write(crate_dir.join("Cargo.toml"), manifest).expect("it can be written");
 
-    let output = Command::new(env!("CARGO"))
-        // As tests/custom_isa.rs builds it, so that the library is built once.
-        .args(["build", "--color=never"])
-        .current_dir(&crate_dir)
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("custom-isa"))
-        .output()
-        .expect("cargo runs");
+    fs::copy(crates::example().join("Cargo.lock"), crate_dir.join("Cargo.lock")).expect("it can be copied");
+    let output = crates::cargo(&["build", "--color=never"], &crate_dir);
     assert!(!output.status.success(), "broken specs compile");
     let said = String::from_utf8_lossy(&output.stderr);
     let said = lines(&said);

@@ -1,29 +1,16 @@
 //! `isa!` in a crate of its own, outside the workspace, with the dependency renamed: see examples/custom-isa.
-//!
-//! All builds share one target folder, so that the library is built once; each crate has a name of its own there.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
+#[path = "common/crates.rs"]
+mod crates;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+
+use crates::{cargo, example};
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
-
-fn cargo(arguments: &[&str], crate_dir: &Path) -> Output {
-    Command::new(env!("CARGO"))
-        .args(arguments)
-        .current_dir(crate_dir)
-        // Most of the time goes into compiling; nobody debugs what comes out.
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("custom-isa"))
-        .output()
-        .expect("cargo runs")
-}
-
-fn example() -> PathBuf {
-    Path::new(HERE).join("examples/custom-isa")
-}
 
 fn write(path: &Path, text: &str) {
     let folder = path.parent().expect("it is a file's path");

@@ -91,7 +91,7 @@ mod tests {
         Rv32i::SPEC.instructions.iter().find(|instruction| instruction.name == name).unwrap()
     }
 
-    /// Words from GNU as 2.40 and 2.44, which `tests/gnu.rs` compares many more with.
+    /// Words from GNU as 2.40 and 2.44, which `tests/library/gnu.rs` compares many more with.
     #[test]
     fn words_of_every_format() {
         let cases: [(&str, &[Word], u32); 9] = [

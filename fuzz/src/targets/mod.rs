@@ -1,5 +1,5 @@
 //! The targets: each a function of arbitrary bytes that must neither panic, nor hang, nor take more memory than its input
-//! justifies. `fuzz/src/main.rs` gives them to libFuzzer, `tests/fuzz.rs` every seed of the corpus.
+//! justifies. `fuzz/src/main.rs` gives them to libFuzzer, `tests/library/fuzz.rs` every seed of the corpus.
 
 mod assembler;
 mod checkpoints;

@@ -1,11 +1,7 @@
 //! Every instruction on edge operands, against what the manual's text says in Rust: "RV32I Base Integer Instruction
 //! Set", volume I of the RISC-V manual.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
-mod common;
-
-use common::{CODE, DATA, EXIT, load, run, words};
+use crate::common::{CODE, DATA, EXIT, load, run, words};
 use retrace::isa::Rv32i;
 
 const EDGES: [u32; 12] =

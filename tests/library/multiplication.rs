@@ -1,12 +1,8 @@
 //! RV32M, which is a TOML file alone: against the manual's text in Rust, and proven.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{CODE, EXIT, prove_and_verify, words};
+use crate::common::{CODE, EXIT, prove_and_verify, words};
 use retrace::asm::disassemble;
 use retrace::checkpoint::{Execution, Options, execute};
 use retrace::guest::{Input, Linux};

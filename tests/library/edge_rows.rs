@@ -3,8 +3,6 @@
 //!
 //! Also the exact count of legal words, against the generated decoder over all 2^32.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use retrace::isa::{
     Access, ColumnId, Columns, Flow, IN_TREE, Isa, MAX_READS, Op, Ports, Reply, Rv32i, Rv32im, Rv32imZbb,
     Trap, Word,

@@ -1,13 +1,9 @@
 //! Zbb, which is a TOML file alone: against the manual's encodings and what its text says in Rust, and proven; and
 //! `count_ones`, which it brought into the language.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{CODE, EXIT, prove_and_verify, words};
+use crate::common::{CODE, EXIT, prove_and_verify, words};
 use proptest::prelude::*;
 use retrace::asm::disassemble;
 use retrace::checkpoint::{Options, execute};

@@ -1,19 +1,13 @@
 //! Bugs that other zkVMs shipped: a test a class, each named after it, with the projects and issues where it was seen.
 //!
 //! Rows are what the execution's witness says; "refused" is what the sum-check over its cells says of a change. Broader
-//! tests of the same parts: `tests/lockstep/`, `tests/constraints.rs`, `tests/proof.rs`, `tests/regeneration.rs`.
-
-#![allow(clippy::expect_used, clippy::panic)]
-
-mod common;
-#[path = "common/forged.rs"]
-mod forged;
+//! tests of the same parts: `tests/lockstep/`, `tests/library/constraints.rs`, `tests/library/proof.rs`, `tests/library/regeneration.rs`.
 
 use std::sync::Arc;
 
+use crate::common::{CODE, DATA, EXIT, load, run, words};
+use crate::forged::{dense, sumcheck};
 use ark_bn254::Fr;
-use common::{CODE, DATA, EXIT, load, run, words};
-use forged::{dense, sumcheck};
 use retrace::checkpoint::{Execution, Stopped};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{ColumnId, Isa, Op, Rv32i, Rv32im, TrapCause};

@@ -2,10 +2,6 @@
 //!
 //! The constraints are evaluated here from the spec's data, with integers, apart from the prover's evaluation.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
-
-mod common;
-
 use proptest::prelude::*;
 use retrace::checkpoint::Execution;
 use retrace::guest::Linux;
@@ -13,7 +9,7 @@ use retrace::isa::{ColumnId, Isa, Linear, Rv32i, Rv32im, Word};
 use retrace::parallel::Pool;
 use retrace::replay::StreamingWitnessGenerator;
 
-use common::{EXIT, guest, load, program, program_of, run, words};
+use crate::common::{self, EXIT, guest, load, program, program_of, run, words};
 
 fn rows<I: Isa>(execution: Execution<I, Linux>) -> Vec<Vec<Word>> {
     let columns: Vec<ColumnId> = (0..I::SPEC.columns.len() as u16).map(ColumnId).collect();

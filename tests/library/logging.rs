@@ -1,9 +1,5 @@
 //! What the library says of its phases, by `tracing`: which events there are, and that they do not grow with the run.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +16,8 @@ use retrace::sumcheck::Budget;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::common;
 
 /// Keeps what is said up to a level: names of spans with a colon, and messages of events.
 struct Collector {

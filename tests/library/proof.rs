@@ -1,11 +1,5 @@
 //! Proofs of whole executions: accepted when honest, refused when anything about them is changed.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
-
-mod common;
-#[path = "common/forged.rs"]
-mod forged;
-
 use std::sync::Arc;
 
 use ark_bn254::Fr;
@@ -20,8 +14,8 @@ use retrace::proof::{Proof, Statement, Verifier, prove, prove_segment, verify};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::{Budget, VerifierError};
 
-use common::{guest, load, program, run};
-use forged::{dense, sumcheck};
+use crate::common::{self, guest, load, program, run};
+use crate::forged::{dense, sumcheck};
 
 fn oracle(execution: Execution<Rv32i, Linux>, threads: usize) -> WitnessOracle<Rv32i, Linux> {
     let pool = Pool::new(threads).expect("threads can be started");

@@ -1,10 +1,6 @@
 //! The plan's 13.7: the rows that are regenerated are the rows of the run, whatever the chunk, the range, the checkpoints
 //! and their thinning, the number of threads, and whether the checkpoints went through a file, or the run was cut off.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
-
-mod common;
-
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +16,7 @@ use retrace::parallel::Pool;
 use retrace::program::Program;
 use retrace::replay::StreamingWitnessGenerator;
 
-use common::{guest, load, program_that_may_fault, run};
+use crate::common::{self, guest, load, program_that_may_fault, run};
 
 fn columns() -> Vec<ColumnId> {
     (0..Rv32i::SPEC.columns.len() as u16).map(ColumnId).collect()

@@ -1,9 +1,5 @@
 //! How far long work says that it is: what a meter is told adds up to what the documentation of `Cancel::with_meter` says.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +14,8 @@ use retrace::parallel::Pool;
 use retrace::proof::{Verifier, plan, prove, prove_segment, verify};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
+
+use crate::common;
 
 /// A flag whose meter adds up, and the sum.
 fn meter() -> (Cancel, Arc<AtomicU64>) {

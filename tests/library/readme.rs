@@ -1,17 +1,12 @@
 //! What the pages for people show: code that tests compile elsewhere, and links that lead somewhere.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
-
-#[path = "common/sink.rs"]
-mod sink;
-
 use std::path::{Path, PathBuf};
 
+use crate::sink::Shared;
 use retrace::checkpoint::{Options, execute};
 use retrace::guest::{Input, Linux, Output};
 use retrace::isa::Rv32i;
 use retrace::program::Program;
-use sink::Shared;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,10 +1,6 @@
 //! A second verifier, written from docs/protocol.md alone: brute-force sums over all rows, nothing of `retrace::sumcheck` or
 //! `retrace::proof` but the proof that it reads. It agrees with `verify` on honest and on forged proofs.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
-mod common;
-
 use std::sync::Arc;
 
 use ark_bn254::Fr;
@@ -19,6 +15,8 @@ use retrace::proof::{Proof, Verifier, prove_segment, verify};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 use spongefish::{DefaultHash, VerifierState, derive_session_id};
+
+use crate::common;
 
 type Sponge<'a> = VerifierState<'a, DefaultHash>;
 

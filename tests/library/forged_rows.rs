@@ -4,8 +4,6 @@
 //! The rows are the checker's, every instruction on edge operands. A change stays within the column's range class: that cells
 //! are in their classes is what range look-ups will show.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 

@@ -2,9 +2,7 @@
 //!
 //! `fuzz/run.sh` goes on from the seeds.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, unreachable_pub)]
-
-#[path = "../fuzz/src/targets/mod.rs"]
+#[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;
 
 use std::path::Path;

@@ -1,12 +1,12 @@
 //! The examples, run: each ends with an error if what it shows does not hold.
 
-#[path = "../examples/ark_poly_prover.rs"]
+#[path = "../../examples/ark_poly_prover.rs"]
 mod ark_poly_prover;
-#[path = "../examples/oracle_alone.rs"]
+#[path = "../../examples/oracle_alone.rs"]
 mod oracle_alone;
-#[path = "../examples/prove_and_verify.rs"]
+#[path = "../../examples/prove_and_verify.rs"]
 mod prove_and_verify;
-#[path = "../examples/sumcheck_alone.rs"]
+#[path = "../../examples/sumcheck_alone.rs"]
 mod sumcheck_alone;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

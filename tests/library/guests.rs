@@ -1,11 +1,5 @@
 //! The guests do what their sources say, and what qemu-riscv32 says where it is installed.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
-
-mod common;
-#[path = "common/sink.rs"]
-mod sink;
-
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -13,8 +7,8 @@ use retrace::checkpoint::{Options, Stopped, execute};
 use retrace::guest::{Input, Linux, Output};
 use retrace::isa::TrapCause;
 
-use common::{guest, guest_path, input_path};
-use sink::Shared;
+use crate::common::{self, guest, guest_path, input_path};
+use crate::sink::Shared;
 
 struct Case {
     name: &'static str,

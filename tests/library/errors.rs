@@ -1,7 +1,5 @@
 //! What is promised of every public error: it goes wherever errors go, it may get further variants, and it leads to its cause.
 
-#![allow(clippy::expect_used, clippy::panic)]
-
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io;

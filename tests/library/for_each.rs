@@ -1,7 +1,5 @@
 //! `for_each_instruction!` makes what a consumer of the table needs: an enumeration, and a decoder over it.
 
-#![allow(clippy::expect_used, missing_docs)]
-
 use retrace::asm::{Layout, assemble};
 use retrace::isa::{Isa, Rv32im};
 

@@ -1,8 +1,6 @@
 //! Encoder, assembler and disassembler against GNU as and objdump, over every instruction and pseudo-instruction with
 //! extreme and random operands. Where binutils for RISC-V are not installed there is nothing to compare with.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,0 +1,38 @@
+//! What a user of the library sees. One binary, so that what is generic in it is compiled once: a prover and a machine for
+//! each of a dozen took most of a build.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/forged.rs"]
+mod forged;
+#[path = "../common/sink.rs"]
+mod sink;
+
+mod bit_manipulation;
+mod constraints;
+mod edge_rows;
+mod errors;
+mod examples;
+mod for_each;
+mod forged_rows;
+mod fuzz;
+mod gnu;
+mod guests;
+mod instructions;
+mod known_bugs;
+mod logging;
+mod multiplication;
+mod progress;
+mod proof;
+mod readme;
+mod regeneration;
+mod slow_verifier;
