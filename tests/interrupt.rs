@@ -122,6 +122,17 @@ fn a_run_ends_and_its_signature_is_not_written() {
 }
 
 #[test]
+fn a_run_that_is_kept_says_how_to_go_on() {
+    let file = temporary("run-checkpoints").display().to_string();
+    let child = start(&["run", &elf("faults"), "forever", "--checkpoints", &file]);
+    wait_for_handler(&child);
+    let output = interrupt(child);
+    assert_eq!(output.status.code(), Some(130));
+    let expected = format!("error: interrupted; `retrace run ELF --resume {file}` goes on\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+}
+
+#[test]
 fn as_json_a_run_says_how_far_it_came() {
     let child = start(&["run", &elf("faults"), "forever", "--json"]);
     wait_for_handler(&child);

@@ -89,6 +89,11 @@ impl Failure {
         Self::new("cycles", message)
     }
 
+    /// The same, with something that can be done about it.
+    pub(super) fn but(self, remedy: &str) -> Self {
+        Self { message: format!("{}; {remedy}", self.message), ..self }
+    }
+
     /// The same, told of one of several files.
     pub(super) fn about(self, path: &Path) -> Self {
         Self { message: format!("{}: {}", path.display(), self.message), ..self }

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::mistaken;
 use crate::checkpoint::{CheckpointFile, ExecuteError, Execution};
 use crate::file::partial;
-use crate::guest::{Input, Linux};
+use crate::guest::{Input, Linux, Output};
 use crate::isa::Isa;
 use crate::parallel::Pool;
 use crate::program::{LoadError, Program};
@@ -155,7 +155,7 @@ pub(super) fn pool(common: &Common) -> Result<Pool, Failure> {
     Pool::new(common.threads).map_err(|error| Failure::new("threads", error.to_string()))
 }
 
-pub(super) fn create(path: &Path) -> Result<File, Failure> {
+fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| failure("write", path, &error))
 }
 
@@ -165,7 +165,7 @@ pub(super) fn create_folder(path: &Path) -> Result<(), Failure> {
 }
 
 /// A file to go on with after so many bytes, which it must have.
-pub(super) fn append(path: &Path, length: u64) -> Result<File, Failure> {
+fn append(path: &Path, length: u64) -> Result<File, Failure> {
     let opened = File::options().append(true).open(path);
     let file = opened.map_err(|error| failure("go on with", path, &error))?;
     let found = file.metadata().map_err(|error| failure("go on with", path, &error))?.len();
@@ -178,6 +178,22 @@ pub(super) fn append(path: &Path, length: u64) -> Result<File, Failure> {
     }
     file.set_len(length).map_err(|error| failure("go on with", path, &error))?;
     Ok(file)
+}
+
+/// Where the guest's output goes: to a file, which is gone on with if so many bytes are `written` to it; without one to
+/// standard output, or with `--json` nowhere.
+pub(super) fn guest_output(
+    common: &Common,
+    path: Option<&Path>,
+    written: Option<u64>,
+) -> Result<Output, Failure> {
+    let sink: Box<dyn Write + Send> = match (path, written) {
+        (Some(path), Some(length)) => Box::new(append(path, length)?),
+        (Some(path), None) => Box::new(create(path)?),
+        (None, _) if common.json => Box::new(io::sink()),
+        (None, _) => Box::new(io::stdout()),
+    };
+    Ok(Output::new(sink, Box::new(io::stderr())))
 }
 
 /// Writes a [`Whole`] file.

@@ -1,11 +1,8 @@
-use std::io::Write;
-use std::sync::Mutex;
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::checkpoint::Policy;
-use crate::guest::Linux;
+use crate::guest::{Linux, Shared};
 use crate::isa::Columns;
 use crate::machine::test_isa::{BASE, DATA, TestIsa, any_program, echo};
 
@@ -15,20 +12,6 @@ const INPUT: &[u8] = b"The input of every test that goes back and forth.";
 const LIMIT: u64 = 700;
 
 type Session = Debugger<TestIsa, Linux>;
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn first(program: &Program<TestIsa>) -> Checkpoint<Linux> {
     Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()]).unwrap()

@@ -9,6 +9,8 @@ mod input;
 mod linux;
 mod output;
 mod output_hash;
+#[cfg(test)]
+mod sink;
 mod start;
 
 pub use call::{Call, Outcome};
@@ -17,6 +19,8 @@ pub use input::{Input, InputReader};
 pub use linux::Linux;
 pub use output::{Output, OutputSummary, Stream};
 pub(crate) use output_hash::OutputHash;
+#[cfg(test)]
+pub(crate) use sink::Shared;
 pub use start::{Start, StartError};
 
 #[cfg(doc)]

@@ -5,6 +5,8 @@
 
 use super::tree::{NodeId, ROOT};
 use crate::isa::{Happens, Isa, Op, Word};
+use crate::machine::Jumped;
+use crate::program::Program;
 
 /// x1 and x5.
 const LINK: [u8; 2] = [1, 5];
@@ -16,12 +18,12 @@ pub(super) const MAX_DEPTH: usize = 256;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) returns: bool,
-    pub(super) calls: bool,
+    calls: bool,
 }
 
 impl Kind {
     /// By the operands and effects of the instruction, of which it needs no name.
-    pub(super) fn of<I: Isa>(op: &Op) -> Self {
+    fn of<I: Isa>(op: &Op) -> Self {
         let Some(instruction) = I::SPEC.instruction(op.kind) else { return Self::default() };
         if instruction.effects.jump != Happens::Always {
             return Self::default();
@@ -30,6 +32,47 @@ impl Kind {
         let writes = instruction.writes(op.word).filter(is_link);
         let reads = instruction.reads(op.word).find(is_link);
         Self { calls: writes.is_some(), returns: reads.is_some() && reads != writes }
+    }
+}
+
+/// What the jumps of a program mean for the calls.
+pub(super) struct Jumps {
+    /// For each entry of the code table, and the register that it writes.
+    kinds: Vec<(Kind, u8)>,
+    stack_pointer: usize,
+}
+
+impl Jumps {
+    pub(super) fn of<I: Isa>(program: &Program<I>) -> Self {
+        Self {
+            kinds: program.code().ops().iter().map(|op| (Kind::of::<I>(op), op.rd)).collect(),
+            stack_pointer: I::SPEC.registers.stack_pointer.into(),
+        }
+    }
+
+    /// Lets calls follow a jump of the code table's entry `from`; says whether it was a call. What it calls gets the base
+    /// that `base` gives, when what returned has.
+    #[inline]
+    pub(super) fn follow(
+        &self,
+        calls: &mut Calls,
+        from: u32,
+        jump: &Jumped<'_>,
+        base: impl FnOnce(Kind, &Calls) -> NodeId,
+    ) -> bool {
+        let (kind, link) = self.kinds[from as usize];
+        if kind == Kind::default() {
+            return false;
+        }
+        let stack_pointer = jump.registers[self.stack_pointer];
+        if kind.returns {
+            calls.return_to(jump.to, stack_pointer);
+        }
+        if kind.calls {
+            let callee = Frame { base: base(kind, calls), address: jump.to };
+            calls.call(jump.registers[usize::from(link)], stack_pointer, callee);
+        }
+        kind.calls
     }
 }
 
@@ -83,7 +126,7 @@ impl Calls {
     /// A call, which is to return to `link`, of what is called by `callee`. O(1) for each call that begins or ends.
     ///
     /// The caller's frame is where the stack pointer is: calls that were made below it have ended, in whatever way.
-    pub(super) fn call(&mut self, link: Word, stack_pointer: Word, callee: Frame) {
+    fn call(&mut self, link: Word, stack_pointer: Word, callee: Frame) {
         let below = self.calls.iter().rev().take_while(|call| call.stack_pointer < stack_pointer).count();
         if below > 0 {
             self.end(self.calls.len() - below);
@@ -102,7 +145,7 @@ impl Calls {
     /// Mostly it is the last call's. A stack pointer below the one at the last call is that of a function that was called later: there is
     /// nothing to end. One above ends the calls below it, as `longjmp` and exceptions do; and of those at the very same height, which are of functions without a frame,
     /// the ones up to that which returns there, or all.
-    pub(super) fn return_to(&mut self, to: Word, stack_pointer: Word) {
+    fn return_to(&mut self, to: Word, stack_pointer: Word) {
         let Some(last) = self.calls.last() else { return };
         let is_inside = stack_pointer < last.stack_pointer;
         if last.link == to && !(is_inside && self.beyond > 0) {

@@ -13,6 +13,7 @@ mod code_map;
 mod firefox;
 mod flamegraph;
 mod markers;
+mod pass;
 mod recorder;
 mod regions;
 mod stack;
@@ -31,16 +32,13 @@ use crate::cancel::Cancel;
 use crate::checkpoint::Execution;
 use crate::guest::Guest;
 use crate::isa::{Isa, Op};
-use crate::machine::Machine;
 use crate::program::Program;
-use crate::replay::{ReplayError, reached};
+use crate::replay::ReplayError;
+use pass::Pass;
 use recorder::Recorder;
 use regions::Counts;
 use timeline::Sample;
 use tree::Node;
-
-/// How many cycles to go without a look at whether to go on: a few milliseconds.
-const SLICE: u64 = 1 << 20;
 
 /// Exact counts of cycles of an execution.
 #[derive(Debug)]
@@ -112,24 +110,11 @@ pub fn profile<I: Isa, G: Guest>(
         return Err(ReplayError::UnknownCycles { cycles, executed });
     }
     let program = execution.program();
-    let first = execution.checkpoints().first();
-    let mut machine = Machine::new(Arc::clone(program), execution.input().clone(), first)
-        .map_err(ReplayError::AddressSpace)?;
     let mut recorder = Recorder::new(program, &map);
-    for end in [cycles.start, cycles.end] {
-        while machine.cycle() < end {
-            if cancel.is_cancelled() {
-                return Err(ReplayError::Cancelled);
-            }
-            let until = end.min(machine.cycle().saturating_add(SLICE));
-            let paused = machine.observe(until, &mut recorder);
-            reached(&machine, until, paused)?;
-            progress(machine.cycle());
-        }
-        if end == cycles.start {
-            recorder.restart();
-        }
-    }
+    let mut pass = Pass::new(execution, cancel)?;
+    pass.go(cycles.start, &mut recorder, &mut progress)?;
+    recorder.restart();
+    pass.go(cycles.end, &mut recorder, &mut progress)?;
     recorder.flush();
 
     let counts = counts(&recorder.begun, &recorder.ended);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::calls::{Calls, Frame, Kind};
+use super::calls::{Calls, Frame, Jumps, Kind};
 use super::code_map::{CodeMap, FunctionId, UNNAMED};
 use super::regions::Regions;
 use super::timeline::Timeline;
@@ -18,9 +18,7 @@ const PAGES: usize = 1 << (Word::BITS - PAGE_BYTES.trailing_zeros());
 /// Counts of a run so far.
 pub(super) struct Recorder<'m> {
     map: &'m CodeMap,
-    /// What each entry of the code table means for the calls, and the register that it writes.
-    kinds: Vec<(Kind, u8)>,
-    stack_pointer: usize,
+    jumps: Jumps,
     /// For each entry how many runs of entries began there.
     pub(super) begun: Vec<u64>,
     /// For each entry how many ended there.
@@ -41,13 +39,12 @@ pub(super) struct Recorder<'m> {
 
 impl<'m> Recorder<'m> {
     pub(super) fn new<I: Isa>(program: &Program<I>, map: &'m CodeMap) -> Self {
-        let ops = program.code().ops();
+        let entries = program.code().ops().len();
         Self {
             map,
-            kinds: ops.iter().map(|op| (Kind::of::<I>(op), op.rd)).collect(),
-            stack_pointer: I::SPEC.registers.stack_pointer.into(),
-            begun: vec![0; ops.len()],
-            ended: vec![0; ops.len()],
+            jumps: Jumps::of(program),
+            begun: vec![0; entries],
+            ended: vec![0; entries],
             pages: vec![[0; 2]; PAGES],
             pending: None,
             cycle: 0,
@@ -108,21 +105,10 @@ impl<'m> Recorder<'m> {
         }
     }
 
-    /// Follows a jump from the code of `node` that calls or returns.
-    fn follow(&mut self, kind: Kind, link: u8, node: NodeId, jump: &Jumped<'_>) {
-        let stack_pointer = jump.registers[self.stack_pointer];
-        if kind.returns {
-            self.calls.return_to(jump.to, stack_pointer);
-        }
-        if !kind.calls {
-            return;
-        }
-        // What is called by a return is called by what was returned to.
-        let caller = if kind.returns { self.calls.current().base } else { node };
-        let callee = Frame { base: caller, address: jump.to };
-        self.calls.call(jump.registers[usize::from(link)], stack_pointer, callee);
+    /// Counts a call, which led to the code table's entry `index`.
+    fn count_call(&mut self, index: Option<u32>) {
         let Frame { base, address } = self.calls.current();
-        let scope = jump.index.map_or(UNNAMED, |index| self.map.segment(index).scope);
+        let scope = index.map_or(UNNAMED, |index| self.map.segment(index).scope);
         let called = match self.map.scopes[scope as usize].outermost {
             UNNAMED => self.unnamed_leaf(base, address),
             outermost => self.tree.leaf(base, outermost, &self.map.scopes),
@@ -162,9 +148,10 @@ impl Observer for Recorder<'_> {
             return;
         };
         let node = self.count(first, last);
-        let (kind, link) = self.kinds[last as usize];
-        if kind != Kind::default() {
-            self.follow(kind, link, node, &jump);
+        // What is called by a return is called by what was returned to.
+        let base = |kind: Kind, calls: &Calls| if kind.returns { calls.current().base } else { node };
+        if self.jumps.follow(&mut self.calls, last, &jump, base) {
+            self.count_call(jump.index);
         }
     }
 }

@@ -1,20 +1,17 @@
 //! The calls that have not returned at a cycle.
 
-use std::sync::Arc;
-
-use super::SLICE;
-use super::calls::{Calls, Frame, Kind};
+use super::calls::{Calls, Jumps};
+use super::pass::Pass;
 use crate::cancel::Cancel;
 use crate::checkpoint::Execution;
 use crate::guest::Guest;
 use crate::isa::{Isa, Word};
-use crate::machine::{Jumped, Machine, Observer};
-use crate::replay::{ReplayError, reached};
+use crate::machine::{Jumped, Observer};
+use crate::replay::ReplayError;
 
 /// Follows calls; a frame's base is the code table's entry that called.
 struct Follower {
-    kinds: Vec<(Kind, u8)>,
-    stack_pointer: usize,
+    jumps: Jumps,
     calls: Calls,
 }
 
@@ -26,14 +23,8 @@ impl Observer for Follower {
     fn store(&mut self, _: Word, _: Word, _: Word) {}
 
     fn executed(&mut self, _: u32, last: u32, jump: Option<Jumped<'_>>) {
-        let (Some(jump), (kind, link)) = (jump, self.kinds[last as usize]) else { return };
-        let stack_pointer = jump.registers[self.stack_pointer];
-        if kind.returns {
-            self.calls.return_to(jump.to, stack_pointer);
-        }
-        if kind.calls {
-            let callee = Frame { base: last, address: jump.to };
-            self.calls.call(jump.registers[usize::from(link)], stack_pointer, callee);
+        if let Some(jump) = jump {
+            self.jumps.follow(&mut self.calls, last, &jump, |_, _| last);
         }
     }
 }
@@ -55,23 +46,9 @@ pub fn calls_at<I: Isa, G: Guest>(
         return Err(ReplayError::UnknownCycles { cycles: cycle..cycle, executed });
     }
     let program = execution.program();
+    let mut follower = Follower { jumps: Jumps::of(program), calls: Calls::new(program.entry()) };
+    Pass::new(execution, cancel)?.go(cycle, &mut follower, |_| {})?;
     let ops = program.code().ops();
-    let first = execution.checkpoints().first();
-    let mut machine = Machine::new(Arc::clone(program), execution.input().clone(), first)
-        .map_err(ReplayError::AddressSpace)?;
-    let mut follower = Follower {
-        kinds: ops.iter().map(|op| (Kind::of::<I>(op), op.rd)).collect(),
-        stack_pointer: I::SPEC.registers.stack_pointer.into(),
-        calls: Calls::new(program.entry()),
-    };
-    while machine.cycle() < cycle {
-        if cancel.is_cancelled() {
-            return Err(ReplayError::Cancelled);
-        }
-        let until = cycle.min(machine.cycle().saturating_add(SLICE));
-        let paused = machine.observe(until, &mut follower);
-        reached(&machine, until, paused)?;
-    }
     let sites = follower.calls.frames().map(|frame| ops[frame.base as usize].pc);
     Ok(sites.collect())
 }

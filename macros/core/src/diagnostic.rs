@@ -99,14 +99,17 @@ impl Diagnostics {
         let absent: BTreeSet<Span> =
             errors.iter().filter(|e| is_absence(e)).map(|error| error.span.clone()).collect();
         errors.retain(|error| is_absence(error) || !absent.contains(&error.span));
-        errors.sort_by(|a, b| (&a.span, &a.message).cmp(&(&b.span, &b.message)));
+        // A key that is mistyped lacks where it belongs: what follows from that is everywhere.
+        let order =
+            |error: &Diagnostic| (error.code != Code::UnknownKey, error.span.clone(), error.message.clone());
+        errors.sort_by_cached_key(order);
         errors.dedup_by(|a, b| a.span == b.span && a.message == b.message);
         let found = errors.len();
         errors.truncate(MOST);
         Self { sources, errors, found }
     }
 
-    /// The errors, by place; the first 200, if there are more.
+    /// The errors, unknown keys first, then by place; the first 200, if there are more.
     pub fn errors(&self) -> &[Diagnostic] {
         &self.errors
     }

@@ -64,7 +64,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Files are read relative to `root`.
+    /// Files are read relative to `root`; by default to the current folder.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), ..Self::default() }
     }
@@ -101,6 +101,15 @@ impl Sources {
         }
         self.files.push(Source { builtin: builtin.is_some(), name: label, text });
         Ok(self.files.len() - 1)
+    }
+
+    /// What to do about a file that cannot be read.
+    pub(crate) fn remedy(&self, name: &str) -> &'static str {
+        match self.root.join(name).exists() {
+            true => "give a spec, which is a TOML file",
+            false if self.root.as_os_str().is_empty() => "check its path",
+            false => "in isa!, paths are relative to the folder of the crate's Cargo.toml",
+        }
     }
 
     /// An empty file in the place of one that could not be read, for its error to name.

@@ -57,6 +57,17 @@ fn all_mistakes_are_reported_once() {
     assert_eq!(hints, [Some("did you mean `rs1`?"), Some("did you mean `alu_a`?")]);
 }
 
+/// A mistyped key is a missing one, too, and its table lacks what others need: what was typed comes first.
+#[test]
+fn a_mistyped_key_is_the_first_error() {
+    let broken = BASE.replace("derive = ", "drive = ").replace("format    = ", "fromat    = ");
+    let errors = check(&broken).expect_err("there are two mistakes");
+    let codes: Vec<Code> = errors.errors().iter().map(|error| error.code).collect();
+    assert!(codes.len() > 2, "{errors}");
+    assert_eq!(codes[..2], [Code::UnknownKey; 2], "{errors}");
+    assert!(!codes[2..].contains(&Code::UnknownKey), "{errors}");
+}
+
 /// Two specs may extend the same one, in either order; a circle behind the first file is found too.
 #[test]
 fn specs_extend_each_other_without_a_circle() {

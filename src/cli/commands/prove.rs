@@ -40,6 +40,9 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
             );
             return Err(Failure::new("checkpoint_file", message));
         }
+        (stopped @ Stopped::Trapped(_), _) => {
+            return Err(Failure::stopped(stopped).but("--cycles A..B proves a part of the run before that"));
+        }
         (stopped, _) => return Err(Failure::stopped(stopped)),
     }
 

@@ -12,8 +12,8 @@ use crate::arch_test::{ArchTest, ArchTestError};
 use crate::checkpoint::{ExecuteError, Execution, FileOptions, Options, Progress, Resume, Stopped, execute};
 use crate::cli::arguments::{Common, Guest, Run};
 use crate::cli::failure::{BROKEN_PIPE, Done, Failure};
-use crate::cli::{files, host, interrupt, output};
-use crate::guest::{Input, Linux, Output};
+use crate::cli::{files, host, interrupt, output, shell};
+use crate::guest::{Input, Linux};
 use crate::hex::hex;
 use crate::isa::{Isa, Word};
 use crate::machine::RunError;
@@ -32,12 +32,8 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let input = if resume.is_some() { Input::empty() } else { files::input(&run.guest)? };
     let cancel = interrupt::cancel();
     // As a shell's redirection would do it: the file holds what the guest has put out so far, whatever ends the run.
-    let sink: Box<dyn io::Write + Send> = match (&run.output, &resume) {
-        (Some(path), Some(resume)) => Box::new(files::append(path, resume.output_length())?),
-        (Some(path), None) => Box::new(files::create(path)?),
-        (None, _) if common.json => Box::new(io::sink()),
-        (None, _) => Box::new(io::stdout()),
-    };
+    let written = resume.as_ref().map(Resume::output_length);
+    let output = files::guest_output(common, run.output.as_deref(), written)?;
     let quiet = common.json || run.output.is_some();
     let bar = if quiet { output::progress("cycles") } else { indicatif::ProgressBar::hidden() };
     let mut report = |cycle| {
@@ -46,7 +42,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     };
     let options = Options {
         arguments: files::arguments(&run.guest),
-        output: Output::new(sink, Box::new(io::stderr())),
+        output,
         file: run.checkpoints.as_ref().map(FileOptions::new),
         max_cycles: run.max_cycles,
         executor: run.executor.into(),
@@ -73,7 +69,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let ended = match (test, execution.stopped()) {
         (Some((test, path)), _) => end_test(&test, &execution, path),
         (None, &Stopped::Exited(code)) => Ok(code),
-        (None, stopped) => Err(Failure::stopped(stopped)),
+        (None, stopped) => Err(unfinished(stopped, run)),
     };
     let execution = Arc::new(execution);
     let report = match execution.stopped() {
@@ -105,6 +101,18 @@ fn resume(path: &Path, guest: &Guest) -> Result<Resume, Failure> {
         resume = resume.with_input(files::input(guest)?).map_err(failure)?;
     }
     Ok(resume)
+}
+
+/// A run that did not end by itself.
+fn unfinished(stopped: &Stopped, run: &Run) -> Failure {
+    let failure = Failure::stopped(stopped);
+    match (stopped, run.checkpoint_file()) {
+        (Stopped::Interrupted | Stopped::CycleLimit, Some(path)) => failure.but(&format!(
+            "`retrace run ELF --resume {}` goes on",
+            shell::quoted(&path.display().to_string())
+        )),
+        _ => failure,
+    }
 }
 
 /// Gives an architecture test's exit code, and writes its signature.

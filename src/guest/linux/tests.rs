@@ -1,26 +1,12 @@
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::*;
 use crate::checkpoint::{Checkpoint, ExecuteError, Execution, Options, execute};
-use crate::guest::{Input, Output};
+use crate::guest::{Input, Output, Shared};
 use crate::machine::test_isa::{Asm, BASE, DATA, TestIsa, call, echo, program};
 use crate::machine::{Machine, Pause, RunError};
 use crate::program::Program;
-
-#[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn run(program: Arc<Program<TestIsa>>, input: &[u8]) -> (Execution<TestIsa, Linux>, Vec<u8>) {
     let output = Shared::default();

@@ -182,7 +182,7 @@ pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnost
             );
             // What looks like a name was perhaps meant as one.
             errors.push(if file.contains(['.', '/', '\\']) {
-                error.hint("in isa!, paths are relative to the folder of the crate's Cargo.toml")
+                error.hint(sources.remedy(file))
             } else {
                 error.did_you_mean(file, sources.builtin_names())
             });

@@ -44,7 +44,7 @@ pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
     if cancel.is_cancelled() {
         return Err(Failure::interrupted());
     }
-    let wire = accepted.map_err(|error| unheard(&debug.listen, &error))?;
+    let wire = accepted.map_err(|error| Failure::new("listen", format!("gdb did not come: {error}")))?;
     let mut session = Session::new(debugger, wire.incoming());
     let served = GdbStub::new(wire).run_blocking::<EventLoop<I, Linux>>(&mut session);
     if cancel.is_cancelled() {
@@ -82,14 +82,7 @@ fn debugger<I: Isa>(
     debug: &Debug,
     program: Arc<Program<I>>,
 ) -> Result<Debugger<I, Linux>, Failure> {
-    let output = || -> Result<Output, Failure> {
-        let sink: Box<dyn io::Write + Send> = match &debug.output {
-            Some(path) => Box::new(files::create(path)?),
-            None if common.json => Box::new(io::sink()),
-            None => Box::new(io::stdout()),
-        };
-        Ok(Output::new(sink, Box::new(io::stderr())))
-    };
+    let output = || files::guest_output(common, debug.output.as_deref(), None);
     let made = match &debug.subject.checkpoints {
         Some(path) => {
             let execution = files::execution(path, program)?;
@@ -111,7 +104,7 @@ fn failure(error: DebugError) -> Failure {
     Failure::new("debug", error.to_string())
 }
 
-/// An address that cannot be listened on, or no one could be heard at.
+/// An address that cannot be listened on.
 fn unheard(address: &str, error: &io::Error) -> Failure {
     let remedy = match error.kind() {
         io::ErrorKind::AddrInUse if address.contains('/') => {

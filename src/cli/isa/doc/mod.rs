@@ -73,7 +73,7 @@ fn own<I: Isa>() -> Result<Model, Failure> {
     model.filter(|model| model.fingerprint == I::SPEC.fingerprint.0).ok_or_else(|| {
         Failure::new(
             "isa",
-            format!("`{name}` is no in-tree spec: name its file, as in `isa doc isa/{name}.toml`"),
+            format!("`{name}` is no in-tree spec: give the file that isa! names, as in `isa doc FILE.toml`"),
         )
     })
 }
