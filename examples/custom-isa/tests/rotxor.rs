@@ -100,5 +100,5 @@ fn it_is_documented() {
     // The spec's text is not in the binary, and no other spec is taken for it.
     let (code, [page, message]) = doc(&[]);
     assert_eq!((code, page.as_str()), (Some(125), ""));
-    assert!(message.contains("name its file"), "{message}");
+    assert!(message.contains("give the file that isa! names"), "{message}");
 }
