@@ -226,6 +226,32 @@ fn the_guides_guests_run() {
     }
 }
 
+/// The README's first two commands, and what it says of them.
+#[cfg(feature = "cli")]
+#[test]
+fn the_first_two_commands_prove_and_verify() {
+    let proof = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("readme.proof").display().to_string();
+    let readme = read("README.md");
+    let commands: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("    cargo retrace ")).take(2).collect();
+    let said: Vec<String> = commands
+        .iter()
+        .map(|command| {
+            let words = command.split(' ').map(|word| if word == "p.bin" { proof.as_str() } else { word });
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_retrace"))
+                .args(words)
+                .current_dir(root())
+                .output()
+                .expect("it runs");
+            assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).expect("it is text")
+        })
+        .collect();
+    assert!(said[0].starts_with("proved ") && said[1].starts_with("verified "), "{said:?}");
+    assert!(readme.contains("takes 11,405 cycles and exits with 0"));
+    said.iter().for_each(|said| assert!(said.contains("11,405 cycles, exit code 0"), "{said}"));
+}
+
 /// A heading's anchor, as GitHub makes it.
 fn slug(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();

@@ -7,6 +7,7 @@
 mod calls;
 mod ckb;
 mod rrs;
+#[cfg(feature = "sp1")]
 mod sp1;
 mod start;
 
@@ -82,7 +83,10 @@ fn compare(case: &Case, rounds: usize) {
         let runs = [
             Some(rrs::run(&program, &arguments, &case.input)),
             ckb::run(&program, &arguments, &case.input),
+            #[cfg(feature = "sp1")]
             Some(sp1::run(&program, &elf, &arguments, &case.input)),
+            #[cfg(not(feature = "sp1"))]
+            None,
         ];
         for (seconds, run) in peers.iter_mut().zip(runs) {
             let Some(run) = run else { continue };
