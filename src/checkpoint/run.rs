@@ -13,6 +13,25 @@ use crate::pages::{PAGE_WORDS, Snapshot};
 use crate::program::Program;
 
 /// What a run needs beside program, guest interface and input. Everything has a default.
+///
+/// It is `Send`: one thread can put it together, and another one run the guest.
+///
+/// ```
+/// use retrace::checkpoint::{Options, execute};
+/// use retrace::guest::{Input, Linux, Output};
+/// # use retrace::isa::Rv32i;
+/// # use retrace::program::Program;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let program = Program::<Rv32i>::from_elf(&std::fs::read("tests/guests/tiny.elf")?)?;
+/// let output = Output::new(Box::new(std::io::sink()), Box::new(std::io::stderr()));
+/// let options = Options { output, max_cycles: 1000, ..Options::default() };
+/// let run = std::thread::spawn(move || execute(program, Linux::default(), Input::empty(), options));
+/// let execution = run.join().expect("it does not panic")?;
+/// assert_eq!(execution.exit_code(), Some(7));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Options<'a> {
     /// The arguments, the program's name first. They are in the stack, and so in every digest: a proof's verifier must
@@ -58,7 +77,7 @@ pub struct Options<'a> {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Progress<'a>(pub &'a mut dyn FnMut(u64) -> ControlFlow<()>);
+pub struct Progress<'a>(pub &'a mut (dyn FnMut(u64) -> ControlFlow<()> + Send));
 
 impl core::fmt::Debug for Progress<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

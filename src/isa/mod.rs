@@ -20,7 +20,7 @@ pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb};
 pub use op::{Flow, Op, Trap, TrapCause};
 pub use operand::{Effects, Field, Happens, Immediate, MemoryAccess, Operand, OperandKind};
 pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
-pub use semantics::{BinaryOp, Expr, ExprKind, Semantics, Statement, Type, UnaryOp};
+pub use semantics::{BinaryOp, Expr, ExprKind, SemanticStatement, Semantics, Type, UnaryOp};
 pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Pseudo, Registers, Spec};
 
 /// A machine word. Every spec states its `xlen`; generated code asserts that it is this type's width, so that the

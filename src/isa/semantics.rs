@@ -10,14 +10,17 @@
 #[derive(Clone, Copy, Debug)]
 pub struct Semantics {
     /// The statements.
-    pub statements: &'static [Statement],
+    pub statements: &'static [SemanticStatement],
 }
 
 impl Semantics {
     /// Whether execution may go on at the next address. O(number of statements).
     pub fn goes_on(&self) -> bool {
-        let leaves = |statement: &Statement| {
-            matches!(statement, Statement::Jump { condition: None, .. } | Statement::Trap { condition: None })
+        let leaves = |statement: &SemanticStatement| {
+            matches!(
+                statement,
+                SemanticStatement::Jump { condition: None, .. } | SemanticStatement::Trap { condition: None }
+            )
         };
         !self.statements.iter().any(leaves)
     }
@@ -25,7 +28,7 @@ impl Semantics {
 
 /// One effect or name.
 #[derive(Clone, Copy, Debug)]
-pub enum Statement {
+pub enum SemanticStatement {
     /// The next local, counted from 0.
     Let(Expr),
     /// Load so many bits; [`ExprKind::Loaded`] is the value from here on.

@@ -23,7 +23,7 @@ use super::lower::{Leaves, lower};
 use super::region::{Block, Leads, Region, leads, semantics};
 use super::registers::{RegisterSet, ports, written};
 use super::state::{Left, State};
-use crate::isa::{Isa, MAX_READS, Op, Statement};
+use crate::isa::{Isa, MAX_READS, Op, SemanticStatement};
 use crate::machine::{READY, WRITABLE};
 use crate::program::Code;
 
@@ -256,28 +256,28 @@ impl<'a> Emitter<'a> {
         let mut jump = None;
         for statement in semantics.statements {
             match statement {
-                Statement::Let(value) => {
+                SemanticStatement::Let(value) => {
                     let value = lower(&mut self.b, value, &leaves)?;
                     leaves.locals.push(value);
                 }
-                Statement::Load { bits, address } => {
+                SemanticStatement::Load { bits, address } => {
                     let address = lower(&mut self.b, address, &leaves)?;
                     let pointer = self.checked(address, *bits, READY, at);
                     leaves.loaded = Some(self.load(pointer, *bits));
                 }
-                Statement::Trap { condition } => {
+                SemanticStatement::Trap { condition } => {
                     let condition = lower(&mut self.b, condition.as_ref()?, &leaves)?;
                     self.leave_before(condition, at);
                 }
-                Statement::Jump { condition, target } => {
+                SemanticStatement::Jump { condition, target } => {
                     let condition = match condition {
                         Some(condition) => Some(lower(&mut self.b, condition, &leaves)?),
                         None => None,
                     };
                     jump = Some((condition, lower(&mut self.b, target, &leaves)?));
                 }
-                Statement::Store { .. } | Statement::Write(_) => {}
-                Statement::Call { .. } => return None,
+                SemanticStatement::Store { .. } | SemanticStatement::Write(_) => {}
+                SemanticStatement::Call { .. } => return None,
             }
         }
         let leads = leads::<I>(op);
@@ -285,7 +285,7 @@ impl<'a> Emitter<'a> {
             self.check_target(condition, target, leads, at);
         }
         for statement in semantics.statements {
-            if let Statement::Store { bits, address, value } = statement {
+            if let SemanticStatement::Store { bits, address, value } = statement {
                 let address = lower(&mut self.b, address, &leaves)?;
                 let value = lower(&mut self.b, value, &leaves)?;
                 let pointer = self.checked(address, *bits, WRITABLE, at);
@@ -293,7 +293,7 @@ impl<'a> Emitter<'a> {
             }
         }
         for statement in semantics.statements {
-            if let (Statement::Write(value), Some(rd)) = (statement, written::<I>(op)) {
+            if let (SemanticStatement::Write(value), Some(rd)) = (statement, written::<I>(op)) {
                 let value = lower(&mut self.b, value, &leaves)?;
                 let variable = self.variable(rd);
                 self.b.def_var(variable, value);

@@ -6,7 +6,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::isa::{BinaryOp, Expr, ExprKind, Isa, Op, Semantics, Statement, Word};
+use crate::isa::{BinaryOp, Expr, ExprKind, Isa, Op, SemanticStatement, Semantics, Word};
 use crate::program::Code;
 
 /// The most entries of a region.
@@ -79,9 +79,9 @@ pub(super) fn leads<I: Isa>(op: &Op) -> Leads {
     let mut leads = Leads::On;
     for statement in semantics.statements {
         match statement {
-            Statement::Call { .. } => return Leads::Call,
-            Statement::Trap { condition: None } => return Leads::Nowhere,
-            Statement::Jump { condition, target } => {
+            SemanticStatement::Call { .. } => return Leads::Call,
+            SemanticStatement::Trap { condition: None } => return Leads::Nowhere,
+            SemanticStatement::Jump { condition, target } => {
                 let conditional = condition.is_some();
                 leads = match (stated(target, op, semantics), conditional) {
                     (Some(target), true) => Leads::Branch(target),
@@ -104,7 +104,7 @@ fn stated(e: &Expr, op: &Op, semantics: &Semantics) -> Option<Word> {
         ExprKind::Imm => op.imm,
         ExprKind::Local(place) => {
             let mut locals = semantics.statements.iter().filter_map(|statement| match statement {
-                Statement::Let(value) => Some(value),
+                SemanticStatement::Let(value) => Some(value),
                 _ => None,
             });
             stated(locals.nth(place.into())?, op, semantics)?

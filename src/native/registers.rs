@@ -1,7 +1,7 @@
 //! Sets of registers, and which of them an instruction reads and writes.
 
 use super::region::semantics;
-use crate::isa::{Isa, Op, OperandKind, Statement};
+use crate::isa::{Isa, Op, OperandKind, SemanticStatement};
 
 /// A set of registers, by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,6 @@ pub(super) fn ports<I: Isa>(op: &Op) -> impl Iterator<Item = (usize, u8)> {
 
 /// The register that the instruction writes, if that is not the zero register.
 pub(super) fn written<I: Isa>(op: &Op) -> Option<u8> {
-    let writes = semantics::<I>(op)?.statements.iter().any(|s| matches!(s, Statement::Write(_)));
+    let writes = semantics::<I>(op)?.statements.iter().any(|s| matches!(s, SemanticStatement::Write(_)));
     (writes && op.rd != I::SPEC.registers.zero).then_some(op.rd)
 }

@@ -6,16 +6,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ark_bn254::Fr;
 use retrace::cancel::Cancel;
-use retrace::checkpoint::Execution;
-use retrace::guest::{Input, Linux};
+use retrace::checkpoint::{Execution, FileOptions, Options, Progress};
+use retrace::guest::{Input, Linux, Output};
 use retrace::isa::Rv32i;
 use retrace::oracle::{PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
-use retrace::proof::{Verifier, plan, prove, prove_segment, verify};
+use retrace::proof::{Verifier, plan, prove, verify};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
 use crate::common;
+
+/// What a run needs is put together on one thread and used on another.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Options<'_>>();
+    is_send::<Progress<'_>>();
+    is_send::<Output>();
+    is_send::<FileOptions>();
+};
 
 /// A flag whose meter adds up, and the sum.
 fn meter() -> (Cancel, Arc<AtomicU64>) {
@@ -45,10 +54,13 @@ fn a_whole_run_is_its_passes_and_its_verification_a_run_and_a_pass() {
     {
         let (cancel, sum) = meter();
         let oracle = WitnessOracle::new(generator(&execution, threads, cancel)).expect("there are rows");
-        let passes = u64::from(plan::<Fr, _, _>(&oracle, budget).expect("there is one").passes());
+        let plan = plan::<Fr, _, _>(&oracle, budget).expect("there is one");
+        let passes = u64::from(plan.schedule().passes());
         assert_eq!(sum.load(Ordering::Relaxed), 0, "a plan takes no pass");
-        let (proof, _) = prove::<Fr, _, _>(&oracle, budget).expect("it can be proven");
+        let (proof, _) = plan.prove().expect("it can be proven");
         assert_eq!(sum.load(Ordering::Relaxed), passes * rows, "{threads} threads, {budget:?}");
+        let (same, _) = prove::<Fr, _, _>(&oracle, budget).expect("it can be proven");
+        assert_eq!((same, sum.load(Ordering::Relaxed)), (proof.clone(), 2 * passes * rows));
 
         let (cancel, sum) = meter();
         let verifier =
@@ -67,8 +79,10 @@ fn a_segment_has_the_way_to_its_ends_besides() {
     let (cancel, sum) = meter();
     let oracle = WitnessOracle::segment(generator(&execution, 2, cancel), CYCLES).expect("there are rows");
     assert_eq!(oracle.num_rows(), 1000);
-    let passes = u64::from(plan::<Fr, _, _>(&oracle, Budget::Unlimited).expect("there is one").passes());
-    let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+    let plan = plan::<Fr, _, _>(&oracle, Budget::Unlimited).expect("there is one");
+    let passes = u64::from(plan.schedule().passes());
+    assert_eq!(sum.load(Ordering::Relaxed), CYCLES.start + CYCLES.end, "a plan runs to the ends, once");
+    let (proof, _) = plan.prove().expect("it can be proven");
     assert_eq!(sum.load(Ordering::Relaxed), CYCLES.start + CYCLES.end + passes * 1000);
 
     let (cancel, sum) = meter();

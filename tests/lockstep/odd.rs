@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use retrace::asm::{Layout, assemble};
 use retrace::isa::{
-    BinaryOp, ColumnId, Columns, Expr, ExprKind, Flow, Isa, Op, Ports, Recorder, Rv32i, Semantics, Spec,
-    Statement, Trap, TrapCause, Type, Word,
+    BinaryOp, ColumnId, Columns, Expr, ExprKind, Flow, Isa, Op, Ports, Recorder, Rv32i, SemanticStatement,
+    Semantics, Spec, Trap, TrapCause, Type, Word,
 };
 
 use crate::fast_pass::{Pair, same};
@@ -39,19 +39,30 @@ const CHANGED: [(&str, Semantics); 4] = [
     (
         "xor",
         Semantics {
-            statements: &[Statement::Write(SUM), Statement::Store { bits: 16, address: RS1, value: LOW }],
+            statements: &[
+                SemanticStatement::Write(SUM),
+                SemanticStatement::Store { bits: 16, address: RS1, value: LOW },
+            ],
         },
     ),
     // if rs1 == rs2 { trap(breakpoint) } rd = rs1 - rs2
     (
         "or",
-        Semantics { statements: &[Statement::Trap { condition: Some(EQUAL) }, Statement::Write(DIFFERENCE)] },
+        Semantics {
+            statements: &[
+                SemanticStatement::Trap { condition: Some(EQUAL) },
+                SemanticStatement::Write(DIFFERENCE),
+            ],
+        },
     ),
     // rd = pc + 4; if rs2[0..1] { jump(rs1) }
     (
         "and",
         Semantics {
-            statements: &[Statement::Write(LINK), Statement::Jump { condition: Some(ODD), target: RS1 }],
+            statements: &[
+                SemanticStatement::Write(LINK),
+                SemanticStatement::Jump { condition: Some(ODD), target: RS1 },
+            ],
         },
     ),
     // jump(load::<32>(rs1)); rd = pc + 4
@@ -59,9 +70,9 @@ const CHANGED: [(&str, Semantics); 4] = [
         "sub",
         Semantics {
             statements: &[
-                Statement::Load { bits: 32, address: RS1 },
-                Statement::Jump { condition: None, target: LOADED },
-                Statement::Write(LINK),
+                SemanticStatement::Load { bits: 32, address: RS1 },
+                SemanticStatement::Jump { condition: None, target: LOADED },
+                SemanticStatement::Write(LINK),
             ],
         },
     ),

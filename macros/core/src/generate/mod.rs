@@ -62,7 +62,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             use #library::isa::{
                 AsmPiece, BinaryOp, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Expr, ExprKind, Field,
                 Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Linear, Link, MemoryAccess, Op, Operand,
-                Lookup, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, Semantics, Spec, Statement,
+                Lookup, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, SemanticStatement, Semantics, Spec,
                 Trap, TrapCause, Type, UnaryOp, Word,
             };
 

@@ -41,31 +41,31 @@ fn statement(statement: &Statement, locals: &[&str]) -> TokenStream {
     match statement {
         Statement::Let(_, value) => {
             let value = expr(value);
-            quote!(Statement::Let(#value))
+            quote!(SemanticStatement::Let(#value))
         }
         Statement::Load { bits, address } => {
             let (bits, address) = (number(*bits), expr(address));
-            quote!(Statement::Load { bits: #bits, address: #address })
+            quote!(SemanticStatement::Load { bits: #bits, address: #address })
         }
         Statement::Call { arguments } => {
             let arguments = arguments.iter().map(expr);
-            quote!(Statement::Call { arguments: &[#(#arguments),*] })
+            quote!(SemanticStatement::Call { arguments: &[#(#arguments),*] })
         }
         Statement::Write(value) => {
             let value = expr(value);
-            quote!(Statement::Write(#value))
+            quote!(SemanticStatement::Write(#value))
         }
         Statement::Store { bits, address, value } => {
             let (bits, address, value) = (number(*bits), expr(address), expr(value));
-            quote!(Statement::Store { bits: #bits, address: #address, value: #value })
+            quote!(SemanticStatement::Store { bits: #bits, address: #address, value: #value })
         }
         Statement::Jump { condition, target } => {
             let (condition, target) = (optional(condition), expr(target));
-            quote!(Statement::Jump { condition: #condition, target: #target })
+            quote!(SemanticStatement::Jump { condition: #condition, target: #target })
         }
         Statement::Trap { condition, .. } => {
             let condition = optional(condition);
-            quote!(Statement::Trap { condition: #condition })
+            quote!(SemanticStatement::Trap { condition: #condition })
         }
     }
 }
