@@ -25,8 +25,9 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::new(0)?))?;
 
     let small = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
-    println!("{:?}", plan::<Fr, _, _>(&oracle, small)?);
-    let (proof, report) = prove::<Fr, _, _>(&oracle, small)?;
+    let plan = plan::<Fr, _, _>(&oracle, small)?;
+    println!("{:?}", plan.schedule());
+    let (proof, report) = plan.prove()?;
     println!(
         "{} cycles, {} bytes, {} passes",
         oracle.num_rows(),

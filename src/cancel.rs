@@ -64,9 +64,9 @@ impl Cancel {
     /// once a chunk of rows or every few milliseconds, on whatever thread did so. The numbers add up to
     ///
     /// - the rows of the ranges that a replay regenerates. The way to them from a checkpoint is not counted;
-    /// - for [`prove`](crate::proof::prove()) T for each pass, and [`plan`](crate::proof::plan) says how many passes there
-    ///   are. Rounds on stored arrays are not counted. A segment that does not begin at cycle 0, or does not end with the
-    ///   run, has first the cycles up to these ends;
+    /// - for [`Plan::prove`](crate::proof::Plan::prove) T for each pass, and the plan's
+    ///   [`schedule`](crate::proof::Plan::schedule) says how many passes there are. Rounds on stored arrays are not counted.
+    ///   For [`plan`](crate::proof::plan) of a segment, the cycles up to each of its ends that is no end of the run;
     /// - for [`verify`](crate::proof::verify()) a run up to the stated exit and the stated rows; for a segment that
     ///   does not begin at cycle 0 a run up to its entry, too.
     #[must_use]

@@ -400,9 +400,9 @@ fn prove_and_verify() {
     for number in ["cycles", "columns", "rounds", "passes", "budget_bytes", "proof_bytes", "peak_rss_bytes"] {
         assert!(object[number].is_number(), "{number}: {object}");
     }
-    for part in ["run", "replay", "sumcheck", "total"] {
-        assert!(object["seconds"][part].is_number(), "{part}: {object}");
-    }
+    let seconds = |part: &str| object["seconds"][part].as_f64().expect("a number");
+    let parts: f64 = ["run", "statement", "replay", "sumcheck"].map(seconds).iter().sum();
+    assert!((seconds("total") - parts).abs() < 1e-9, "{object}");
     let bytes = std::fs::read(&proof).expect("it was written");
     assert_eq!(object["proof_bytes"], bytes.len());
 
@@ -449,6 +449,31 @@ fn prove_and_verify() {
     refused(&["verify", &again, &elf("sha256"), "--input", &input], "refused");
     let object = json(&retrace(&["verify", &again, &elf("sha256"), "--input", &input, "--json"], b""));
     assert!(object["ok"] == false && object["error"]["kind"] == "refused", "{object}");
+}
+
+/// Eight thousand cycles before the guest's end, where `last` is not bound: a column less than of the whole run.
+#[test]
+fn a_plan_of_a_segment_is_what_is_proven() {
+    let input = format!("{GUESTS}/inputs/two-blocks.txt");
+    let proof = temporary("segment-planned.proof");
+    let elf = elf("sha256");
+    let prove = ["prove", &elf, "--input", &input, "--cycles", "0..8192", "--memory", "79872", "--json"];
+    let plan = json(&retrace(&[&prove[..], &["--plan"]].concat(), b""));
+    assert_eq!((&plan["columns"], &plan["array_bytes"]), (&39.into(), &79872.into()), "{plan}");
+    assert_eq!((&plan["windows"], &plan["storing_round"]), (&serde_json::json!([4, 3]), &7.into()));
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
+    command.args(prove).args(["-o", &proof]).env("RETRACE_LOG", "debug");
+    let output = command.output().expect("it was built");
+    let proven = json(&output);
+    for number in ["cycles", "rounds", "passes", "columns"] {
+        assert_eq!(plan[number], proven[number], "{number}");
+    }
+    let log = text(&output.stderr);
+    for stored in ["windows=[4, 3] columns=39 array_bytes=79872", "stored the arrays round=7"] {
+        assert!(log.contains(stored), "{stored}: {log}");
+    }
+    assert_eq!(log.matches("chose a schedule").count(), 1, "{log}");
 }
 
 /// A run in pieces: each a proof of its own, that say together what one proof says.

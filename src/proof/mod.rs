@@ -60,7 +60,7 @@ mod verify;
 
 pub use format::{FormatError, Proof};
 pub use protocol::SpecError;
-pub use prove::{ProveError, ProveReport, plan, prove, prove_segment};
+pub use prove::{Plan, ProveError, ProveReport, plan, prove, prove_segment};
 pub use statement::{Boundary, FieldId, JoinError, Statement};
 pub use verify::{Verified, Verifier, VerifyError, verify};
 

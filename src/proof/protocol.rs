@@ -21,6 +21,7 @@ const MIN_FIELD_BITS: u64 = 100;
 
 /// The instances that a statement is proven by: all row constraints, every link, and where no row of padding follows,
 /// what each link leads to.
+#[derive(Debug)]
 pub(super) struct Instances<F> {
     zero_check: ZeroCheck<F, Composition<F>>,
     shifts: Vec<Shift<F>>,

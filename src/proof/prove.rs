@@ -3,6 +3,8 @@
 use core::ops::Range;
 use std::time::Instant;
 
+use spongefish::ProverState;
+
 use super::protocol::{Instances, Shape, SpecError, session};
 use super::{Proof, Statement};
 use crate::checkpoint::Stopped;
@@ -10,9 +12,8 @@ use crate::field::SumcheckField;
 use crate::guest::Guest;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::parallel::Pool;
 use crate::replay::ReplayError;
-use crate::sumcheck::{Budget, ProverError, Report, Schedule, SumCheckProver, prover_state};
+use crate::sumcheck::{self, Budget, ProverError, Report, Schedule, SumCheckProver, prover_state};
 
 /// What a proof took.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,11 @@ pub struct ProveReport {
     pub run_seconds: f64,
     /// Seconds in which rows were regenerated: what they took on all threads, divided by the number of threads.
     pub replay_seconds: f64,
-    /// Seconds of everything after the fast pass.
+    /// Seconds of the runs to a segment's ends, without rows, for the states that the statement has digests of. Next to
+    /// nothing of a whole run.
+    pub statement_seconds: f64,
+    /// Seconds of everything after the fast pass: of [`plan`], the statement included, and of [`Plan::prove`]. The time
+    /// between the two calls does not count.
     pub seconds: f64,
 }
 
@@ -70,11 +75,8 @@ fn describe(stopped: &Stopped) -> String {
     }
 }
 
-/// Proves the execution behind `oracle`, from its first cycle to its guest's end, within a space budget.
-///
-/// Time: the passes that the budget asks for, and the sum-check's field operations; see
-/// [`SumCheckProver::prove`]. Space: the budget, O(√T) field elements, and a replaying machine a thread. The proof is
-/// the same for every budget and number of threads.
+/// Proves the execution behind `oracle`, from its first cycle to its guest's end, within a space budget: [`plan`] and
+/// [`Plan::prove`], of nothing but a whole run.
 ///
 /// # Errors
 /// [`ProveError`]
@@ -93,10 +95,7 @@ pub fn prove<F: SumcheckField, I: Isa, G: Guest>(
     prove_segment::<F, I, G>(oracle, budget)
 }
 
-/// Proves the cycles behind `oracle`, whatever comes before and after them: any run has a prefix that can be proven, one
-/// that faults included.
-///
-/// Costs what [`prove`] does, and beside it a run from the first cycle to the last, without a witness.
+/// Proves the cycles behind `oracle`, whatever comes before and after them: [`plan`] and [`Plan::prove`].
 ///
 /// # Errors
 /// [`ProveError`], but for `NotExited` and `NotWhole`.
@@ -104,57 +103,105 @@ pub fn prove_segment<F: SumcheckField, I: Isa, G: Guest>(
     oracle: &WitnessOracle<I, G>,
     budget: Budget,
 ) -> Result<(Proof, ProveReport), ProveError> {
-    let cycles = oracle.cycles();
-    let _span = tracing::debug_span!("prove", first = cycles.start, rows = oracle.num_rows()).entered();
-    let statement = Statement::new::<F, I, G>(oracle.generator(), cycles)?;
-    tracing::debug!("stated");
-    prove_statement::<F, I, G>(oracle, statement, budget)
+    plan::<F, I, G>(oracle, budget)?.prove()
 }
 
-/// How [`prove`] or [`prove_segment`] would go about it within this budget: passes, arrays, the model's costs. No pass
-/// over the witness.
+/// States what the cycles behind `oracle` do, and plans the proof of it within a space budget: any cycles of a run can
+/// be proven, those before a fault included. [`Statement::is_whole`] says whether they are the whole run, from its first
+/// cycle to its guest's end.
+///
+/// Time: O(K) for the digests of a whole run's ends. Of a segment, the run up to each of its ends that is no end of the
+/// run, without rows: what is bound, and so what it costs, depends on where the segment stands, and the challenges on its
+/// statement. No pass over the witness. Space: O(√T) field elements.
 ///
 /// # Errors
-/// [`ProveError`]
+/// [`ProveError`], but for `NotExited` and `NotWhole`.
 pub fn plan<F: SumcheckField, I: Isa, G: Guest>(
     oracle: &WitnessOracle<I, G>,
     budget: Budget,
-) -> Result<Schedule, ProveError> {
-    // No cost depends on a challenge, nor on what the rows begin and end with.
-    let mut transcript = prover_state(&session(), b"plan");
-    let shape = Shape { rows: oracle.num_rows(), entry: 0, exit: 0, begins: true, ends: true };
-    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, shape)?;
-    Ok(SumCheckProver::new(budget, Pool::serial()).schedule(oracle, &instances.list())?)
+) -> Result<Plan<'_, F, I, G>, ProveError> {
+    let begun = Instant::now();
+    let cycles = oracle.cycles();
+    let _span = tracing::debug_span!("plan", first = cycles.start, rows = oracle.num_rows()).entered();
+    let statement = Statement::new::<F, I, G>(oracle.generator(), cycles)?;
+    tracing::debug!("stated");
+    Plan::of(oracle, statement, budget, begun)
 }
 
-/// Proves the constraints and links under a statement, whether or not it is about the execution.
-pub(super) fn prove_statement<F: SumcheckField, I: Isa, G: Guest>(
-    oracle: &WitnessOracle<I, G>,
+/// A proof that is about to be made: the statement, the instances that show it, and the passes that it takes.
+#[derive(Debug)]
+pub struct Plan<'o, F: SumcheckField, I: Isa, G: Guest> {
+    oracle: &'o WitnessOracle<I, G>,
     statement: Statement,
-    budget: Budget,
-) -> Result<(Proof, ProveReport), ProveError> {
-    let begun = Instant::now();
-    let execution = oracle.generator().execution();
-    let replayed = oracle.generator().statistics();
-    let pool = oracle.generator().pool().clone();
-    let threads = pool.threads() as f64;
-    let mut transcript = prover_state(&session(), &statement.to_bytes());
-    let instances = Instances::<F>::draw(&mut transcript, I::SPEC, Shape::from(&statement))?;
-    let proved = SumCheckProver::new(budget, pool).prove(oracle, &instances.list(), &mut transcript)?;
-    let report = ProveReport {
-        sumcheck: proved.report,
-        constraints: I::SPEC.constraints.len(),
-        links: I::SPEC.links.len(),
-        run_seconds: execution.seconds(),
-        replay_seconds: (oracle.generator().statistics().thread_seconds - replayed.thread_seconds) / threads,
-        seconds: begun.elapsed().as_secs_f64(),
-    };
-    let proof = Proof { statement, transcript: transcript.into_narg_string() };
-    tracing::debug!(
-        messages = proof.transcript.len(),
-        seconds = report.seconds,
-        replay_seconds = report.replay_seconds,
-        "proved"
-    );
-    Ok((proof, report))
+    /// The statement and the instances' challenges are in it.
+    transcript: ProverState,
+    instances: Instances<F>,
+    prover: SumCheckProver,
+    sumcheck: sumcheck::Plan,
+    pub(super) statement_seconds: f64,
+    pub(super) seconds: f64,
+}
+
+impl<'o, F: SumcheckField, I: Isa, G: Guest> Plan<'o, F, I, G> {
+    /// The proof of a statement, whether or not it is about the oracle's cycles. `begun` is when it was begun to be found.
+    pub(super) fn of(
+        oracle: &'o WitnessOracle<I, G>,
+        statement: Statement,
+        budget: Budget,
+        begun: Instant,
+    ) -> Result<Self, ProveError> {
+        let statement_seconds = begun.elapsed().as_secs_f64();
+        let mut transcript = prover_state(&session(), &statement.to_bytes());
+        let instances = Instances::draw(&mut transcript, I::SPEC, Shape::from(&statement))?;
+        let prover = SumCheckProver::new(budget, oracle.generator().pool().clone());
+        let sumcheck = prover.plan(oracle, &instances.list())?;
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(Self { oracle, statement, transcript, instances, prover, sumcheck, statement_seconds, seconds })
+    }
+
+    /// What will be proven.
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// The passes over the witness, the arrays, and the model's costs.
+    pub fn schedule(&self) -> &Schedule {
+        &self.sumcheck.schedule
+    }
+
+    /// Makes the proof. It is the same for every budget and number of threads.
+    ///
+    /// Time: the passes that the [`Schedule`] has, and the sum-check's field operations; see [`SumCheckProver::prove`].
+    /// Space: the budget, O(√T) field elements, and a replaying machine a thread.
+    ///
+    /// # Errors
+    /// `ProveError::Prover`: the witness cannot be regenerated, or the proof is cancelled.
+    pub fn prove(mut self) -> Result<(Proof, ProveReport), ProveError> {
+        let begun = Instant::now();
+        let generator = self.oracle.generator();
+        let (first, rows) = (self.statement.entry.cycle, self.oracle.num_rows());
+        let _span = tracing::debug_span!("prove", first, rows).entered();
+        let replayed = generator.statistics();
+        let instances = self.instances.list();
+        let proved = self.prover.prove_as(self.sumcheck, self.oracle, &instances, &mut self.transcript)?;
+        let threads = generator.pool().threads() as f64;
+        let report = ProveReport {
+            sumcheck: proved.report,
+            constraints: I::SPEC.constraints.len(),
+            links: I::SPEC.links.len(),
+            run_seconds: generator.execution().seconds(),
+            replay_seconds: (generator.statistics().thread_seconds - replayed.thread_seconds) / threads,
+            statement_seconds: self.statement_seconds,
+            seconds: self.seconds + begun.elapsed().as_secs_f64(),
+        };
+        let proof = Proof { statement: self.statement, transcript: self.transcript.into_narg_string() };
+        tracing::debug!(
+            messages = proof.transcript.len(),
+            seconds = report.seconds,
+            statement_seconds = report.statement_seconds,
+            replay_seconds = report.replay_seconds,
+            "proved"
+        );
+        Ok((proof, report))
+    }
 }

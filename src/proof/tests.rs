@@ -2,10 +2,10 @@
 
 use core::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ark_bn254::Fr;
 
-use super::prove::prove_statement;
 use super::*;
 use crate::checkpoint::{Options, execute};
 use crate::guest::{Input, Linux};
@@ -39,8 +39,8 @@ fn refusal(oracle: &WitnessOracle<Rv32i, Linux>, forge: impl FnOnce(&mut Stateme
         Statement::new::<Fr, _, _>(oracle.generator(), oracle.cycles()).expect("it is in memory");
     let segments = !statement.is_whole();
     forge(&mut statement);
-    let (proof, _) =
-        prove_statement::<Fr, _, _>(oracle, statement, Budget::Unlimited).expect("it can be made");
+    let plan = Plan::<Fr, _, _>::of(oracle, statement, Budget::Unlimited, Instant::now());
+    let (proof, _) = plan.and_then(Plan::prove).expect("it can be made");
     let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
     let verifier = Verifier { max_cycles: 1000, segments, ..verifier };
     match verify::<Fr, _, _>(&proof, verifier) {
@@ -256,4 +256,50 @@ fn fields_that_are_too_small_are_refused() {
         prove::<Goldilocks2, _, _>(&oracle(), Budget::Unlimited).expect("2^128 elements are enough");
     let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
     verify::<Goldilocks2, _, _>(&proof, verifier).expect("it is honest");
+}
+
+/// Where the run begins or ends elsewhere, a public column is not bound, and passes and arrays follow: of each segment,
+/// the plan is what is then done, and what the verifier finds bound.
+#[test]
+fn a_plan_is_what_is_then_proven() {
+    let mut bound = Vec::new();
+    for cycles in [0..53, 0..52, 1..53, 1..52, 7..39] {
+        let oracle = segment(cycles.clone());
+        for budget in [Budget::Unlimited, Budget::Bytes(1), Budget::Bytes(40 * 32 << 4)] {
+            let plan = plan::<Fr, _, _>(&oracle, budget).expect("it can be planned");
+            let (statement, planned) = (plan.statement().clone(), plan.schedule().clone());
+            assert_eq!(statement, self::statement(cycles.clone()));
+            let (proof, report) = plan.prove().expect("it can be proven");
+            assert_eq!(proof.statement(), &statement);
+            assert_eq!(
+                (planned.columns, planned.rounds, planned.passes(), planned.storing_round()),
+                (
+                    report.sumcheck.columns,
+                    report.sumcheck.rounds,
+                    report.sumcheck.passes,
+                    report.sumcheck.storing_round
+                ),
+                "{cycles:?}"
+            );
+            let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
+            let verifier = Verifier { segments: true, ..verifier };
+            verify::<Fr, _, _>(&proof, verifier).expect("it is honest");
+            bound.push(planned.columns);
+        }
+    }
+    // RV32I's constraints read `last`, and none reads `first`.
+    let whole = bound[0];
+    assert_eq!(bound, [whole, whole - 1, whole, whole - 1, whole - 1].map(|columns| [columns; 3]).concat());
+}
+
+/// What a plan has cost is in the report: the runs to the segment's ends as well.
+#[test]
+fn the_seconds_of_a_plan_are_in_the_report() {
+    let oracle = segment(7..39);
+    let plan = plan::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be planned");
+    let (stated, planned) = (plan.statement_seconds, plan.seconds);
+    let (_, report) = plan.prove().expect("it can be proven");
+    assert!(0.0 < stated && stated <= planned, "{stated} of {planned}");
+    assert_eq!(report.statement_seconds, stated);
+    assert!(report.seconds >= planned + report.sumcheck.seconds, "{report:?}");
 }

@@ -89,6 +89,7 @@ pub use composition::{Composition, CompositionError, LinearForm, RowPolynomial, 
 pub use costs::{COSTS, Costs, Work};
 pub use grid::Grid;
 pub use instance::{Block, MAX_WINDOW, RoundProver, Scratch, SumcheckInstance};
+pub(crate) use prover::Plan;
 pub use prover::{Proved, ProverError, Report, SumCheckProver};
 pub use range_sum::RangeSum;
 pub use round::{Node, nodes};

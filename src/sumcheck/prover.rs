@@ -29,6 +29,17 @@ pub struct SumCheckProver {
     pool: Pool,
 }
 
+/// What the instances read, and in which passes it is proven.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The columns that any instance reads.
+    ids: Vec<ColumnId>,
+    columns: Vec<UsedColumn>,
+    /// The columns that passes ask the oracle for.
+    asked: Vec<ColumnId>,
+    pub(crate) schedule: Schedule,
+}
+
 /// A finished proof's outcome; the proof itself is in the transcript.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -112,20 +123,40 @@ impl SumCheckProver {
         oracle: &O,
         instances: &[&dyn SumcheckInstance<F>],
     ) -> Result<Schedule, ProverError> {
-        let ids = used_columns(instances);
-        let (columns, _) = sources(&ids, &shapes(oracle.columns(), &ids)?);
+        Ok(self.plan(oracle, instances)?.schedule)
+    }
+
+    /// The columns of these instances, and the passes: what [`prove_as`](Self::prove_as) takes. No pass.
+    pub(crate) fn plan<F: SumcheckField, O: PolynomialOracle>(
+        &self,
+        oracle: &O,
+        instances: &[&dyn SumcheckInstance<F>],
+    ) -> Result<Plan, ProverError> {
         let rounds = oracle.num_variables();
+        check_variables(instances, rounds as usize).map_err(|(instance, found)| ProverError::Variables {
+            instance,
+            expected: rounds as usize,
+            found,
+        })?;
+        let ids = used_columns(instances);
+        let (columns, asked) = sources(&ids, &shapes(oracle.columns(), &ids)?);
         let model = Model::new(instances, &columns, rounds);
-        let Some(windows) = &self.windows else { return Ok(model.plan(self.budget)) };
-        let first = instances.iter().map(|instance| instance.integer_rounds()).min().unwrap_or(1);
-        let fit = windows.iter().all(|window| (1..=MAX_WINDOW).contains(window))
-            && windows.first().is_none_or(|window| *window <= first)
-            && windows.iter().sum::<u32>() <= rounds;
-        if fit {
-            Ok(model.schedule(windows.clone()))
-        } else {
-            Err(ProverError::Windows { windows: windows.clone(), first, rounds })
-        }
+        let schedule = match &self.windows {
+            None => model.plan(self.budget),
+            Some(windows) => {
+                let first = model.integer_rounds();
+                let fit = windows.iter().all(|window| (1..=MAX_WINDOW).contains(window))
+                    && windows.first().is_none_or(|window| *window <= first)
+                    && windows.iter().sum::<u32>() <= rounds;
+                if !fit {
+                    return Err(ProverError::Windows { windows: windows.clone(), first, rounds });
+                }
+                model.schedule(windows.clone())
+            }
+        };
+        let Schedule { windows, columns: bound, array_bytes, .. } = &schedule;
+        tracing::debug!(?windows, columns = bound, array_bytes, "chose a schedule");
+        Ok(Plan { ids, columns, asked, schedule })
     }
 
     /// Proves every instance's claim: n rounds, then the values of the columns that are used and not public.
@@ -145,19 +176,22 @@ impl SumCheckProver {
         instances: &[&dyn SumcheckInstance<F>],
         transcript: &mut impl ProverTranscript<F>,
     ) -> Result<Proved<F>, ProverError> {
+        let plan = self.plan(oracle, instances)?;
+        self.prove_as(plan, oracle, instances, transcript)
+    }
+
+    /// Proves as planned for the same oracle and instances.
+    pub(crate) fn prove_as<F: SumcheckField, O: PolynomialOracle>(
+        &self,
+        plan: Plan,
+        oracle: &O,
+        instances: &[&dyn SumcheckInstance<F>],
+        transcript: &mut impl ProverTranscript<F>,
+    ) -> Result<Proved<F>, ProverError> {
         let started = Instant::now();
         let rounds = oracle.num_variables();
-        check_variables(instances, rounds as usize).map_err(|(instance, found)| ProverError::Variables {
-            instance,
-            expected: rounds as usize,
-            found,
-        })?;
-        let schedule = self.schedule(oracle, instances)?;
+        let Plan { ids, columns, asked, schedule } = plan;
         let _span = tracing::debug_span!("sumcheck", rounds, instances = instances.len()).entered();
-        let Schedule { windows, columns, array_bytes, .. } = &schedule;
-        tracing::debug!(?windows, columns, array_bytes, "chose a schedule");
-        let ids = used_columns(instances);
-        let (columns, asked) = sources(&ids, &shapes(oracle.columns(), &ids)?);
         let mut run = Run {
             oracle,
             pool: &self.pool,

@@ -80,11 +80,15 @@ impl<'a, F: SumcheckField> Model<'a, F> {
         }
     }
 
+    /// How many rounds the first window may have: every instance's integers bear them. At least one.
+    pub(super) fn integer_rounds(&self) -> u32 {
+        self.instances.iter().map(|instance| instance.integer_rounds()).min().unwrap_or(1).max(1)
+    }
+
     /// The cheapest schedule whose arrays fit the budget. O(n).
     pub(super) fn plan(&self, budget: Budget) -> Schedule {
         let least = budget.storing_round::<F>(self.columns, self.rounds);
-        let integer_rounds =
-            self.instances.iter().map(|instance| instance.integer_rounds()).min().unwrap_or(1).max(1);
+        let integer_rounds = self.integer_rounds();
         // best[i]: the least cost of covering the rounds before i by passes, and the last window there.
         let mut best: Vec<(f64, u32)> = vec![(0.0, 0)];
         for end in 1..=self.rounds {

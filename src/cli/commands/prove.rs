@@ -1,6 +1,7 @@
 //! `retrace prove`
 
 use std::ops::Range;
+use std::path::Path;
 use std::process::ExitCode;
 
 use ark_bn254::Fr;
@@ -13,7 +14,7 @@ use crate::cli::failure::{Done, Failure};
 use crate::cli::{files, host, output};
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::proof::{plan as plan_proof, prove as prove_execution, prove_segment};
+use crate::proof::{ProveReport, Statement, plan};
 use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
@@ -64,27 +65,37 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         Memory::Bytes(bytes) => Budget::Bytes(bytes),
         Memory::Sqrt => Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables()),
     };
-    let plan = plan_proof::<Fr, I, _>(&oracle, budget)?;
+    let (cycles, rows) = (oracle.cycles(), oracle.num_rows());
+    let plan = plan::<Fr, I, _>(&oracle, budget);
     let Some(path) = prove.output.as_ref().filter(|_| !prove.plan) else {
         bar.finish_and_clear();
-        return print_plan(common, &plan, oracle.num_rows());
+        return print_plan(common, plan?.schedule(), rows);
     };
-    output::measure(&bar, work(&plan, oracle.cycles(), executed));
-    let proved = match prove.cycles {
-        Some(_) => prove_segment::<Fr, I, _>(&oracle, budget),
-        None => prove_execution::<Fr, I, _>(&oracle, budget),
-    };
+    let proved = plan.and_then(|plan| {
+        output::measure(&bar, work(plan.schedule(), cycles, executed));
+        plan.prove()
+    });
     bar.finish_and_clear();
     let (proof, report) = proved?;
     let bytes = proof.to_bytes();
     files::write_whole(path, &bytes)?;
+    print_report(common, proof.statement(), &report, budget, path, bytes.len())
+}
 
-    let statement = proof.statement();
+/// What was proven, and what it took.
+fn print_report(
+    common: &Common,
+    statement: &Statement,
+    report: &ProveReport,
+    budget: Budget,
+    path: &Path,
+    proof_bytes: usize,
+) -> Done {
     let budget_bytes = match budget {
         Budget::Unlimited => None,
         Budget::Bytes(bytes) => Some(bytes),
     };
-    let sumcheck_seconds = (report.seconds - report.replay_seconds).max(0.0);
+    let sumcheck_seconds = (report.seconds - report.statement_seconds - report.replay_seconds).max(0.0);
     let total = report.run_seconds + report.seconds;
     if common.json {
         output::object(&json!({
@@ -98,12 +109,13 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
             "rounds": report.sumcheck.rounds,
             "passes": report.sumcheck.passes,
             "budget_bytes": budget_bytes,
-            "proof_bytes": bytes.len(),
+            "proof_bytes": proof_bytes,
             "peak_rss_bytes": host::peak_rss(),
             "exit_code": statement.exit_code,
             "output_bytes": statement.exit.output.length,
             "seconds": {
                 "run": report.run_seconds,
+                "statement": report.statement_seconds,
                 "replay": report.replay_seconds,
                 "sumcheck": sumcheck_seconds,
                 "total": total,
@@ -117,7 +129,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
          witness   {} used, {} and {}, over the BN254 scalar field\n\
          sumcheck  {}, {} over the witness, budget {}\n\
          memory    {rss} at most\n\
-         seconds   {:.3} run, {:.3} witness, {sumcheck_seconds:.3} sum-check, {total:.3} in all\n\
+         seconds   {:.3} run, {:.3} statement, {:.3} witness, {sumcheck_seconds:.3} sum-check, {total:.3} in all\n\
          proof     {}, {}\n",
         subject(statement),
         output::count(report.sumcheck.columns as u64, "column"),
@@ -127,15 +139,16 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
         output::count(report.sumcheck.passes.into(), "pass"),
         budget_bytes.map_or_else(|| "unlimited".to_owned(), output::bytes),
         report.run_seconds,
+        report.statement_seconds,
         report.replay_seconds,
         path.display(),
-        output::bytes(bytes.len() as u64),
+        output::bytes(proof_bytes as u64),
     ))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many cycles it takes to prove these of so many: those of each pass, and of a run to the ends that are no ends of the
-/// run's.
+/// How many cycles it takes to prove these of so many: every pass, and before the passes a run to each end of the segment
+/// that is no end of the run.
 fn work(plan: &Schedule, cycles: Range<u64>, executed: u64) -> u64 {
     let passes = u64::from(plan.passes()).saturating_mul(cycles.end - cycles.start);
     let to_end = if cycles.end < executed { cycles.end } else { 0 };

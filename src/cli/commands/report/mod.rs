@@ -96,7 +96,7 @@ fn planned<I: Isa>(generator: StreamingWitnessGenerator<I, Linux>) -> Result<Opt
     }
     let oracle = WitnessOracle::new(generator).map_err(|error| Failure::new("report", error.to_string()))?;
     let budget = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
-    Ok(Some(plan::<Fr, I, _>(&oracle, budget)?))
+    Ok(Some(plan::<Fr, I, _>(&oracle, budget)?.schedule().clone()))
 }
 
 /// A proof, verified for this program, arguments and input.
