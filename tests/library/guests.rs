@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use retrace::checkpoint::{Options, Stopped, execute};
 use retrace::guest::{Input, Linux, Output};
-use retrace::isa::TrapCause;
+use retrace::isa::{Isa, Rv32i, Rv32im, Rv32imZbb, TrapCause};
+use retrace::program::Program;
 
 use crate::common::{self, guest, guest_path, input_path};
 use crate::sink::Shared;
@@ -31,6 +32,11 @@ fn cases() -> Vec<Case> {
     // FIPS 180-4's examples for "abc" and for the empty message.
     let abc = b"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n";
     let empty = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
+    // The test vector of RFC 6979 over secp256k1 that wallets share, for the key 1 and "Satoshi Nakamoto": r and s.
+    let signature = concat!(
+        "934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d8",
+        "2442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5\n"
+    );
     vec![
         case("tiny", &[], vec![], Some(b"ok\n"), 7),
         case("sha256", &[], b"abc".to_vec(), Some(abc), 0),
@@ -47,10 +53,21 @@ fn cases() -> Vec<Case> {
         case("alu", &["1000"], vec![], None, 0),
         case("abi", &["one", "two words"], b"some input".to_vec(), None, 0),
         case("faults", &[], vec![], Some(b""), 0),
+        case("bits", &["10"], vec![], Some(b"ac587caa\n"), 0),
+        case("k256", &[], vec![], Some(signature.as_bytes()), 0),
+        case("serde_json", &[], vec![], Some(b"164483 bytes, FNV-1a 4024fd7c\n"), 0),
     ]
 }
 
 fn run(case: &Case) -> (Vec<u8>, Option<u32>) {
+    match case.name {
+        "k256" | "serde_json" => run_as::<Rv32im>(case),
+        "bits" => run_as::<Rv32imZbb>(case),
+        _ => run_as::<Rv32i>(case),
+    }
+}
+
+fn run_as<I: Isa>(case: &Case) -> (Vec<u8>, Option<u32>) {
     let sink = Shared::default();
     let names = std::iter::once("guest").chain(case.arguments.iter().copied());
     let options = Options {
@@ -58,7 +75,9 @@ fn run(case: &Case) -> (Vec<u8>, Option<u32>) {
         output: Output::new(Box::new(sink.clone()), Box::new(std::io::sink())),
         ..Options::default()
     };
-    let execution = execute(guest(case.name), Linux::default(), Input::from(case.input.clone()), options)
+    let elf = std::fs::read(guest_path(case.name)).expect("it is in the repository");
+    let program = Program::<I>::from_elf(&elf).expect("it can be loaded");
+    let execution = execute(program, Linux::default(), Input::from(case.input.clone()), options)
         .expect("it runs");
     let output = sink.0.lock().expect("no writer panicked").clone();
     assert_eq!(execution.output().length, output.len() as u64);
