@@ -36,11 +36,80 @@ _Noreturn void _exit(int code)
         sys_call(SYS_EXIT, code, 0, 0);
 }
 
+#ifdef CONSTRUCTORS
+
+typedef void function(void);
+extern function *const __preinit_array_start[], *const __preinit_array_end[];
+extern function *const __init_array_start[], *const __init_array_end[];
+extern function *const __fini_array_start[], *const __fini_array_end[];
+
+void run_constructors(void)
+{
+    for (function *const *each = __preinit_array_start; each < __preinit_array_end; each++)
+        (*each)();
+    for (function *const *each = __init_array_start; each < __init_array_end; each++)
+        (*each)();
+}
+
+/* What runs at exit, the last first. */
+static struct {
+    void (*destroy)(void *);
+    void *object;
+} registered[128];
+static unsigned registered_count;
+
+/* Compilers call it once a static object with a destructor is made. A guest is one file, so that `dso` says nothing. */
+int __cxa_atexit(void (*destroy)(void *), void *object, void *dso)
+{
+    (void)dso;
+    if (registered_count == sizeof registered / sizeof *registered) {
+        put_str(STDERR, "sys.c: more than 128 destructors and functions for atexit\n");
+        _exit(1);
+    }
+    registered[registered_count].destroy = destroy;
+    registered[registered_count++].object = object;
+    return 0;
+}
+void *__dso_handle;
+
+int atexit(function *destroy)
+{
+    return __cxa_atexit((void (*)(void *))destroy, NULL, NULL); /* It ignores its argument. */
+}
+
+void run_destructors(void)
+{
+    while (registered_count > 0) {
+        registered_count--;
+        registered[registered_count].destroy(registered[registered_count].object);
+    }
+    for (function *const *each = __fini_array_end; each > __fini_array_start;)
+        (*--each)();
+}
+
+/* Called in the place of a virtual function that no class has defined. */
+_Noreturn void __cxa_pure_virtual(void)
+{
+    put_str(STDERR, "a pure virtual function was called\n");
+    _exit(1);
+}
+
+/* stdio.c flushes by a destructor. */
+_Noreturn void exit(int code)
+{
+    run_destructors();
+    _exit(code);
+}
+
+#else
+
 /* Weak: stdio.c has one that flushes first. */
 __attribute__((weak)) _Noreturn void exit(int code)
 {
     _exit(code);
 }
+
+#endif
 
 size_t read_all(int fd, void *buffer, size_t count)
 {

@@ -13,6 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+#define _Noreturn [[noreturn]]
+extern "C" {
+#endif
+
 enum {
     SYS_READ = 63,
     SYS_WRITE = 64,
@@ -41,8 +46,12 @@ int write(int fd, const void *buffer, size_t count);
 void *sbrk(ptrdiff_t increment);
 _Noreturn void _exit(int code);
 
-/* Ends the guest; with stdio.c linked, flushes stdout first. */
+/* Ends the guest; with stdio.c linked, flushes stdout first; with CONSTRUCTORS, runs destructors before that. */
 _Noreturn void exit(int code);
+
+/* Compiled with CONSTRUCTORS: crt0.S runs the former before main, exit the latter. */
+void run_constructors(void);
+void run_destructors(void);
 
 /* Reads until the buffer is full or the input ends. Returns the number of bytes read. */
 size_t read_all(int fd, void *buffer, size_t count);
@@ -57,5 +66,9 @@ void put_hex32(int fd, uint32_t value); /* eight lower-case digits, no prefix */
 
 /* argv[index] as a decimal number; `fallback` if it is absent. Exits with code 2 if it is no number or above `max`. */
 uint32_t arg_u32(int argc, char **argv, int index, uint32_t fallback, uint32_t max);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

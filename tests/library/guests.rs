@@ -77,8 +77,8 @@ fn run_as<I: Isa>(case: &Case) -> (Vec<u8>, Option<u32>) {
     };
     let elf = std::fs::read(guest_path(case.name)).expect("it is in the repository");
     let program = Program::<I>::from_elf(&elf).expect("it can be loaded");
-    let execution = execute(program, Linux::default(), Input::from(case.input.clone()), options)
-        .expect("it runs");
+    let execution =
+        execute(program, Linux::default(), Input::from(case.input.clone()), options).expect("it runs");
     let output = sink.0.lock().expect("no writer panicked").clone();
     assert_eq!(execution.output().length, output.len() as u64);
     assert_eq!(execution.output().hash, *blake3::hash(&output).as_bytes());

@@ -2,12 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::sink::Shared;
-use retrace::checkpoint::{Options, execute};
-use retrace::guest::{Input, Linux, Output};
-use retrace::isa::Rv32i;
-use retrace::program::Program;
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -187,43 +181,6 @@ fn the_commands_are_the_binarys() {
         })
         .collect();
     assert_eq!(documented, commands);
-}
-
-/// The guide's guests, built as it says where there is a compiler, print what it says.
-#[test]
-fn the_guides_guests_run() {
-    let page = read("src/guide/guest_author.md");
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guide");
-    std::fs::create_dir_all(&folder).expect("it can be made");
-    for (language, file) in [("c", "sum.c"), ("rs", "sum.rs")] {
-        std::fs::write(folder.join(file), blocks(&page, language).remove(0)).expect("it can be written");
-        let command = page.lines().find(|line| line.contains(" -o sum.elf ") && line.ends_with(file));
-        let mut words = command.expect("it is said how it is built").split_whitespace();
-        let compiler = words.next().expect("there is a compiler");
-        let built = std::process::Command::new(compiler).args(words).current_dir(&folder).output();
-        let built = match built {
-            Err(_) => {
-                println!("{compiler} is not installed");
-                continue;
-            }
-            Ok(built) => built,
-        };
-        let said = String::from_utf8_lossy(&built.stderr);
-        if !built.status.success() && said.contains("target may not be installed") {
-            println!("the target is not installed");
-            continue;
-        }
-        assert!(built.status.success(), "{said}");
-        let output = Shared::default();
-        let elf = std::fs::read(folder.join("sum.elf")).expect("it was built");
-        let program = Program::<Rv32i>::from_elf(&elf).expect("it is a guest");
-        let sink = Output::new(Box::new(output.clone()), Box::new(std::io::sink()));
-        let options = Options { output: sink, ..Options::default() };
-        let execution = execute(program, Linux::default(), Input::from(b"abc".to_vec()), options);
-        assert_eq!(execution.expect("it runs").exit_code(), Some(0), "{file}");
-        assert!(page.contains("Both print `00000126`."));
-        assert_eq!(output.0.lock().expect("it is not poisoned").as_slice(), b"00000126\n", "{file}");
-    }
 }
 
 /// The README's first two commands, and what it says of them.
