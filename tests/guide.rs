@@ -2,6 +2,7 @@
 //!
 //! Compilers for guests are Debian's packages. Where they are not installed, nothing is built.
 
+#![cfg(unix)]
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
@@ -292,6 +293,28 @@ fn a_start_up_that_leaves_something_out_is_refused() {
                 assert_eq!(printed, expected, "{source}, flags {flags:03b}");
             }
         }
+    }
+}
+
+/// The report of the fault has the assertion's text, which is picolibc's, and the function that it is in.
+#[test]
+fn a_failed_assertion_says_which_and_where() {
+    if missing(&C) {
+        return;
+    }
+    let folder = folder("guide-assert");
+    let source = "#include <assert.h>\nint main(int argc, char **argv)\n{\n    (void)argv;\n    assert(argc == 7);\n}\n";
+    std::fs::write(folder.join("guest.c"), source).expect("it can be written");
+    let script = "riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv32im -mabi=ilp32 -O1 -g -static -nostartfiles \\
+            -T tests/guests/guest.ld -o guest.elf tests/guests/crt0.S tests/guests/sys.c tests/guests/stdio.c guest.c
+        $RETRACE run guest.elf";
+    let output = bash(script, &folder);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(126), "{errors}");
+    for said in
+        ["assertion \"argc == 7\" failed: file \"guest.c\", line 5, function: main", "called by main, "]
+    {
+        assert!(errors.contains(said), "{errors}");
     }
 }
 

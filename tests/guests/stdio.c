@@ -1,6 +1,6 @@
 /*
- * stdio.c: what picolibc's stdio asks of the program: `stdin` and `stdout` over our `read` and `write`,
- * the latter flushed at exit.
+ * stdio.c: what picolibc's stdio asks of the program: `stdin`, `stdout` and `stderr` over our `read` and `write`;
+ * `stdout` is flushed at exit.
  * Linked into the guests that use printf.
  */
 #include <stdio.h>
@@ -27,8 +27,19 @@ static struct __file_bufio in =
 static struct __file_bufio out =
     FDEV_SETUP_BUFIO(STDOUT, out_buffer, sizeof out_buffer, read, write_whole, NULL, NULL, __SWR, 0);
 
+/* Unbuffered, so that what it takes is out even if the guest faults next. */
+static int put_error(char byte, FILE *file)
+{
+    (void)file;
+    write_all(STDERR, &byte, 1);
+    return (unsigned char)byte;
+}
+
+static FILE error = FDEV_SETUP_STREAM(put_error, NULL, NULL, __SWR);
+
 FILE *const stdin = (FILE *)&in;
 FILE *const stdout = (FILE *)&out;
+FILE *const stderr = &error;
 
 #ifdef CONSTRUCTORS
 

@@ -49,6 +49,9 @@ _Noreturn void _exit(int code);
 /* Ends the guest; with stdio.c linked, flushes stdout first; with CONSTRUCTORS, runs destructors before that. */
 _Noreturn void exit(int code);
 
+/* Ends the guest by a fault. `assert` and others of a C library call it. */
+_Noreturn void abort(void);
+
 /* Compiled with CONSTRUCTORS: crt0.S runs the former before main, exit the latter. */
 void run_constructors(void);
 void run_destructors(void);
