@@ -10,9 +10,6 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Where the repository is, as Cargo.toml has it.
-const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
-
 /// The Markdown files of a folder.
 fn pages_in(folder: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root().join(folder)).into_iter().flatten();
@@ -92,21 +89,14 @@ fn links_lead_somewhere() {
     for page in &pages {
         let text = std::fs::read_to_string(page).expect("it is text");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            // The guide is read as rustdoc, too, and so names the repository's files in full.
-            let within = link.strip_prefix(REPOSITORY).map(|rest| rest.trim_start_matches('/'));
-            let link = within.map_or(link, |rest| {
-                rest.strip_prefix("blob/main/").or(rest.strip_prefix("tree/main/")).unwrap_or(rest)
-            });
             if link.contains("://") || link.contains(char::is_whitespace) || link.is_empty() {
                 continue;
             }
             links += 1;
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = match (within, file) {
-                (Some(_), "") => root().join("README.md"),
-                (Some(_), file) => root().join(file),
-                (None, "") => page.clone(),
-                (None, file) => page.parent().expect("it is in a folder").join(file),
+            let target = match file {
+                "" => page.clone(),
+                file => page.parent().expect("it is in a folder").join(file),
             };
             let target = if target.is_dir() { target.join("README.md") } else { target };
             assert!(target.exists(), "{}: {link} leads nowhere", page.display());
@@ -119,6 +109,56 @@ fn links_lead_somewhere() {
         }
     }
     assert!(links > 50, "{links}");
+}
+
+/// The guide is read as rustdoc, too, where a relative link leads nowhere: it names files by their path in the repository,
+/// without a link.
+#[test]
+fn the_guide_names_files_that_are_there() {
+    let mut named = 0;
+    for page in pages_in("src/guide") {
+        let text = std::fs::read_to_string(&page).expect("it is text");
+        // Between two fences is code, which is built elsewhere.
+        for words in text.split("\n```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2)) {
+            let folder = words.split('/').next().unwrap_or_default();
+            let is_path = words.contains('/') || words.ends_with(".md");
+            if is_path
+                && !words.contains(char::is_whitespace)
+                && (words.ends_with(".md") || root().join(folder).is_dir())
+            {
+                named += 1;
+                assert!(root().join(words).exists(), "{}: there is no {words}", page.display());
+            }
+        }
+        assert!(!text.contains("](../"), "{}: as rustdoc it leads nowhere", page.display());
+    }
+    assert!(named > 8, "{named}");
+}
+
+/// The repository is published nowhere yet: whoever names an address of it names one that is not there.
+#[test]
+fn no_address_of_the_repository_is_named() {
+    let mut folders = vec![root().to_owned()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("it can be read") {
+            let path = entry.expect("it can be read").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !matches!(&*name, "target" | ".git" | "corpus") {
+                    folders.push(path);
+                }
+                continue;
+            }
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            files += 1;
+            for host in ["github.com", "gitlab.com", "docs.rs", "crates.io"] {
+                let address = format!("{host}/retrace");
+                assert!(!text.contains(&address), "{}: {address}", path.display());
+            }
+        }
+    }
+    assert!(files > 200, "{files}");
 }
 
 /// The README leads to every page of docs/ and of the guide.
