@@ -296,6 +296,42 @@ fn a_start_up_that_leaves_something_out_is_refused() {
     }
 }
 
+/// There is one thread. Its objects begin with their values, which C gives, and picolibc's `rand` keeps its state there.
+#[test]
+fn thread_locals_have_their_first_values() {
+    if missing(&C) {
+        return;
+    }
+    let folder = folder("guide-thread-locals");
+    let source = r#"
+        #include <errno.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        static _Thread_local volatile int five = 5;
+        static _Thread_local volatile char one = 1;
+        static _Thread_local volatile long zero;
+        static _Thread_local volatile long long wide;
+        int main(void)
+        {
+            errno = 2;
+            zero += five;
+            wide = 7;
+            printf("%d %d %ld %lld %d %d\n", five, one, zero, wide, errno, rand() == rand());
+            return 0;
+        }"#;
+    std::fs::write(folder.join("guest.c"), source).expect("it can be written");
+    let script = format!(
+        "{SHELL}
+        riscv64-unknown-elf-gcc --specs=picolibc.specs -march=rv32im -mabi=ilp32 -O1 -static -nostartfiles \\
+            -T tests/guests/guest.ld -o guest.elf tests/guests/crt0.S tests/guests/sys.c tests/guests/stdio.c guest.c
+        cargo retrace run guest.elf
+        qemu-riscv32 guest.elf"
+    );
+    let output = bash(&script, &folder);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed, "5 1 5 7 2 0\n5 1 5 7 2 0\n", "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// The report of the fault has the assertion's text, which is picolibc's, and the function that it is in.
 #[test]
 fn a_failed_assertion_says_which_and_where() {
