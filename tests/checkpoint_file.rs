@@ -93,6 +93,7 @@ fn a_run_that_is_killed_goes_on() {
     assert!(second["cycles"].as_u64() > Some(reached));
 
     let last = json(&retrace(&resume));
+    assert_eq!(last["already_ended"], false);
     assert_eq!((&last["stopped"], &last["exit_code"]), (&"exited".into(), &0.into()));
     assert_eq!(last["output_hash"], blake3::hash(expected.as_bytes()).to_string());
     assert!(fs::read(&output).expect("it was written") == expected.as_bytes(), "the output is whole");
@@ -149,6 +150,11 @@ fn a_run_that_ended_is_told_again() {
     let object = json(&again);
     assert_eq!((again.status.code(), &object["cycles"]), (Some(7), &53.into()));
     assert_eq!(object["output_hash"], blake3::hash(b"ok\n").to_string());
+    assert_eq!((&object["already_ended"], &object["output_bytes"]), (&true.into(), &3.into()));
+    let told = retrace(&["run", &elf("tiny"), "--resume", path(&file)]);
+    assert_eq!(told.status.code(), Some(7));
+    let note = "has ended with exit code 7, after 53 cycles and 3 bytes of output";
+    assert!(String::from_utf8_lossy(&told.stderr).contains(note), "{told:?}");
     fs::write(&output, "no").expect("it can be written");
     let short = retrace(&["run", &elf("tiny"), "--resume", path(&file), "--output", path(&output)]);
     assert_eq!(short.status.code(), Some(125));

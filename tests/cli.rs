@@ -187,6 +187,10 @@ fn a_fault_of_a_resumed_run_is_regenerated_from_its_file() {
     assert_eq!(output.status.code(), Some(125));
     let output = retrace(&["run", &elf("faults"), "--resume", &file, "--json"], b"");
     assert_eq!(output.status.code(), Some(126));
+    assert_eq!(json(&output)["already_ended"], false);
+    let told = retrace(&["run", &elf("faults"), "--resume", &file], b"");
+    assert_eq!(told.status.code(), Some(126));
+    assert!(text(&told.stderr).contains("has ended by a fault, after 16 cycles"), "{}", text(&told.stderr));
     let command = json(&output)["error"]["commands"][2].as_str().expect("it is a command").to_owned();
     let words: Vec<&str> = command.split(' ').skip(1).collect();
     let rows = retrace(&[&words[..], &["--columns=pc"]].concat(), b"");
@@ -499,7 +503,11 @@ fn segments_are_proven_and_verified_in_a_chain() {
     let verify = |more: &[&str]| retrace(&[&["verify", &first, &elf("tiny")], more].concat(), b"");
     let chain = ["--next", &second, "--next", &third];
     let output = verify(&chain);
-    assert!(text(&output.stdout).contains("verified  53 cycles, exit code 7"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stdout).contains("verified  53 cycles, exit code 7, 3 B of output, ISA rv32i\n"),
+        "{}",
+        text(&output.stderr)
+    );
     let object = json(&verify(&[&chain[..], &["--json"]].concat()));
     assert_eq!(
         (&object["first_cycle"], &object["cycles"], &object["exit_code"]),
@@ -576,7 +584,16 @@ fn isa_explains_and_checks() {
     assert_eq!(object["instructions"].as_array().map(Vec::len), Some(40));
 
     let good = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/custom-isa/isa/rotxor.toml");
-    assert_eq!(retrace(&["isa", "check", good], b"").status.code(), Some(0));
+    // The verdict comes last; what it is drawn from only if it is asked for.
+    let output = retrace(&["isa", "check", good], b"");
+    assert_eq!(output.status.code(), Some(0));
+    let verdict = text(&output.stdout).to_owned();
+    assert!(verdict.starts_with(&format!("{good}: no errors: 41 instructions,")), "{verdict}");
+    assert_eq!(verdict.lines().count(), 1, "{verdict}");
+    let output = retrace(&["isa", "check", good, "--list"], b"");
+    let list = text(&output.stdout);
+    assert!(list.starts_with("opcode ") && list.ends_with(&format!("\n{verdict}")), "{list}");
+    assert!(list.contains("custom-0") && list.contains("look-up alu (to come)"), "{list}");
     let bad = temporary("bad.toml");
     let spec = std::fs::read_to_string(good).expect("it is in the repository");
     std::fs::write(&bad, spec.replace("opcode = 0b0001011", "opcode = 0b0110011"))
@@ -586,6 +603,11 @@ fn isa_explains_and_checks() {
     let errors = text(&output.stderr);
     assert!(errors.contains("`rotxor` can never match: `add` matches every word that it does"), "{errors}");
     assert!(errors.contains("bad.toml:10:"), "{errors}");
+    assert_eq!(errors.lines().last(), Some("error: the spec has 1 error"), "{errors}");
+    // Of several the last may be sound.
+    let output = retrace(&["isa", "check", &bad, good, "rv32i"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr).lines().last(), Some("1 of 3 specs with errors"));
 }
 
 #[test]
@@ -605,8 +627,137 @@ fn the_isa_is_chosen_by_name_or_by_the_elf() {
     retrace(&["prove", &elf("tiny"), "--isa", "rv32im", "-o", &proof], b"");
     assert_eq!(retrace(&["verify", &proof, &elf("tiny"), "--isa", "rv32im"], b"").status.code(), Some(0));
     let output = retrace(&["verify", &proof, &elf("tiny")], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("3 B of output, ISA rv32im\n"), "{}", text(&output.stdout));
+    // The report's run is of the proof's ISA, too.
+    let page = temporary("tiny-rv32im.html");
+    let output = retrace(&["report", &elf("tiny"), "--proof", &proof, "-o", &page, "--json"], b"");
+    assert_eq!(json(&output)["isa"], "rv32im");
+    let output = retrace(&["verify", &proof, &elf("tiny"), "--isa", "rv32i"], b"");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("fingerprint"), "{}", text(&output.stderr));
+    for part in ["fingerprint", "which is rv32im, and --isa names rv32i"] {
+        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+    }
+    // The statement begins with the fingerprint, and its first byte is behind the format's name and version.
+    let foreign = temporary("foreign.proof");
+    let mut bytes = std::fs::read(&proof).expect("it was written");
+    let fingerprint =
+        json(&retrace(&["isa", "explain", "--json", "--isa", "rv32im"], b""))["fingerprint"].clone();
+    let fingerprint = fingerprint.as_str().expect("it is text");
+    let first = u8::from_str_radix(&fingerprint[..2], 16).expect("it is hexadecimal");
+    let second = u8::from_str_radix(&fingerprint[2..4], 16).expect("it is hexadecimal");
+    let at = bytes.windows(2).position(|pair| pair == [first, second]).expect("it is in the statement");
+    bytes[at] ^= 1;
+    std::fs::write(&foreign, bytes).expect("it can be written");
+    let output = retrace(&["verify", &foreign, &elf("tiny")], b"");
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["no ISA here has that", "rv32i ", "rv32im_zbb "] {
+        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+    }
+    // So is a checkpoint file, which is read with the ISA that it names.
+    let file = temporary("tiny-rv32im.ckpt");
+    let _ = std::fs::remove_file(&file);
+    let begun = ["run", &elf("tiny"), "--isa", "rv32im", "--checkpoints", &file, "--max-cycles", "20"];
+    assert_eq!(retrace(&begun, b"").status.code(), Some(125));
+    let proof = temporary("part.proof");
+    let part = ["prove", &elf("tiny"), "--checkpoints", &file, "--cycles", "0..20", "-o", &proof, "--json"];
+    assert_eq!(json(&retrace(&part, b""))["isa"], "rv32im");
+    let resumed = json(&retrace(&["run", &elf("tiny"), "--resume", &file, "--json"], b""));
+    assert_eq!((&resumed["isa"], &resumed["exit_code"]), (&"rv32im".into(), &7.into()));
+    let output = retrace(&["trace", &elf("tiny"), "--checkpoints", &file, "--isa", "rv32i"], b"");
+    assert!(text(&output.stderr).contains("spec"), "{}", text(&output.stderr));
+}
+
+/// Their exit codes are those under qemu-riscv32. The attributes of two of them say rv32i, and one has none.
+#[test]
+fn the_code_chooses_the_isa() {
+    for (name, expected) in [("opt", 42), ("late", 42), ("noattr", 107)] {
+        let path = elf(&format!("isas/{name}"));
+        let object = json(&retrace(&["run", &path, "--json"], b""));
+        assert_eq!((&object["exit_code"], &object["isa"]), (&expected.into(), &"rv32im".into()), "{name}");
+        // A pipe can be read only once.
+        let bytes = std::fs::read(&path).expect("it is in the repository");
+        let piped = json(&retrace(&["run", "/dev/stdin", "--input", "/dev/null", "--json"], &bytes));
+        assert_eq!((&piped["exit_code"], &piped["isa"]), (&expected.into(), &"rv32im".into()), "{name}");
+        let output = retrace(&["run", &path, "--isa", "rv32i"], b"");
+        assert_eq!(output.status.code(), Some(126), "{name}");
+        assert!(
+            text(&output.stderr).contains("which is no instruction of rv32i:"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    let (opt, proof) = (elf("isas/opt"), temporary("opt.proof"));
+    let proved = retrace(&["prove", &opt, "-o", &proof], b"");
+    assert!(
+        text(&proved.stdout).contains("exit code 42, 0 B of output, ISA rv32im\n"),
+        "{}",
+        text(&proved.stderr)
+    );
+    assert_eq!(retrace(&["verify", &proof, &opt], b"").status.code(), Some(0));
+    // Every command that runs it or reads its code decides alike.
+    let page = temporary("opt.html");
+    for arguments in [
+        &["witness", &opt, "--format", "none", "--json"][..],
+        &["profile", &opt, "--json"],
+        &["trace", &opt, "--json"],
+        &["disasm", &opt, "--json"],
+        &["prove", &opt, "--plan", "--json"],
+        &["report", &opt, "-o", &page, "--json"],
+    ] {
+        assert_eq!(json(&retrace(arguments, b""))["isa"], "rv32im", "{arguments:?}");
+    }
+    for arguments in [
+        &["witness", &opt, "--format", "none"][..],
+        &["profile", &opt],
+        &["prove", &opt, "--plan"],
+        &["report", &opt, "-o", &page],
+    ] {
+        let output = retrace(arguments, b"");
+        assert!(text(&output.stdout).contains("ISA rv32im\n"), "{}", text(&output.stdout));
+    }
+}
+
+/// Attributes that name Zbs, and a word that the entry leads to: each is told before the run, by every command that runs.
+#[test]
+fn what_no_isa_has_is_told_before_the_run() {
+    let zbs =
+        ["rv32i2p1_m2p0_zmmul1p0_zbs1p0", "no ISA here has zbs:", "0x28b51533 at 0x00010008 <_start+0x8>"];
+    let reached =
+        ["0x0000000b at 0x0001005c <reached+0x4>, ./isas/reached.S:41", "no instruction of rv32i", "entry"];
+    let written = temporary("refused");
+    for (name, parts) in [("zbs", zbs), ("reached", reached)] {
+        let path = elf(&format!("isas/{name}"));
+        for arguments in [
+            &["run", &path][..],
+            &["witness", &path],
+            &["trace", &path],
+            &["profile", &path],
+            &["debug", &path, "--listen", "127.0.0.1:0"],
+            &["prove", &path, "-o", &written],
+            &["report", &path, "-o", &written],
+        ] {
+            let output = retrace(arguments, b"");
+            assert_eq!((output.status.code(), text(&output.stdout)), (Some(125), ""), "{arguments:?}");
+            for part in parts.iter().chain(&["rv32i, rv32im, rv32im_zbb", "--isa rv32i ", &path]) {
+                assert!(text(&output.stderr).contains(part), "{part}: {}", text(&output.stderr));
+            }
+        }
+        assert_eq!(json(&retrace(&["run", &path, "--json"], b""))["error"]["kind"], "isa");
+        let listing = retrace(&["disasm", &path], b"");
+        assert!(text(&listing.stdout).contains(".word 0x"), "it is shown all the same");
+        let output = retrace(&["run", &path, "--isa", "rv32im"], b"");
+        assert_eq!(output.status.code(), Some(126));
+        assert!(
+            text(&output.stderr).contains("which is no instruction of rv32im:"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    assert!(!std::path::Path::new(&written).exists());
+    // The same program without that word has others, to which nothing leads.
+    let object = json(&retrace(&["run", &elf("isas/harmless"), "--json"], b""));
+    assert_eq!((&object["exit_code"], &object["isa"]), (&0.into(), &"rv32i".into()));
 }
 
 /// The guest's attributes say rv32i2p1_m2p0_zmmul1p0_zbb1p0; what it prints is the result of a model in Python.

@@ -179,6 +179,7 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("run", "run {tmp}/stripped.elf jump --max-cycles 100000"),
         ("run", "run {tiny} --checkpoints {tmp}/whole.ckpt"),
         ("run", "run {tiny} --checkpoints {tmp}/part.ckpt --max-cycles 20"),
+        ("run", "run {tiny} --resume {tmp}/whole.ckpt"),
         ("checkpoints", "checkpoints {tmp}/whole.ckpt"),
         ("checkpoints", "checkpoints {tmp}/part.ckpt"),
         ("witness", "witness {tiny}"),
@@ -210,6 +211,7 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("Errors", "isa doc {tmp}/bad.toml"),
         ("Errors", "prove {faults} illegal -o {tmp}/fault.proof"),
         ("Errors", "run {tmp}/nothing"),
+        ("Errors", "run {root}/tests/guests/isas/zbs.elf"),
         ("Errors", "verify {tiny} {tiny}"),
     ];
     let fill = |line: &str| {

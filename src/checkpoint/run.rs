@@ -4,10 +4,12 @@ use core::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::file::{self, CheckpointFileError, FileOptions, Index, Opened, Shape, StoredStop, Writer};
+use super::file::{
+    self, CheckpointFileError, FileOptions, FileStopped, Index, Opened, Shape, StoredStop, Writer,
+};
 use super::{Checkpoint, CheckpointManager, Execution, Policy, Stopped};
 use crate::guest::{Guest, Input, Output, StartError};
-use crate::isa::{Isa, Word};
+use crate::isa::{Fingerprint, Isa, Word};
 use crate::machine::{Executor, FastPass, Machine, Pause, RunError};
 use crate::pages::{PAGE_WORDS, Snapshot};
 use crate::program::Program;
@@ -209,6 +211,16 @@ impl Resume {
     /// How many bytes of output the run had put out by then. What it puts out from there on is what follows them.
     pub fn output_length(&self) -> u64 {
         self.opened.index.output.length()
+    }
+
+    /// The name and the fingerprint of the run's spec.
+    pub fn isa(&self) -> (&str, Fingerprint) {
+        self.opened.isa()
+    }
+
+    /// How the run ended, as far as it went. One that exited or faulted has ended for good: there is nothing to go on with.
+    pub fn stopped(&self) -> FileStopped {
+        self.opened.stopped()
     }
 
     /// Reads the input from here, and not from the file.

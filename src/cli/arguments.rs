@@ -23,7 +23,7 @@ pub(super) struct Common {
     /// Print one JSON object on standard output; the guest's own output then goes to --output, or is dropped.
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Which instruction set [default: the closest to what the ELF file was built for, else the first].
+    /// Which instruction set [default: the one of the proof or checkpoint file, else the smallest that decodes the code].
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) isa: Option<String>,
     /// How many threads to use [default: one for each processor].
@@ -433,6 +433,10 @@ pub(super) enum IsaCommand {
         /// Files, or names of in-tree specs.
         #[arg(value_name = "SPEC", required = true)]
         specs: Vec<PathBuf>,
+        /// Print, before what is said of a sound spec, how much of each opcode is legal, and which constraints or look-ups
+        /// determine each operation's result.
+        #[arg(long)]
+        list: bool,
     },
     /// Make a reference page of a spec: encodings, semantics, columns, constraints.
     Doc(Doc),

@@ -80,6 +80,7 @@ Examples:
 pub(super) const CHECK: &str = "\
 Examples:
   retrace isa check mine.toml
+  retrace isa check mine.toml --list                  what determines each operation's result
   retrace isa check rv32i zbb                         specs that are built in";
 
 pub(super) const DOC: &str = "\

@@ -35,6 +35,8 @@ pub(super) struct Failure {
     exit: u8,
     /// Where the guest was.
     place: Option<(u64, u64)>,
+    /// The instruction set of the program that the command is about, where it is known.
+    isa: Option<&'static str>,
 }
 
 /// What a command gives.
@@ -42,12 +44,12 @@ pub(super) type Done = Result<ExitCode, Failure>;
 
 impl Failure {
     pub(super) fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), exit: FAILURE, place: None }
+        Self { kind, message: message.into(), exit: FAILURE, place: None, isa: None }
     }
 
     pub(super) fn fault(fault: &Fault) -> Self {
         let place = Some((fault.cycle, u64::from(fault.pc)));
-        Self { kind: "guest_fault", message: fault.to_string(), exit: FAULT, place }
+        Self { kind: "guest_fault", message: fault.to_string(), exit: FAULT, place, isa: Some(fault.isa) }
     }
 
     /// Ctrl-C.
@@ -99,6 +101,11 @@ impl Failure {
         Self { message: format!("{}: {}", path.display(), self.message), ..self }
     }
 
+    /// The same, of a program of this instruction set.
+    pub(super) fn of_isa(self, isa: Option<&'static str>) -> Self {
+        Self { isa: self.isa.or(isa), ..self }
+    }
+
     /// A run that should have ended by itself, and did not.
     pub(super) fn stopped(stopped: &Stopped) -> Self {
         match stopped {
@@ -133,7 +140,11 @@ impl Failure {
     /// Reports the failure; gives the exit code.
     pub(super) fn report(&self, as_json: bool) -> ExitCode {
         // If standard output is what failed, the exit code is left to say so.
-        let told = as_json && output::object(&json!({ "ok": false, "error": self.to_json() })).is_ok();
+        let mut object = json!({ "ok": false, "error": self.to_json() });
+        if let Some(isa) = self.isa {
+            object["isa"] = Value::from(isa);
+        }
+        let told = as_json && output::object(&object).is_ok();
         if !told {
             output::note(&format!("error: {}", self.message));
         }

@@ -12,9 +12,10 @@ use super::mistaken;
 use crate::checkpoint::{CheckpointFile, ExecuteError, Execution};
 use crate::file::partial;
 use crate::guest::{Input, Linux, Output};
-use crate::isa::Isa;
+use crate::isa::{Isa, Word};
 use crate::parallel::Pool;
-use crate::program::{LoadError, Program};
+use crate::profile::CodeMap;
+use crate::program::{ElfFile, LoadError, Program};
 use crate::proof::{FormatError, Proof};
 
 /// The name that every guest finds as its own, so that a proof does not depend on where its ELF was.
@@ -25,9 +26,41 @@ const ELF_BYTES: u64 = 1 << 32;
 /// More than any proof has.
 const PROOF_BYTES: u64 = 1 << 20;
 
-/// The bytes of an ELF file; of any other only the beginning, since a device may have no end.
-pub(super) fn elf(path: &Path) -> Result<Vec<u8>, Failure> {
-    read(path, ELF_BYTES, "a 32-bit ELF file", |start| start.starts_with(b"\x7fELF"))
+/// A program file, read and checked once.
+#[derive(Debug)]
+pub(super) struct Elf {
+    pub(super) path: PathBuf,
+    pub(super) bytes: Vec<u8>,
+    pub(super) file: ElfFile,
+}
+
+impl Elf {
+    /// Reads an ELF file; of any other only the beginning, since a device may have no end.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let bytes = read(path, ELF_BYTES, "a 32-bit ELF file", |start| start.starts_with(b"\x7fELF"))?;
+        let file = ElfFile::parse(&bytes).map_err(|error| no_program(path, &error))?;
+        Ok(Self { path: path.to_owned(), bytes, file })
+    }
+
+    pub(super) fn into_program<I: Isa>(self) -> Arc<Program<I>> {
+        self.into_program_and_bytes().0
+    }
+
+    /// The program, and the bytes of its file.
+    pub(super) fn into_program_and_bytes<I: Isa>(self) -> (Arc<Program<I>>, Vec<u8>) {
+        (Arc::new(self.file.decode()), self.bytes)
+    }
+}
+
+/// [`line_of`] for an instruction set.
+pub(super) type LineOf = fn(&Elf, Word) -> Option<(String, u32)>;
+
+/// The source file and line of an address of a program's code, where the debug information says them.
+pub(super) fn line_of<I: Isa>(elf: &Elf, pc: Word) -> Option<(String, u32)> {
+    let program: Program<I> = elf.file.clone().decode();
+    let map = CodeMap::from_elf(&program, &elf.bytes);
+    let (_, line) = map.place(&program, pc);
+    line.map(|(file, line)| (file.to_owned(), line))
 }
 
 /// A proof, and how many bytes it has.
@@ -110,12 +143,8 @@ pub(super) fn reason(what: &str, error: &io::Error) -> String {
     }
 }
 
-pub(super) fn program<I: Isa>(path: &Path) -> Result<Arc<Program<I>>, Failure> {
-    Program::from_elf(&elf(path)?).map(Arc::new).map_err(|error| no_program(path, &error))
-}
-
 /// An ELF file that cannot be loaded, or none.
-pub(super) fn no_program(path: &Path, error: &LoadError) -> Failure {
+fn no_program(path: &Path, error: &LoadError) -> Failure {
     let message = match error {
         LoadError::NotElf => mistaken::no("ELF file", path, "give a linked RISC-V executable"),
         error => error.to_string(),

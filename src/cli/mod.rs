@@ -10,6 +10,7 @@ mod examples;
 mod failure;
 mod files;
 mod host;
+mod inputs;
 mod interrupt;
 mod isa;
 mod mistaken;
@@ -20,22 +21,29 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::isa::{Isa, Spec};
-use crate::program::{architecture, closest_isa};
+use crate::isa::Isa;
+use crate::program::Candidate;
 use arguments::{Arguments, Command, IsaCommand};
 use failure::{Done, Failure};
+use inputs::Inputs;
 
 /// An instruction set that a binary knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    spec: &'static Spec,
-    run: fn(Arguments) -> Done,
+    candidate: Candidate,
+    run: fn(Arguments, Inputs) -> Done,
+    /// The source line of an address.
+    line: files::LineOf,
 }
 
 impl Entry {
     /// The entry of an instruction set.
     pub const fn of<I: Isa>() -> Self {
-        Self { spec: I::SPEC, run: command::<I> }
+        Self { candidate: Candidate::of::<I>(), run: command::<I>, line: files::line_of::<I> }
+    }
+
+    const fn name(&self) -> &'static str {
+        self.candidate.spec().name
     }
 }
 
@@ -44,8 +52,12 @@ pub fn main<I: Isa>() -> ExitCode {
     main_of(&[Entry::of::<I>()])
 }
 
-/// Runs the command line of several instruction sets: `--isa` chooses among them by name; else it is the one closest to
-/// what the ELF file says that it was built for, as [`closest_isa`] has it; else the first.
+/// Runs the command line of several instruction sets, listed from the smallest to the largest: each decodes what the one
+/// before it decodes.
+///
+/// `--isa` chooses among them by name. Without it the choice is the one that a proof or checkpoint file names by its spec's
+/// fingerprint; of an ELF file alone the smallest that decodes its code, as
+/// [`ElfFile::choose_isa`](crate::program::ElfFile::choose_isa) has it; else the first.
 pub fn main_of(isas: &[Entry]) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -56,49 +68,52 @@ pub fn main_of(isas: &[Entry]) -> ExitCode {
         return ExitCode::from(2);
     }
     let json = arguments.common.json;
-    let (read, written) = arguments.command.files();
-    let apart = files::keep_apart(&read, &written);
-    let done = apart.and_then(|()| choose(isas, &arguments)).and_then(|entry| (entry.run)(arguments));
-    done.unwrap_or_else(|failure| failure.report(json))
-}
-
-fn choose(isas: &[Entry], arguments: &Arguments) -> Result<Entry, Failure> {
-    let known = || isas.iter().map(|entry| entry.spec.name).collect::<Vec<_>>().join(", ");
-    let named = |name: &str| isas.iter().find(|entry| entry.spec.name == name).copied();
-    if let Some(name) = &arguments.common.isa {
-        return named(name).ok_or_else(|| {
-            Failure::new("isa", format!("there is no ISA `{name}` here; there are: {}", known()))
-        });
+    match prepare(isas, &arguments) {
+        Err(failure) => failure.report(json),
+        Ok((entry, inputs)) => {
+            let about = inputs.elf.is_some().then(|| entry.name());
+            (entry.run)(arguments, inputs).unwrap_or_else(|failure| failure.of_isa(about).report(json))
+        }
     }
-    // Where there is a choice the file is read for it. One that cannot be read is reported by the command that reads it;
-    // a pipe can be read only once, and that is for the command.
-    let asked = arguments.command.elf().filter(|path| isas.len() > 1 && path.is_file());
-    let elf = asked.and_then(|path| files::elf(path).ok());
-    let built_for = elf.and_then(|elf| architecture(&elf));
-    // A set that lacks what the file names may do: a word that it does not know is an error when it is executed.
-    let names = isas.iter().map(|entry| entry.spec.name);
-    let closest = built_for.and_then(|name| closest_isa(&name, names)).unwrap_or_default();
-    let chosen = isas.get(closest).copied();
-    chosen.ok_or_else(|| Failure::new("isa", "this binary has no ISA"))
 }
 
-fn command<I: Isa>(arguments: Arguments) -> Done {
+/// Reads what says which instruction set the command is about, and chooses that.
+fn prepare(isas: &[Entry], arguments: &Arguments) -> Result<(Entry, Inputs), Failure> {
+    let (read, written) = arguments.command.files();
+    files::keep_apart(&read, &written)?;
+    let named = arguments.common.isa.as_deref();
+    let known = || isas.iter().map(Entry::name).collect::<Vec<_>>().join(", ");
+    let find = |name: &str| {
+        let entry = isas.iter().find(|entry| entry.name() == name);
+        entry.copied().ok_or_else(|| {
+            Failure::new("isa", format!("there is no ISA `{name}` here; there are: {}", known()))
+        })
+    };
+    let asked = named.map(find).transpose()?;
+    let inputs = Inputs::read(&arguments.command)?;
+    Ok((inputs.choose(isas, asked, &arguments.command)?, inputs))
+}
+
+fn command<I: Isa>(arguments: Arguments, inputs: Inputs) -> Done {
     let common = arguments.common;
+    let Inputs { elf, proofs } = inputs;
+    // `Inputs::read` has read it for every command that has one.
+    let elf = elf.ok_or_else(|| Failure::new("elf", "there is no program; give an ELF file"));
     match arguments.command {
-        Command::Run(run) => commands::run::<I>(&common, &run),
-        Command::Witness(witness) => commands::witness::<I>(&common, &witness),
-        Command::Trace(trace) => commands::trace::<I>(&common, &trace),
-        Command::Debug(debug) => commands::debug::<I>(&common, &debug),
-        Command::Profile(profile) => commands::profile::<I>(&common, &profile),
-        Command::Report(report) => commands::report::<I>(&common, &report),
-        Command::Prove(prove) => commands::prove::<I>(&common, &prove),
-        Command::Verify(verify) => commands::verify::<I>(&common, &verify),
+        Command::Run(run) => commands::run::<I>(&common, &run, elf?),
+        Command::Witness(witness) => commands::witness::<I>(&common, &witness, elf?),
+        Command::Trace(trace) => commands::trace::<I>(&common, &trace, elf?),
+        Command::Debug(debug) => commands::debug::<I>(&common, &debug, elf?),
+        Command::Profile(profile) => commands::profile::<I>(&common, &profile, elf?),
+        Command::Report(report) => commands::report::<I>(&common, &report, elf?, proofs),
+        Command::Prove(prove) => commands::prove::<I>(&common, &prove, elf?),
+        Command::Verify(verify) => commands::verify::<I>(&common, &verify, elf?, proofs),
+        Command::Disasm(_) => commands::disasm::<I>(&common, elf?),
         Command::Checkpoints(checkpoints) => commands::checkpoints(&common, &checkpoints),
-        Command::Disasm(disasm) => commands::disasm::<I>(&common, &disasm),
         Command::Completions(completions) => commands::completions(&common, &completions),
         Command::Man(man) => commands::man(&common, &man),
         Command::Isa { command: IsaCommand::Explain { what } } => isa::explain::<I>(&common, &what),
-        Command::Isa { command: IsaCommand::Check { specs } } => isa::check(&common, &specs),
+        Command::Isa { command: IsaCommand::Check { specs, list } } => isa::check(&common, &specs, list),
         Command::Isa { command: IsaCommand::Doc(doc) } => isa::doc::<I>(&common, &doc),
     }
 }

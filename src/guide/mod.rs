@@ -8,7 +8,7 @@
 ///
 /// [`Program::from_elf`]: crate::program::Program::from_elf
 /// [`LoadError`]: crate::program::LoadError
-/// [`closest_isa`]: crate::program::closest_isa
+/// [`ElfFile::choose_isa`]: crate::program::ElfFile::choose_isa
 /// [`architecture`]: crate::program::architecture
 /// [`execute`]: crate::checkpoint::execute
 /// [`ExecuteError`]: crate::checkpoint::ExecuteError

@@ -29,6 +29,8 @@ pub enum RunError {
 pub struct Fault {
     /// What happened.
     pub cause: TrapCause,
+    /// The name of the ISA that was executed.
+    pub isa: &'static str,
     /// The address or value that caused it.
     pub value: Word,
     /// How many cycles were executed before.
@@ -65,6 +67,7 @@ impl Fault {
         };
         Self {
             cause,
+            isa: I::SPEC.name,
             value,
             cycle,
             pc,
@@ -96,7 +99,7 @@ impl Fault {
     pub fn remedy(&self) -> &'static str {
         match self.cause {
             TrapCause::Undecodable => {
-                "the word is no instruction of this instruction set: build the guest for it, or declare the instruction in a spec"
+                "build the guest for this ISA, take an ISA that has the instruction, or declare it in a spec; if the word is data, the guest jumped into it"
             }
             TrapCause::OutsideCode => {
                 "a return address or function pointer was overwritten, or the last function does not return"
@@ -132,6 +135,9 @@ impl core::fmt::Display for Fault {
             (Some(word), Some(assembly)) => write!(f, ", word {word:#010x}, `{assembly}`")?,
             (Some(word), None) => write!(f, ", word {word:#010x}")?,
             (None, _) => {}
+        }
+        if self.cause == TrapCause::Undecodable {
+            write!(f, ", which is no instruction of {}", self.isa)?;
         }
         write!(f, ": {}", self.remedy())
     }

@@ -6,7 +6,8 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::isa::{BinaryOp, Expr, ExprKind, Isa, Op, SemanticStatement, Semantics, Word};
+pub(super) use crate::isa::Leads;
+use crate::isa::{Isa, Op, Semantics, Word};
 use crate::program::Code;
 
 /// The most entries of a region.
@@ -44,30 +45,6 @@ pub(super) struct Region {
     pub(super) entries: Vec<u32>,
 }
 
-/// Where an instruction leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leads {
-    /// To the next.
-    On,
-    /// Perhaps to this address, else to the next.
-    Branch(Word),
-    /// To this address.
-    Jump(Word),
-    /// To an address that is known when it is executed, perhaps only if a condition holds.
-    Anywhere { conditional: bool },
-    /// To the next, or to the guest's end: the interpreter makes the call.
-    Call,
-    /// It is left to the interpreter, and mostly leads nowhere: what always traps, what is no instruction.
-    Nowhere,
-}
-
-impl Leads {
-    /// Whether native code leaves it to the interpreter.
-    pub(super) fn is_interpreted(self) -> bool {
-        matches!(self, Self::Call | Self::Nowhere)
-    }
-}
-
 /// What an instruction does, if native code can do it.
 pub(super) fn semantics<I: Isa>(op: &Op) -> Option<&'static Semantics> {
     I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)
@@ -75,54 +52,7 @@ pub(super) fn semantics<I: Isa>(op: &Op) -> Option<&'static Semantics> {
 
 /// Where an instruction leads to. O(size of its semantics).
 pub(super) fn leads<I: Isa>(op: &Op) -> Leads {
-    let Some(semantics) = semantics::<I>(op) else { return Leads::Nowhere };
-    let mut leads = Leads::On;
-    for statement in semantics.statements {
-        match statement {
-            SemanticStatement::Call { .. } => return Leads::Call,
-            SemanticStatement::Trap { condition: None } => return Leads::Nowhere,
-            SemanticStatement::Jump { condition, target } => {
-                let conditional = condition.is_some();
-                leads = match (stated(target, op, semantics), conditional) {
-                    (Some(target), true) => Leads::Branch(target),
-                    (Some(target), false) => Leads::Jump(target),
-                    (None, conditional) => Leads::Anywhere { conditional },
-                };
-            }
-            _ => {}
-        }
-    }
-    leads
-}
-
-/// The value of an address that depends on the instruction alone, by what jumps are made of; none if it does not, or if
-/// that is not seen here.
-fn stated(e: &Expr, op: &Op, semantics: &Semantics) -> Option<Word> {
-    let value = match e.kind {
-        ExprKind::Const(value) => Word::try_from(value).ok()?,
-        ExprKind::Pc => op.pc,
-        ExprKind::Imm => op.imm,
-        ExprKind::Local(place) => {
-            let mut locals = semantics.statements.iter().filter_map(|statement| match statement {
-                SemanticStatement::Let(value) => Some(value),
-                _ => None,
-            });
-            stated(locals.nth(place.into())?, op, semantics)?
-        }
-        ExprKind::Binary(operation, a, b) if a.ty.width == Word::BITS => {
-            let (a, b) = (stated(a, op, semantics)?, stated(b, op, semantics)?);
-            match operation {
-                BinaryOp::Add => a.wrapping_add(b),
-                BinaryOp::Sub => a.wrapping_sub(b),
-                BinaryOp::And => a & b,
-                BinaryOp::Or => a | b,
-                BinaryOp::Xor => a ^ b,
-                _ => return None,
-            }
-        }
-        _ => return None,
-    };
-    (e.ty.width == Word::BITS).then_some(value)
+    Leads::of(op, semantics::<I>(op))
 }
 
 impl Region {

@@ -17,7 +17,11 @@ pub fn architecture(bytes: &[u8]) -> Option<String> {
 
 fn arch_string(bytes: &[u8]) -> Option<String> {
     let header = elf::FileHeader32::<LittleEndian>::parse(bytes).ok()?;
-    let sections = header.section_headers(LittleEndian, bytes).ok()?;
+    of_sections(header.section_headers(LittleEndian, bytes).ok()?, bytes)
+}
+
+/// The same of a file whose headers were read.
+pub(super) fn of_sections(sections: &[elf::SectionHeader32<LittleEndian>], bytes: &[u8]) -> Option<String> {
     let section =
         sections.iter().find(|section| section.sh_type(LittleEndian) == elf::SHT_RISCV_ATTRIBUTES)?;
     let attributes: AttributesSection<'_, elf::FileHeader32<LittleEndian>> =

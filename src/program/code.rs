@@ -8,7 +8,7 @@ use crate::isa::{Isa, Op, Semantics, Word};
 use crate::pages::{PAGE_BYTES, PageMap};
 
 /// The bytes of an instruction word, which is what [`Isa::decode`] takes.
-const INSTRUCTION_BYTES: Word = size_of::<u32>() as Word;
+pub(super) const INSTRUCTION_BYTES: Word = size_of::<u32>() as Word;
 
 /// The code table and the address ranges that it covers.
 ///
@@ -34,9 +34,8 @@ struct Region {
 }
 
 impl Code {
-    /// Decodes the words of the given ranges, which are rounded to whole words and joined where they touch.
-    pub(super) fn new<I: Isa>(ranges: Vec<Range<u64>>, pages: &PageMap) -> Result<Self, LoadError> {
-        let ranges = join(ranges)?;
+    /// Decodes the words of the given ranges, as [`join`] gives them.
+    pub(super) fn new<I: Isa>(ranges: Vec<Range<Word>>, pages: &PageMap) -> Self {
         let mut ops = vec![Op::default()];
         let mut regions = Vec::with_capacity(ranges.len());
         for range in &ranges {
@@ -48,12 +47,12 @@ impl Code {
             }));
             ops.push(Op { pc: range.end, ..Op::default() });
         }
-        let largest = (0..regions.len()).max_by_key(|&at| regions[at].count).ok_or(LoadError::NoCode)?;
-        let main = regions.swap_remove(largest);
+        let largest = (0..regions.len()).max_by_key(|&at| regions[at].count);
+        let main = largest.map_or(Region::EMPTY, |largest| regions.swap_remove(largest));
         let next = ops[1..].iter().map(|op| op.kind).chain([Op::UNDECODABLE]);
         let fused = ops.iter().zip(next).map(|(op, next)| I::fuse(op.kind, next)).collect();
         let longest_run = longest_run::<I>(&ops);
-        Ok(Self { ops, fused, longest_run, main, others: regions, ranges: ranges.into() })
+        Self { ops, fused, longest_run, main, others: regions, ranges: ranges.into() }
     }
 
     /// The table.
@@ -99,6 +98,8 @@ impl Code {
 }
 
 impl Region {
+    const EMPTY: Self = Self { start: 0, count: 0, first: 0 };
+
     /// The rotation sends the bits that an aligned address does not have to the top, so that one comparison refuses
     /// addresses below, above and between.
     #[inline(always)]
@@ -118,8 +119,8 @@ fn longest_run<I: Isa>(ops: &[Op]) -> u32 {
     runs.map(|run| run.len() as u32).max().unwrap_or_default()
 }
 
-/// Rounds ranges inwards to instruction words, sorts them, and joins those that touch or overlap.
-fn join(mut ranges: Vec<Range<u64>>) -> Result<Vec<Range<Word>>, LoadError> {
+/// Rounds ranges inwards to instruction words, sorts them, and joins those that touch or overlap: one at least.
+pub(super) fn join(mut ranges: Vec<Range<u64>>) -> Result<Vec<Range<Word>>, LoadError> {
     let unit = u64::from(INSTRUCTION_BYTES);
     for range in &mut ranges {
         *range = range.start.next_multiple_of(unit)..range.end / unit * unit;
@@ -140,5 +141,10 @@ fn join(mut ranges: Vec<Range<u64>>) -> Result<Vec<Range<Word>>, LoadError> {
             _ => joined.push(start..end),
         }
     }
-    Ok(joined)
+    if joined.is_empty() { Err(LoadError::NoCode) } else { Ok(joined) }
+}
+
+/// Whether an instruction word of these ranges, as [`join`] gives them, begins at `pc`.
+pub(super) fn holds_word(ranges: &[Range<Word>], pc: Word) -> bool {
+    pc.is_multiple_of(INSTRUCTION_BYTES) && ranges.iter().any(|range| range.contains(&pc))
 }

@@ -5,7 +5,7 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
 use object::{LittleEndian, pod};
 
 use super::symbols::{Kind, Symbols};
-use super::{Image, LoadError};
+use super::{Image, LoadError, architecture};
 use crate::isa::Word;
 
 type Header = elf::FileHeader32<LittleEndian>;
@@ -35,6 +35,7 @@ fn load_aligned(bytes: &[u8]) -> Result<Image, LoadError> {
     image.code =
         if sections.is_empty() { code_segments(segments)? } else { code_sections(sections, segments)? };
     image.symbols = symbols(sections, bytes);
+    image.architecture = architecture::of_sections(sections, bytes);
     Ok(image)
 }
 

@@ -1,7 +1,7 @@
-//! Which ISA suits a file: names such as `rv32i2p1_m2p0_zbb1p0`, as the manual's chapter "ISA Extension Naming
+//! Which extensions a program needs and no ISA has: names such as `rv32i2p1_m2p0_zbb1p0`, as the manual's chapter "ISA Extension Naming
 //! Conventions" and the psABI's attribute `Tag_RISCV_arch` have them, as sets of extensions.
 //!
-//! In: names. Out: the place of the one that is nearest.
+//! In: names. Out: extensions.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,6 @@ const CONTAINS: [(&str, &[&str]); 9] = [
 /// The extensions that a name stands for, those that others contain included; of all versions.
 #[derive(Debug, PartialEq, Eq)]
 struct Extensions {
-    xlen: u32,
     names: BTreeSet<String>,
 }
 
@@ -30,24 +29,26 @@ impl Extensions {
     /// None if the name is not formed as the manual says. The order of the extensions, which the manual prescribes, is not
     /// checked.
     fn parse(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
-        let rest = name.strip_prefix("rv")?;
-        let letters = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        let xlen = rest[..rest.len() - letters.len()].parse().ok()?;
-        if !letters.starts_with(['i', 'e', 'g']) {
-            return None;
-        }
-        let mut names = BTreeSet::new();
-        for part in letters.split('_') {
-            names.extend(extensions(part)?);
-        }
+        let mut names: BTreeSet<String> = named(name)?.into_iter().collect();
         for (name, contained) in CONTAINS {
             if names.contains(name) {
                 names.extend(contained.iter().map(|name| (*name).to_owned()));
             }
         }
-        Some(Self { xlen, names })
+        Some(Self { names })
     }
+}
+
+/// The extensions that a name spells, in its order, without their versions. None if the name is not formed as the manual
+/// says.
+fn named(name: &str) -> Option<Vec<String>> {
+    let name = name.to_ascii_lowercase();
+    let letters = name.strip_prefix("rv32")?;
+    if !letters.starts_with(['i', 'e', 'g']) {
+        return None;
+    }
+    let parts = letters.split('_').map(extensions).collect::<Option<Vec<_>>>()?;
+    Some(parts.concat())
 }
 
 /// The extensions between two underscores: single letters, each with a version or without, and then at most one name of
@@ -91,19 +92,60 @@ fn without_version(text: &str) -> &str {
     }
 }
 
-/// The place of the ISA, of those with these names, that has most of the extensions asked for, and of several such the one
-/// with the fewest beyond, the first of equals. So an extension that none has, as the `zicsr` that toolchains add unasked,
-/// decides nothing. A name that is not formed as the manual says has no extensions. None if what is asked for is no such
-/// name, or no ISA has any of it.
-pub fn closest_isa<'a>(asked: &str, isas: impl IntoIterator<Item = &'a str>) -> Option<usize> {
-    let asked = Extensions::parse(asked)?;
-    let isas = isas.into_iter().map(Extensions::parse).enumerate();
-    let suited = isas.filter_map(|(at, isa)| {
-        let isa = isa.filter(|isa| isa.xlen == asked.xlen)?;
-        let has = isa.names.intersection(&asked.names).count();
-        (has > 0).then_some((asked.names.len() - has, isa.names.len() - has, at))
-    });
-    suited.min().map(|(_, _, at)| at)
+/// Extensions that a program may name and do without. Toolchains add the first two unasked: GNU's write `zicsr` into the
+/// attributes of code that has none of its instructions. Of the others, `zihint…` and `zicbop` are hints, which every ISA
+/// decodes as something else; `zicntr` and `zihpm` are counters, which are read by instructions of `zicsr`; the rest are guarantees
+/// without instructions.
+const NOT_NEEDED: [&str; 17] = [
+    "zicsr",
+    "zifencei",
+    "zihintpause",
+    "zihintntl",
+    "zicbop",
+    "zicntr",
+    "zihpm",
+    "ztso",
+    "zkt",
+    "zic64b",
+    "ziccif",
+    "ziccrse",
+    "ziccamoa",
+    "zicclsm",
+    "za64rs",
+    "za128rs",
+    "zama16b",
+];
+
+/// The extensions that `asked` names and none of the ISAs with these names has, and without which a program may not do,
+/// as `asked` spells them and in its order. Nothing is known, and so nothing missing, if one of the names is not formed as
+/// the manual says.
+///
+/// A name of several letters that begins with s is part of the privileged architecture, of which a guest has nothing.
+pub(super) fn missing(asked: &str, isas: &[&str]) -> Vec<String> {
+    let Some(named) = named(asked) else { return Vec::new() };
+    let Some(isas) = isas.iter().map(|name| Extensions::parse(name)).collect::<Option<Vec<_>>>() else {
+        return Vec::new();
+    };
+    let is_there = |name: &str| {
+        NOT_NEEDED.contains(&name)
+            || (name.len() > 1 && name.starts_with('s'))
+            || isas.iter().any(|isa| isa.names.contains(name))
+    };
+    // Letters such as g stand for others, and are no extensions themselves.
+    let stands_for = |name: &str| CONTAINS.iter().find(|(set, _)| *set == name && matches!(*set, "g" | "b"));
+    let mut missing: Vec<String> = Vec::new();
+    for name in named {
+        let names = stands_for(&name).map_or_else(|| vec![&*name], |(_, names)| names.to_vec());
+        missing.extend(names.into_iter().filter(|name| !is_there(name)).map(str::to_owned));
+    }
+    // Toolchains name `a`, and `zaamo` too, which is part of it.
+    let contained = |name: &String| {
+        CONTAINS
+            .iter()
+            .any(|(set, names)| names.contains(&name.as_str()) && missing.iter().any(|other| other == set))
+    };
+    let mut told = BTreeSet::new();
+    missing.iter().filter(|name| !contained(name) && told.insert(*name)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -144,7 +186,6 @@ mod tests {
             let expected: Vec<String> = expected.split(' ').map(str::to_owned).collect();
             assert_eq!(names(name), Some(expected), "{name}");
         }
-        assert_eq!(Extensions::parse("rv64i").map(|extensions| extensions.xlen), Some(64));
     }
 
     #[test]
@@ -168,46 +209,50 @@ mod tests {
             "rv32i_zé",
             "zbb",
             "x86",
-            "rv99999999999i",
+            "rv64i",
         ];
         for name in wrong {
             assert_eq!(names(name), None, "{name}");
-            assert_eq!(closest_isa(name, ["rv32i"]), None, "{name}");
+            assert_eq!(missing(name, &["rv32i"]), [""; 0], "{name}");
         }
     }
 
+    /// Names that toolchains write of themselves: GNU's for `rv32im` and with newlib's or picolibc's objects, LLVM's for Rust's
+    /// targets riscv32i, riscv32im, riscv32imac and riscv32gc, the profile RVA23's names.
     #[test]
-    fn the_closest_has_most_and_then_least_beyond() {
+    fn what_is_needed_and_no_isa_has_is_missing() {
         let isas = ["rv32i", "rv32im", "rv32im_zbb"];
         let cases = [
-            ("rv32i2p1", "rv32i"),
-            ("rv32e1p9", "rv32i"),
-            ("rv32i2p1_zicsr2p0_zifencei2p0", "rv32i"),
-            ("rv32i2p1_m2p0", "rv32im"),
-            ("rv32i2p1_m2p0_zmmul1p0", "rv32im"),
-            ("rv32i2p1_zmmul1p0", "rv32im"),
-            ("rv32i2p1_m2p0_zicsr2p0_zifencei2p0_zbb1p0", "rv32im_zbb"),
-            ("rv32i2p1_zbb1p0", "rv32im_zbb"),
-            ("rv32imb", "rv32im_zbb"),
-            // Nothing here has a, f, d and c; they may not be executed.
-            ("rv32imac", "rv32im"),
-            ("rv32g", "rv32im"),
-            ("rv32gc_zbb", "rv32im_zbb"),
+            ("rv32i2p1", ""),
+            ("rv32e1p9", ""),
+            ("rv32i2p1_m2p0_zmmul1p0", ""),
+            ("rv32i2p1_zmmul1p0", ""),
+            ("rv32i2p1_m2p0_zicsr2p0_zifencei2p0_zbb1p0", ""),
+            ("rv32i2p1_m2p0_zmmul1p0_zba1p0_zbs1p0", "zba zbs"),
+            ("rv32imb", "zba zbs"),
+            ("rv32i2p1_m2p0_a2p1_c2p0_zmmul1p0_zaamo1p0_zalrsc1p0_zca1p0", "a c"),
+            ("rv32g", "a d"),
+            ("rv32im_xtheadba", "xtheadba"),
+            ("rv32im_zicntr_zihintpause_zic64b_smepmp_sscofpmf", ""),
+            // Nothing that can be read.
+            ("rv32i_2p0", ""),
+            ("rv64i_zbs", ""),
+            ("", ""),
         ];
         for (asked, expected) in cases {
-            for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-                let isas = order.map(|at: usize| isas[at]);
-                let chosen = closest_isa(asked, isas).map(|at| isas[at]);
-                assert_eq!(chosen, Some(expected), "{asked} of {isas:?}");
-            }
+            assert_eq!(missing(asked, &isas).join(" "), expected, "{asked}");
         }
+        assert_eq!(missing("rv32im", &["rv32i"]), ["m"]);
+        // Of an ISA whose name the manual does not form nothing is known.
+        assert_eq!(missing("rv32i_zbs", &["rv32i", "rv32i-rotxor"]), [""; 0]);
+        assert_eq!(missing("rv32i_zbs", &[]), ["i", "zbs"]);
     }
 
     proptest::proptest! {
         /// A name is a file's claim: whatever it is, it is taken apart or not, and what is, lists itself.
         #[test]
         fn any_name_is_taken_apart_or_not(name in "rv32i[a-z0-9_é]{0,12}", other in ".{0,12}") {
-            closest_isa(&other, ["rv32i"]);
+            missing(&other, &["rv32i"]);
             if let Some(extensions) = Extensions::parse(&name) {
                 proptest::prop_assert!(extensions.names.contains("i"));
                 let spelled: Vec<&str> = extensions.names.iter().map(String::as_str).collect();
@@ -215,15 +260,5 @@ mod tests {
                 proptest::prop_assert_eq!(again, Some(extensions));
             }
         }
-    }
-
-    #[test]
-    fn only_what_has_something_is_close() {
-        assert_eq!(closest_isa("rv32i", []), None);
-        assert_eq!(closest_isa("rv32i", ["rv64i", "rv32i-rotxor"]), None);
-        assert_eq!(closest_isa("rv64i", ["rv32i"]), None);
-        assert_eq!(closest_isa("rv32i", ["rv32i-rotxor", "rv64i", "rv32im"]), Some(2));
-        // The first of equals.
-        assert_eq!(closest_isa("rv32i", ["rv32im", "rv32ic"]), Some(0));
     }
 }

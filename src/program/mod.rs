@@ -4,18 +4,22 @@
 //! [`machine`](crate::machine) runs, the memory that it starts from, and symbols for people.
 
 mod architecture;
+mod choice;
 mod code;
 mod elf;
 mod error;
 mod extensions;
+mod file;
+mod reach;
 mod symbols;
 
 pub use architecture::architecture;
+pub use choice::{Candidate, IsaError, UndecodableWord};
 pub use code::Code;
 #[cfg(feature = "profile")]
 pub(crate) use elf::with_sections;
 pub use error::LoadError;
-pub use extensions::closest_isa;
+pub use file::ElfFile;
 pub use symbols::{Symbol, Symbols};
 
 use core::marker::PhantomData;
@@ -43,7 +47,8 @@ pub struct Program<I: Isa> {
 }
 
 impl<I: Isa> Program<I> {
-    /// Loads a static, little-endian RISC-V executable of this word width.
+    /// Loads a static, little-endian RISC-V executable of this word width. Whether the file's code is of this ISA is not
+    /// asked: [`ElfFile::choose_isa`] does.
     ///
     /// Code is the executable sections; in a file without section headers, the executable segments. It is decoded
     /// once, here; a word that is no instruction is an error only when it is executed. O(bytes.len()) time and
@@ -66,14 +71,7 @@ impl<I: Isa> Program<I> {
     /// # }
     /// ```
     pub fn from_elf(bytes: &[u8]) -> Result<Self, LoadError> {
-        let program: Self = elf::load(bytes)?.finish(*blake3::hash(bytes).as_bytes())?;
-        tracing::debug!(
-            bytes = bytes.len(),
-            segments = program.segments.len(),
-            entry = format_args!("{:#010x}", program.entry),
-            "loaded"
-        );
-        Ok(program)
+        Ok(ElfFile::parse(bytes)?.decode())
     }
 
     /// A program of the given instruction words, loaded at `base` and entered there, and of data segments, each an
@@ -93,7 +91,8 @@ impl<I: Isa> Program<I> {
             hasher.update(bytes);
             image.add_segment(u64::from(address), bytes.len() as u64, bytes)?;
         }
-        image.finish(*hasher.finalize().as_bytes())
+        let code = image.check()?;
+        Ok(image.decode(code, *hasher.finalize().as_bytes()))
     }
 
     /// The program with these symbols instead of its own: a name, its address, and whether it names code.
@@ -137,13 +136,15 @@ impl<I: Isa> Program<I> {
 }
 
 /// What a loader collects: addresses are `u64`, so that the end of the address space is one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Image {
     entry: Word,
     code: Vec<Range<u64>>,
     segments: Vec<Range<u64>>,
     pages: PageMap,
     symbols: Symbols,
+    /// The architecture string of the attributes.
+    architecture: Option<String>,
 }
 
 /// One more than the last address.
@@ -181,26 +182,32 @@ impl Image {
         }
     }
 
-    fn finish<I: Isa>(mut self, hash: ProgramHash) -> Result<Program<I>, LoadError> {
+    /// Checks that the segments are apart, and that the entry is in the code, whose ranges it gives.
+    fn check(&mut self) -> Result<Vec<Range<Word>>, LoadError> {
         self.segments.sort_unstable_by_key(|segment| segment.start);
         for pair in self.segments.windows(2) {
             if pair[1].start < pair[0].end {
                 return Err(LoadError::Overlap { first: pair[0].clone(), second: pair[1].clone() });
             }
         }
-        let code = Code::new::<I>(self.code, &self.pages)?;
-        if code.index_of(self.entry).is_none() {
+        let code = code::join(core::mem::take(&mut self.code))?;
+        if !code::holds_word(&code, self.entry) {
             return Err(LoadError::Entry { entry: self.entry });
         }
-        Ok(Program {
-            code,
+        Ok(code)
+    }
+
+    /// The program with this code, which [`check`](Self::check) gave.
+    fn decode<I: Isa>(self, code: Vec<Range<Word>>, hash: ProgramHash) -> Program<I> {
+        Program {
+            code: Code::new::<I>(code, &self.pages),
             entry: self.entry,
             segments: self.segments,
             pages: self.pages,
             symbols: self.symbols,
             hash,
             isa: PhantomData,
-        })
+        }
     }
 }
 

@@ -52,6 +52,7 @@ fn every_error_goes_anywhere_and_may_grow() {
         goes_anywhere::<retrace::oracle::OracleError>(),
         goes_anywhere::<retrace::pages::PageError>(),
         goes_anywhere::<retrace::parallel::PoolError>(),
+        goes_anywhere::<retrace::program::IsaError>(),
         goes_anywhere::<retrace::program::LoadError>(),
         goes_anywhere::<retrace::proof::FormatError>(),
         goes_anywhere::<retrace::proof::JoinError>(),

@@ -28,6 +28,7 @@ mod fuzz;
 mod gnu;
 mod guests;
 mod instructions;
+mod isa_choice;
 mod known_bugs;
 mod logging;
 mod multiplication;

@@ -1,14 +1,20 @@
 //! The ELF loader: any bytes give a program or an error, and cost memory by their length, not by what headers claim.
 
-use retrace::isa::Rv32im;
-use retrace::program::{Program, architecture, closest_isa};
+use retrace::isa::{Rv32i, Rv32im};
+use retrace::program::{Candidate, ElfFile, Program};
 
 use super::heap::within;
 
 pub fn target(bytes: &[u8]) {
     let program = within(limit(bytes), || Program::<Rv32im>::from_elf(bytes));
-    if let Some(name) = within(limit(bytes), || architecture(bytes)) {
-        closest_isa(&name, ["rv32i", "rv32im"]);
+    if let Ok(file) = within(limit(bytes), || ElfFile::parse(bytes)) {
+        let isas = [Candidate::of::<Rv32i>(), Candidate::of::<Rv32im>()];
+        let smallest = file.smallest_isa(&isas);
+        // A word may be called, and is visited sixteen times at most; each visit leaves an address, and a place to go on.
+        match within(limit(bytes) + 512 * bytes.len(), || file.choose_isa(&isas)) {
+            Ok(chosen) => assert_eq!(Some(chosen), smallest),
+            Err(error) => assert!(error.to_string().len() < 1000 + 8 * bytes.len()),
+        }
     }
     match program {
         Ok(program) => walk(&program),

@@ -144,7 +144,7 @@ impl CheckpointFile {
 
     /// The spec's name and fingerprint.
     pub fn isa(&self) -> (&str, Fingerprint) {
-        (&self.opened.head.isa, Fingerprint(self.opened.head.fingerprint))
+        self.opened.isa()
     }
 
     /// The hash of the program.
@@ -189,14 +189,7 @@ impl CheckpointFile {
 
     /// How the run ended, if it did.
     pub fn stopped(&self) -> FileStopped {
-        match self.opened.index.stopped {
-            None => FileStopped::Running,
-            Some(StoredStop::Exited(code)) => FileStopped::Exited(code),
-            Some(StoredStop::CycleLimit) => FileStopped::CycleLimit,
-            Some(StoredStop::Stored(word)) => FileStopped::Stored(word),
-            Some(StoredStop::Interrupted) => FileStopped::Interrupted,
-            Some(StoredStop::Trapped) => FileStopped::Trapped,
-        }
+        self.opened.stopped()
     }
 
     /// Every checkpoint, ascending. O(pages) a checkpoint.

@@ -12,12 +12,12 @@ use super::lock::open_locked;
 use super::record::{INPUT_BLOCK, Kind};
 use super::records::Records;
 use super::store::{Shape, Store, StoredInput};
-use super::{FileOptions, Source};
+use super::{FileOptions, FileStopped, Source, StoredStop};
 use crate::checkpoint::{CheckpointManager, Policy};
 use crate::file::read_file_at;
 use crate::guest::{Guest, Input};
 use crate::hex::hex;
-use crate::isa::Isa;
+use crate::isa::{Fingerprint, Isa};
 use crate::program::Program;
 
 /// A file whose head, latest index and one end are right.
@@ -101,6 +101,23 @@ impl Opened {
         );
         let shape = Shape { input_length: head.input_length, ..Shape::default() };
         Ok(Self { source: Source { store: Arc::new(store), shape }, head, index, end, torn })
+    }
+
+    /// The name and the fingerprint of its spec.
+    pub(in crate::checkpoint) fn isa(&self) -> (&str, Fingerprint) {
+        (&self.head.isa, Fingerprint(self.head.fingerprint))
+    }
+
+    /// How the run ended, if it did.
+    pub(in crate::checkpoint) fn stopped(&self) -> FileStopped {
+        match self.index.stopped {
+            None => FileStopped::Running,
+            Some(StoredStop::Exited(code)) => FileStopped::Exited(code),
+            Some(StoredStop::CycleLimit) => FileStopped::CycleLimit,
+            Some(StoredStop::Stored(word)) => FileStopped::Stored(word),
+            Some(StoredStop::Interrupted) => FileStopped::Interrupted,
+            Some(StoredStop::Trapped) => FileStopped::Trapped,
+        }
     }
 
     /// Checks that it is about this program, under this spec and guest interface; from then on its checkpoints can be

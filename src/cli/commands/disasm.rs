@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::asm::disassemble;
-use crate::cli::arguments::{Common, Disasm};
+use crate::cli::arguments::Common;
 use crate::cli::failure::Done;
-use crate::cli::{files, output};
+use crate::cli::files::Elf;
+use crate::cli::output;
 use crate::isa::{Isa, Op};
 
-pub(in crate::cli) fn disasm<I: Isa>(common: &Common, disasm: &Disasm) -> Done {
-    let program = files::program::<I>(&disasm.elf)?;
+pub(in crate::cli) fn disasm<I: Isa>(common: &Common, elf: Elf) -> Done {
+    let program = elf.into_program::<I>();
     let code = program.code();
     let ops = code.ops().iter().filter(|op| code.index_of(op.pc).is_some());
     let text = |op: &Op| match op.kind {
@@ -22,7 +23,7 @@ pub(in crate::cli) fn disasm<I: Isa>(common: &Common, disasm: &Disasm) -> Done {
         let lines: Vec<_> = ops
             .map(|op| json!({ "pc": op.pc, "word": op.word, "text": text(op), "symbol": program.symbols().describe(op.pc) }))
             .collect();
-        output::object(&json!({ "ok": true, "instructions": lines }))?;
+        output::object(&json!({ "ok": true, "isa": I::SPEC.name, "instructions": lines }))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut printed = String::new();

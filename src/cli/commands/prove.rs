@@ -11,20 +11,21 @@ use super::{execution, subject};
 use crate::checkpoint::{Options, Stopped};
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, output};
+use crate::cli::files::{self, Elf};
+use crate::cli::{host, output};
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
 use crate::proof::{ProveReport, Statement, plan};
 use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
-pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
+pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) -> Done {
     if let Some(cycles) = prove.cycles.as_ref().filter(|cycles| cycles.is_empty()) {
         let message =
             format!("there are no cycles {}..{} to prove; give one at least", cycles.start, cycles.end);
         return Err(Failure::new("cycles", message));
     }
-    let program = files::program::<I>(&prove.subject.guest.elf)?;
+    let program = elf.into_program::<I>();
     let bar = output::progress("running: cycles");
     let max_cycles = prove.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let options = Options { executor: prove.executor.into(), max_cycles, ..Options::default() };
@@ -69,7 +70,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     let plan = plan::<Fr, I, _>(&oracle, budget);
     let Some(path) = prove.output.as_ref().filter(|_| !prove.plan) else {
         bar.finish_and_clear();
-        return print_plan(common, plan?.schedule(), rows);
+        return print_plan::<I>(common, plan?.schedule(), rows);
     };
     let proved = plan.and_then(|plan| {
         output::measure(&bar, work(plan.schedule(), cycles, executed));
@@ -79,11 +80,11 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove) -> Done {
     let (proof, report) = proved?;
     let bytes = proof.to_bytes();
     files::write_whole(path, &bytes)?;
-    print_report(common, proof.statement(), &report, budget, path, bytes.len())
+    print_report::<I>(common, proof.statement(), &report, budget, path, bytes.len())
 }
 
 /// What was proven, and what it took.
-fn print_report(
+fn print_report<I: Isa>(
     common: &Common,
     statement: &Statement,
     report: &ProveReport,
@@ -100,6 +101,7 @@ fn print_report(
     if common.json {
         output::object(&json!({
             "ok": true,
+            "isa": I::SPEC.name,
             "first_cycle": statement.entry.cycle,
             "cycles": statement.rows(),
             "field": "bn254",
@@ -125,13 +127,14 @@ fn print_report(
     }
     let rss = host::peak_rss().map_or_else(|| "unknown".to_owned(), output::bytes);
     output::print(&format!(
-        "proved    {}\n\
+        "proved    {}, ISA {}\n\
          witness   {} used, {} and {}, over the BN254 scalar field\n\
          sumcheck  {}, {} over the witness, budget {}\n\
          memory    {rss} at most\n\
          seconds   {:.3} run, {:.3} statement, {:.3} witness, {sumcheck_seconds:.3} sum-check, {total:.3} in all\n\
          proof     {}, {}\n",
         subject(statement),
+        I::SPEC.name,
         output::count(report.sumcheck.columns as u64, "column"),
         output::count(report.constraints as u64, "constraint"),
         output::count(report.links as u64, "link"),
@@ -159,7 +162,7 @@ fn work(plan: &Schedule, cycles: Range<u64>, executed: u64) -> u64 {
 const PRODUCT_NS: f64 = 25.0;
 
 /// Which rounds each pass covers, what is stored, and what the model says that each costs.
-fn print_plan(common: &Common, schedule: &Schedule, rows: u64) -> Done {
+fn print_plan<I: Isa>(common: &Common, schedule: &Schedule, rows: u64) -> Done {
     let mut start = 0;
     let ends: Vec<(u32, u32)> = schedule
         .windows
@@ -175,6 +178,7 @@ fn print_plan(common: &Common, schedule: &Schedule, rows: u64) -> Done {
     if common.json {
         output::object(&json!({
             "ok": true,
+            "isa": I::SPEC.name,
             "cycles": rows,
             "rounds": schedule.rounds,
             "windows": schedule.windows,
@@ -187,11 +191,12 @@ fn print_plan(common: &Common, schedule: &Schedule, rows: u64) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = format!(
-        "{}, {}, {} bound, {}\n",
+        "{}, {}, {} bound, {}, ISA {}\n",
         output::count(rows, "cycle"),
         output::count(schedule.rounds.into(), "round"),
         output::count(schedule.columns as u64, "column"),
         output::count(schedule.passes().into(), "pass"),
+        I::SPEC.name,
     );
     for (pass, ((from, to), cost)) in ends.iter().zip(&nanoseconds).enumerate() {
         let on = if *from == 0 { "integers" } else { "field elements" };

@@ -9,22 +9,20 @@ use serde_json::json;
 
 use super::fault_report::Report;
 use crate::arch_test::{ArchTest, ArchTestError};
-use crate::checkpoint::{ExecuteError, Execution, FileOptions, Options, Progress, Resume, Stopped, execute};
+use crate::checkpoint::{
+    ExecuteError, Execution, FileOptions, FileStopped, Options, Progress, Resume, Stopped, execute,
+};
 use crate::cli::arguments::{Common, Guest, Run};
 use crate::cli::failure::{BROKEN_PIPE, Done, Failure};
-use crate::cli::{files, host, interrupt, output, shell};
+use crate::cli::files::{self, Elf};
+use crate::cli::{host, interrupt, output, shell};
 use crate::guest::{Input, Linux};
 use crate::hex::hex;
 use crate::isa::{Isa, Word};
 use crate::machine::RunError;
-use crate::program::Program;
 
-pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
-    let path = &run.guest.elf;
-    // Once, since a pipe can be read only once.
-    let elf = files::elf(path)?;
-    let program = Program::<I>::from_elf(&elf).map_err(|error| files::no_program(path, &error))?;
-    let program = Arc::new(program);
+pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run, elf: Elf) -> Done {
+    let (program, elf) = elf.into_program_and_bytes::<I>();
     let test = run.signature.as_ref().map(|path| Ok::<_, ArchTestError>((ArchTest::new(&program)?, path)));
     let test = test.transpose()?;
     let resume = run.resume.as_deref().map(|path| resume(path, &run.guest)).transpose()?;
@@ -33,6 +31,9 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
     let cancel = interrupt::cancel();
     // As a shell's redirection would do it: the file holds what the guest has put out so far, whatever ends the run.
     let written = resume.as_ref().map(Resume::output_length);
+    let already_ended = resume
+        .as_ref()
+        .is_some_and(|resume| matches!(resume.stopped(), FileStopped::Exited(_) | FileStopped::Trapped));
     let output = files::guest_output(common, run.output.as_deref(), written)?;
     let quiet = common.json || run.output.is_some();
     let bar = if quiet { output::progress("cycles") } else { indicatif::ProgressBar::hidden() };
@@ -77,8 +78,11 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run) -> Done {
         _ => None,
     };
     if common.json {
-        print(&execution, &ended, report.as_ref())?;
+        print(&execution, &ended, already_ended, report.as_ref())?;
         return Ok(ended.map_or_else(|failure| failure.exit_code(), exit_code));
+    }
+    if already_ended {
+        output::note(&already_ended_note(&execution));
     }
     match (ended, report) {
         (Err(failure), Some(report)) => {
@@ -115,6 +119,19 @@ fn unfinished(stopped: &Stopped, run: &Run) -> Failure {
     }
 }
 
+/// Said of a run that was to go on, and had ended.
+fn already_ended_note<I: Isa>(execution: &Execution<I, Linux>) -> String {
+    let how = match execution.exit_code() {
+        Some(code) => format!("with exit code {code}"),
+        None => "by a fault".to_owned(),
+    };
+    format!(
+        "note: the run in the file has ended {how}, after {} and {} of output: nothing is left to execute",
+        output::count(execution.cycles(), "cycle"),
+        output::count(execution.output().length, "byte")
+    )
+}
+
 /// Gives an architecture test's exit code, and writes its signature.
 fn end_test<I: Isa>(test: &ArchTest, execution: &Execution<I, Linux>, path: &Path) -> Result<Word, Failure> {
     let code = test.exit_code(execution)?;
@@ -130,6 +147,7 @@ fn exit_code(code: Word) -> ExitCode {
 fn print<I: Isa>(
     execution: &Execution<I, Linux>,
     ended: &Result<Word, Failure>,
+    already_ended: bool,
     report: Option<&Report>,
 ) -> Result<(), Failure> {
     let stopped = match execution.stopped() {
@@ -143,7 +161,9 @@ fn print<I: Isa>(
     let (summary, compiled) = (execution.output(), execution.native_code());
     let mut object = json!({
         "ok": ended.is_ok(),
+        "isa": I::SPEC.name,
         "stopped": stopped,
+        "already_ended": already_ended,
         "exit_code": ended.as_ref().ok().copied().or(execution.exit_code()),
         "cycles": cycles,
         "seconds": seconds,

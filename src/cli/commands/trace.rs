@@ -16,7 +16,8 @@ use crate::cancel::Cancel;
 use crate::checkpoint::{Execution, Options};
 use crate::cli::arguments::{Common, Trace, TraceFormat};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, output};
+use crate::cli::files::{self, Elf};
+use crate::cli::output;
 use crate::guest::Linux;
 use crate::isa::{Isa, Op, Word};
 use crate::machine::{Machine, Observer};
@@ -25,8 +26,8 @@ use crate::replay::{ReplayError, reached};
 /// How many cycles to go without a look at whether to go on: a few milliseconds.
 const SLICE: u64 = 1 << 20;
 
-pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace) -> Done {
-    let program = files::program::<I>(&trace.subject.guest.elf)?;
+pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace, elf: Elf) -> Done {
+    let program = elf.into_program::<I>();
     let max_cycles = trace.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let hidden = indicatif::ProgressBar::hidden();
     let options = Options { max_cycles, ..Options::default() };
@@ -52,6 +53,7 @@ pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace) -> Done {
     if common.json {
         output::object(&json!({
             "ok": true,
+            "isa": I::SPEC.name,
             "first_cycle": cycles.start,
             "cycles": cycles.end - cycles.start,
             "fault": fault,

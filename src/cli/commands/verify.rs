@@ -1,6 +1,6 @@
 //! `retrace verify`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,27 +12,30 @@ use super::subject;
 use crate::checkpoint::Policy;
 use crate::cli::arguments::{Common, Verify};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, interrupt, output};
+use crate::cli::files::{self, Elf};
+use crate::cli::inputs::ReadProof;
+use crate::cli::{interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
-use crate::proof::{Proof, Statement, Verifier, verify as verify_proof};
+use crate::proof::{Statement, Verifier, verify as verify_proof};
 
-pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
+pub(in crate::cli) fn verify<I: Isa>(
+    common: &Common,
+    verify: &Verify,
+    elf: Elf,
+    proofs: Vec<ReadProof>,
+) -> Done {
     let begun = Instant::now();
     // Of several proofs it is told which one is meant.
     let alone = verify.next.is_empty();
     let about = |path: &Path, failure: Failure| if alone { failure } else { failure.about(path) };
-    let read = |path: &Path| match files::proof(path) {
-        Ok((proof, _)) => Ok(proof),
-        Err(failure) => Err(about(path, failure)),
-    };
     // Whether they adjoin costs nothing to find out.
-    let mut proofs = vec![(&verify.proof, read(&verify.proof)?)];
-    let mut statement = proofs[0].1.statement().clone();
-    for path in &verify.next {
-        let proof = read(path)?;
+    let [first, following @ ..] = &proofs[..] else {
+        return Err(Failure::refused("there is none; give one"));
+    };
+    let mut statement = first.proof.statement().clone();
+    for ReadProof { path, proof, .. } in following {
         statement = statement.join(proof.statement()).map_err(|error| about(path, error.into()))?;
-        proofs.push((path, proof));
     }
     if !alone && !verify.segment && !statement.is_whole() {
         let cycles = statement.cycles();
@@ -41,18 +44,18 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
             cycles.start, cycles.end
         )));
     }
-    let program = files::program::<I>(&verify.guest.elf)?;
+    let program = elf.into_program::<I>();
     let input = files::input(&verify.guest)?;
     let pool = files::pool(common)?;
     let cancel = interrupt::cancel();
     let bar = output::progress("verifying");
-    let works = proofs.iter().map(|(_, proof)| work(proof.statement()));
+    let works = proofs.iter().map(|read| work(read.proof.statement()));
     output::measure(&bar, works.fold(0, u64::saturating_add));
     let cancel = cancel.with_meter({
         let bar = bar.clone();
         move |cycles| bar.inc(cycles)
     });
-    let check = |(path, proof): &(&PathBuf, Proof)| {
+    let check = |ReadProof { path, proof, .. }: &ReadProof| {
         let verifier = Verifier {
             program: Arc::clone(&program),
             guest: Linux::default(),
@@ -75,6 +78,7 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
     if common.json {
         output::object(&json!({
             "ok": true,
+            "isa": I::SPEC.name,
             "seconds": seconds,
             "sumcheck_seconds": sumcheck_seconds,
             "replay_seconds": replay_seconds,
@@ -86,10 +90,11 @@ pub(in crate::cli) fn verify<I: Isa>(common: &Common, verify: &Verify) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     output::print(&format!(
-        "verified  {}\n\
+        "verified  {}, ISA {}\n\
          seconds   {sumcheck_seconds:.3} sum-check, {replay_seconds:.3} replay (there is no commitment yet: the columns' \
          values at the point are taken from a replay), {seconds:.3} in all\n",
         subject(&statement),
+        I::SPEC.name,
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,5 @@
-//! `retrace isa check`: all that is wrong with specs; of a sound one the opcode map, and what covers each operation.
+//! `retrace isa check`: all that is wrong with specs; of a sound one, if asked, the opcode map and what covers each operation.
+//! The last line is the verdict.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,13 +13,13 @@ use crate::cli::arguments::Common;
 use crate::cli::failure::Done;
 use crate::cli::output;
 
-pub(in crate::cli) fn check(common: &Common, specs: &[PathBuf]) -> Done {
+pub(in crate::cli) fn check(common: &Common, specs: &[PathBuf], list: bool) -> Done {
     let mut reports = Vec::new();
-    let mut failed = false;
+    let mut failed = 0;
     for file in specs {
         let Some(name) = file.to_str() else { return Err(not_utf8(file)) };
         let checked = compile(name);
-        failed |= checked.is_err();
+        failed += u64::from(checked.is_err());
         if common.json {
             reports.push(match &checked {
                 Ok(model) => sound(name, model),
@@ -27,28 +28,43 @@ pub(in crate::cli) fn check(common: &Common, specs: &[PathBuf]) -> Done {
             continue;
         }
         match &checked {
-            Ok(model) => output::print(&page(name, model))?,
+            Ok(model) => {
+                if list {
+                    output::print(&lists(model))?;
+                }
+                output::print(&verdict(name, model))?;
+            }
+            // The last line counts the errors.
             Err(errors) => output::diagnostics(errors),
         }
     }
+    let checked = specs.len() as u64;
     if common.json {
-        output::object(&json!({ "ok": !failed, "files": reports }))?;
+        output::object(&json!({ "ok": failed == 0, "files": reports }))?;
+    } else if failed > 0 && checked > 1 {
+        // The last spec may be sound.
+        output::note(&format!("{failed} of {} with errors", output::count(checked, "spec")));
     }
-    Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(if failed > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn page(name: &str, model: &Model) -> String {
+/// Said of a sound spec, in one line.
+fn verdict(name: &str, model: &Model) -> String {
     let legal = model.legal_words();
-    let mut text = format!(
-        "{name}: {} instructions, {} columns, {} constraints, {} look-ups; {} of 2^32 words are legal ({:.2} %)\n",
+    format!(
+        "{name}: no errors: {} instructions, {} columns, {} constraints, {} look-ups; {} of 2^32 words are legal ({:.2} %)\n",
         model.instructions.len(),
         model.columns.len(),
         model.constraints.len(),
         model.lookups.len(),
         output::number(legal),
         legal as f64 / 2f64.powi(32) * 100.0,
-    );
-    text += "\nopcode   name              legal        others\n";
+    )
+}
+
+/// The opcode map, what determines each operation, and the columns left open.
+fn lists(model: &Model) -> String {
+    let mut text = "opcode   name              legal        others\n".to_owned();
     let opcodes = model.opcodes();
     let (words, other): (Vec<&Opcode>, Vec<&Opcode>) =
         opcodes.iter().partition(|opcode| opcode.legal > 0 || opcode.name.is_some());
@@ -78,7 +94,7 @@ fn page(name: &str, model: &Model) -> String {
     for open in &model.open {
         text += &format!("{:<12} {}\n", open.column, open.groups.join(", "));
     }
-    text
+    text + "\n"
 }
 
 /// Look-ups first: they are still to come.

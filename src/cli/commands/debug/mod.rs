@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::checkpoint::{Checkpoint, CheckpointManager, ExecuteError, Policy, Stopped};
 use crate::cli::arguments::{Common, Debug};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, interrupt, output, shell};
+use crate::cli::files::{self, Elf};
+use crate::cli::{interrupt, output, shell};
 use crate::debug::{DebugError, Debugger, Stop};
 use crate::guest::{Linux, Output};
 use crate::isa::Isa;
@@ -21,8 +22,8 @@ use crate::program::Program;
 use target::{EventLoop, Session};
 use wire::Listener;
 
-pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
-    let program = files::program::<I>(&debug.subject.guest.elf)?;
+pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug, elf: Elf) -> Done {
+    let program = elf.into_program::<I>();
     let listener = Listener::bind(&debug.listen).map_err(|error| unheard(&debug.listen, &error))?;
     let address = listener.address().to_owned();
     let mut debugger = debugger(common, debug, program)?;
@@ -36,7 +37,8 @@ pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
         }
     }
     output::note(&format!(
-        "gdb is waited for; it runs RISC-V with:\n  gdb-multiarch {} -ex {}",
+        "gdb is waited for, on the ISA {}; it runs RISC-V with:\n  gdb-multiarch {} -ex {}",
+        I::SPEC.name,
         shell::quoted(&debug.subject.guest.elf.display().to_string()),
         shell::quoted(&format!("target remote {address}"))
     ));
@@ -65,6 +67,7 @@ pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug) -> Done {
         let debugger = &session.debugger;
         output::object(&json!({
             "ok": true,
+            "isa": I::SPEC.name,
             "ended": ended,
             "cycle": debugger.machine().cycle(),
             "cycles": debugger.executed(),

@@ -14,11 +14,11 @@ use crate::cancel::Cancel;
 use crate::checkpoint::{Execution, Options, Stopped};
 use crate::cli::arguments::{Common, Profile, Subject, Table};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, output};
+use crate::cli::files::{self, Elf};
+use crate::cli::{host, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::profile::{CodeMap, Profile as Counts, profile as count};
-use crate::program::Program;
 use crate::replay::ReplayError;
 
 /// A run, and where its cycles went.
@@ -31,20 +31,18 @@ pub(super) struct Counted<I: Isa> {
 /// Runs the program, or takes the run in the checkpoint file, and counts these cycles, or all.
 pub(super) fn count_cycles<I: Isa>(
     subject: &Subject,
+    elf: Elf,
     cycles: Option<Range<u64>>,
     options: Options<'_>,
 ) -> Result<Counted<I>, Failure> {
-    let path = &subject.guest.elf;
-    // Once, since a pipe can be read only once.
-    let elf = files::elf(path)?;
-    let program = Program::<I>::from_elf(&elf).map_err(|error| files::no_program(path, &error))?;
+    let (program, elf) = elf.into_program_and_bytes::<I>();
     let map = CodeMap::from_elf(&program, &elf);
     drop(elf);
 
     let bar = output::progress("cycles");
     let max_cycles = cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let options = Options { max_cycles, ..options };
-    let (execution, cancel) = execution(subject, program.into(), options, &bar)?;
+    let (execution, cancel) = execution(subject, program, options, &bar)?;
     let executed = execution.cycles();
     let cycles = cycles.unwrap_or(0..executed);
     if cycles.end > executed {
@@ -60,8 +58,8 @@ pub(super) fn count_cycles<I: Isa>(
     Ok(Counted { execution, profile, cancel })
 }
 
-pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Done {
-    let counted = count_cycles::<I>(&profile.subject, profile.cycles.clone(), Options::default())?;
+pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile, elf: Elf) -> Done {
+    let counted = count_cycles::<I>(&profile.subject, elf, profile.cycles.clone(), Options::default())?;
     let Counted { execution, profile: counts, .. } = counted;
     let fault = fault(&execution);
 
@@ -69,6 +67,7 @@ pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile) -> Don
     if common.json {
         let mut object = tables::to_json(&counts, &profile.by, profile.top);
         object["ok"] = Value::Bool(true);
+        object["isa"] = json!(I::SPEC.name);
         object["exit_code"] = json!(execution.exit_code());
         object["fault"] = json!(fault);
         object["peak_rss_bytes"] = json!(host::peak_rss());

@@ -38,7 +38,7 @@ pub(super) fn to_text<I: Isa>(profile: &Profile<I>, by: &[Table], top: usize) ->
     if cycles.start > 0 {
         text += &format!(", from {} to {}", number(cycles.start), number(cycles.end));
     }
-    text.push('\n');
+    text += &format!(", ISA {}\n", I::SPEC.name);
     let tables = if by.is_empty() { &DEFAULT[..] } else { by };
     for &table in tables {
         let rows = rows(profile, table);

@@ -3,7 +3,6 @@
 mod chart;
 mod page;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,7 +15,9 @@ use super::verify::work;
 use crate::checkpoint::{Execution, Options, Policy};
 use crate::cli::arguments::{Common, Report};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, interrupt, output};
+use crate::cli::files::{self, Elf};
+use crate::cli::inputs::ReadProof;
+use crate::cli::{host, interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
@@ -28,9 +29,14 @@ use page::{Content, Proven};
 /// As the default, but from close on: a short run, too, is to show how its memory grows.
 const POLICY: Policy = Policy::new(32, 1 << 10).with_page_cost(64);
 
-pub(in crate::cli) fn report<I: Isa>(common: &Common, report: &Report) -> Done {
+pub(in crate::cli) fn report<I: Isa>(
+    common: &Common,
+    report: &Report,
+    elf: Elf,
+    proofs: Vec<ReadProof>,
+) -> Done {
     let options = Options { policy: POLICY, ..Options::default() };
-    let counted = count_cycles::<I>(&report.subject, None, options)?;
+    let counted = count_cycles::<I>(&report.subject, elf, None, options)?;
     let Counted { execution, profile, cancel } = counted;
     let execution = Arc::new(execution);
     let name = report.subject.guest.elf.file_name().unwrap_or_default().to_string_lossy();
@@ -38,10 +44,7 @@ pub(in crate::cli) fn report<I: Isa>(common: &Common, report: &Report) -> Done {
     profile
         .write_flamegraph(&format!("{name}: {}", output::count(profile.total(), "cycle")), &mut flamegraph)?;
 
-    let proven = match &report.proof {
-        Some(path) => Some(proven(common, report, path, &execution)?),
-        None => None,
-    };
+    let proven = proofs.first().map(|proof| proven(common, report, proof, &execution)).transpose()?;
     let generator =
         StreamingWitnessGenerator::new(Arc::clone(&execution), files::pool(common)?).with_cancel(cancel);
     let content = Content {
@@ -59,6 +62,7 @@ pub(in crate::cli) fn report<I: Isa>(common: &Common, report: &Report) -> Done {
     if common.json {
         output::object(&json!({
             "ok": true,
+            "isa": I::SPEC.name,
             "cycles": execution.cycles(),
             "exit_code": execution.exit_code(),
             "fault": fault(&execution),
@@ -68,10 +72,11 @@ pub(in crate::cli) fn report<I: Isa>(common: &Common, report: &Report) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     output::print(&format!(
-        "{}: {}, {}\n",
+        "{}: {}, {}, ISA {}\n",
         report.output.display(),
         output::count(execution.cycles(), "cycle"),
-        output::bytes(page.len() as u64)
+        output::bytes(page.len() as u64),
+        I::SPEC.name,
     ))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -103,10 +108,9 @@ fn planned<I: Isa>(generator: StreamingWitnessGenerator<I, Linux>) -> Result<Opt
 fn proven<I: Isa>(
     common: &Common,
     report: &Report,
-    path: &Path,
+    ReadProof { path, proof, bytes }: &ReadProof,
     execution: &Execution<I, Linux>,
 ) -> Result<Proven, Failure> {
-    let (proof, bytes) = files::proof(path).map_err(|failure| failure.about(path))?;
     let bar = output::progress("verifying");
     output::measure(&bar, work(proof.statement()));
     let cancel = interrupt::cancel().with_meter({
@@ -124,12 +128,12 @@ fn proven<I: Isa>(
         segments: true,
         cancel,
     };
-    let verified = verify::<Fr, I, _>(&proof, verifier);
+    let verified = verify::<Fr, I, _>(proof, verifier);
     bar.finish_and_clear();
     let verified = verified.map_err(|error| Failure::from(error).about(path))?;
     Ok(Proven {
         statement: proof.statement().clone(),
-        bytes,
+        bytes: *bytes,
         sumcheck_seconds: verified.sumcheck_seconds,
         replay_seconds: verified.replay_seconds,
     })

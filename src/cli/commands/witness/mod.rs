@@ -16,14 +16,15 @@ use super::{execution, fault};
 use crate::checkpoint::{Options, Stopped};
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
-use crate::cli::{files, host, output};
+use crate::cli::files::{self, Elf};
+use crate::cli::{host, output};
 use crate::guest::Guest;
 use crate::hex::hex;
 use crate::isa::{Column, ColumnId, ColumnSource, Isa, MAX_ROWS};
 use crate::oracle::Chunk;
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
 
-pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Done {
+pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: Elf) -> Done {
     let columns = columns::<I>(&witness.columns)?;
     let format = witness.format.unwrap_or_else(|| format_of(witness.output.as_deref()));
     if format == Format::Parquet && witness.output.is_none() && !common.json && io::stdout().is_terminal() {
@@ -31,7 +32,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
             "Parquet is nothing for a terminal: give a file (-o FILE.parquet), or pipe it to a program";
         return Err(Failure::new("format", message));
     }
-    let program = files::program::<I>(&witness.subject.guest.elf)?;
+    let program = elf.into_program::<I>();
     // Public columns say which row is the last: only then does the run have to go on behind the rows asked for.
     let public =
         columns.iter().any(|id| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_)));
@@ -95,10 +96,11 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness) -> Don
         }))?;
     } else if format == Format::None {
         output::print(&format!(
-            "regenerated {} rows of {} columns in {seconds:.3} s: {:.1} M rows/s\n",
+            "regenerated {} rows of {} columns in {seconds:.3} s: {:.1} M rows/s, ISA {}\n",
             output::number(rows),
             columns.len(),
             rows as f64 / seconds.max(1e-9) / 1e6,
+            I::SPEC.name,
         ))?;
     }
     Ok(ExitCode::SUCCESS)

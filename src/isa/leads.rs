@@ -1,0 +1,83 @@
+//! Where an instruction leads to, as far as its word says it.
+//!
+//! In: a predecoded instruction and its semantics. Out: [`Leads`], from which native code finds its regions, and the
+//! choice of an ISA what a program's entry reaches.
+
+use super::{BinaryOp, Expr, ExprKind, Op, SemanticStatement, Semantics, Word};
+
+/// Where an instruction leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// To the next.
+    On,
+    /// Perhaps to this address, else to the next.
+    Branch(Word),
+    /// To this address.
+    Jump(Word),
+    /// To an address that is known when it is executed, perhaps only if a condition holds.
+    Anywhere { conditional: bool },
+    /// To the next, or to the guest's end: the interpreter makes the call.
+    Call,
+    /// It is left to the interpreter, and mostly leads nowhere: what always traps, what is no instruction.
+    Nowhere,
+}
+
+impl Leads {
+    /// Where the instruction leads to that has these semantics. O(size of its semantics).
+    pub(crate) fn of(op: &Op, semantics: Option<&Semantics>) -> Self {
+        let Some(semantics) = semantics else { return Self::Nowhere };
+        let mut leads = Self::On;
+        for statement in semantics.statements {
+            match statement {
+                SemanticStatement::Call { .. } => return Self::Call,
+                SemanticStatement::Trap { condition: None } => return Self::Nowhere,
+                SemanticStatement::Jump { condition, target } => {
+                    let conditional = condition.is_some();
+                    leads = match (stated(target, op, semantics), conditional) {
+                        (Some(target), true) => Self::Branch(target),
+                        (Some(target), false) => Self::Jump(target),
+                        (None, conditional) => Self::Anywhere { conditional },
+                    };
+                }
+                _ => {}
+            }
+        }
+        leads
+    }
+
+    /// Whether native code leaves it to the interpreter.
+    #[cfg(native)]
+    pub(crate) fn is_interpreted(self) -> bool {
+        matches!(self, Self::Call | Self::Nowhere)
+    }
+}
+
+/// The value of an address that depends on the instruction alone, by what jumps are made of; none if it does not, or if
+/// that is not seen here.
+fn stated(e: &Expr, op: &Op, semantics: &Semantics) -> Option<Word> {
+    let value = match e.kind {
+        ExprKind::Const(value) => Word::try_from(value).ok()?,
+        ExprKind::Pc => op.pc,
+        ExprKind::Imm => op.imm,
+        ExprKind::Local(place) => {
+            let mut locals = semantics.statements.iter().filter_map(|statement| match statement {
+                SemanticStatement::Let(value) => Some(value),
+                _ => None,
+            });
+            stated(locals.nth(place.into())?, op, semantics)?
+        }
+        ExprKind::Binary(operation, a, b) if a.ty.width == Word::BITS => {
+            let (a, b) = (stated(a, op, semantics)?, stated(b, op, semantics)?);
+            match operation {
+                BinaryOp::Add => a.wrapping_add(b),
+                BinaryOp::Sub => a.wrapping_sub(b),
+                BinaryOp::And => a & b,
+                BinaryOp::Or => a | b,
+                BinaryOp::Xor => a ^ b,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    (e.ty.width == Word::BITS).then_some(value)
+}
