@@ -18,7 +18,7 @@ retrace::isa! {
     struct Counts = "tests/specs/counts.toml";
 }
 
-const EDGES: [u32; 16] = [
+pub(crate) const EDGES: [u32; 16] = [
     0,
     1,
     2,
@@ -39,7 +39,7 @@ const EDGES: [u32; 16] = [
 
 /// A name, the encoding as the manual's page of the instruction has it for RV32 (dots are operands), the assembly
 /// text with a0, t0 and t6 or 31 for operands, and the operation on the values of rs1 and of rs2 or the shift amount.
-type Operation = (&'static str, &'static str, &'static str, fn(u32, u32) -> u32);
+pub(crate) type Operation = (&'static str, &'static str, &'static str, fn(u32, u32) -> u32);
 
 const OPERATIONS: [Operation; 18] = [
     ("andn", "0100000 ..... ..... 111 ..... 0110011", "a0, t0, t6", |a, b| a & !b),
@@ -80,14 +80,14 @@ fn fixed(encoding: &str) -> (u32, u32) {
 }
 
 /// The word with these operands; those that the encoding fixes stay as they are.
-fn word(encoding: &str, rd: u32, rs1: u32, rs2: u32) -> u32 {
+pub(crate) fn word(encoding: &str, rd: u32, rs1: u32, rs2: u32) -> u32 {
     let (mask, bits) = fixed(encoding);
     bits | (r(0, rs2, rs1, 0, rd, 0) & !mask)
 }
 
 /// Registers and nothing else, for `step`.
 #[derive(Clone)]
-struct Registers([u32; 32]);
+pub(crate) struct Registers(pub(crate) [u32; 32]);
 
 impl Registers {
     fn trap<T>() -> Result<T, Trap> {
@@ -120,7 +120,7 @@ impl Ports for Registers {
 }
 
 /// Registers after one word.
-fn step<I: Isa>(word: u32, mut registers: Registers) -> [u32; 32] {
+pub(crate) fn step<I: Isa>(word: u32, mut registers: Registers) -> [u32; 32] {
     let flow = I::step(&mut registers, &I::decode(word, CODE), 1, &mut ());
     assert_eq!(flow, Ok(retrace::isa::Flow::Next), "{word:#010x}");
     registers.0

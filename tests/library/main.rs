@@ -19,6 +19,7 @@ mod sink;
 
 mod bit_manipulation;
 mod constraints;
+mod crypto;
 mod edge_rows;
 mod errors;
 mod examples;

@@ -74,6 +74,7 @@ codes! {
     MissingRegisters = "missing-registers", "There is no table of registers.";
     NeverMatches = "never-matches", "Another instruction matches every word that an instruction does.";
     NeverRuns = "never-runs", "An instruction traps on every edge operand, so that no row of it can be checked.";
+    NotASpecialCase = "not-a-special-case", "An instruction is not shown to do what one that it replaces does, on each of its words.";
     OneHotValue = "one-hot-value", "A one-hot column holds something other than the instruction's group.";
     OperandClash = "operand-clash", "An expansion uses an operand as a register and as a number.";
     OperandTypes = "operand-types", "The operands of an operator have different types.";

@@ -207,6 +207,12 @@ pub struct Instruction {
 }
 
 impl Instruction {
+    /// The bits of an operand that the word names.
+    pub(crate) fn field(&self, name: &str) -> Option<Bits> {
+        let field = self.format.fields.iter().find(|field| field.name == name)?;
+        (self.mask & field.bits.mask() == 0).then_some(field.bits)
+    }
+
     /// The names that the semantics give to values.
     pub fn locals(&self) -> impl Iterator<Item = (&str, Type)> {
         self.semantics.statements.iter().filter_map(|statement| match statement {

@@ -33,6 +33,7 @@ fn errors(text: &str) -> Option<Diagnostics> {
     let mut sources = Sources::default();
     sources.add_builtin("rv32i", include_str!("../../../isa/rv32i.toml"));
     sources.add_builtin("rv32m", include_str!("../../../isa/rv32m.toml"));
+    sources.add_builtin("zbb", include_str!("../../../isa/zbb.toml"));
     sources.add_builtin("example", text);
     compile(&mut sources, "example").err()
 }

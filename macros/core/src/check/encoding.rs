@@ -273,7 +273,11 @@ fn never_matches(narrow: &Instruction, wide: &Instruction, word: u32) -> Diagnos
     Diagnostic::new(Code::NeverMatches, &narrow.span, message)
         .label(format!("`{}`", narrow.name))
         .other(&wide.span, format!("`{}`", wide.name))
-        .hint(format!("fix other bits in one of them, or more bits in `{}`", wide.name))
+        .hint(format!(
+            "fix other bits in one of them, or more bits in `{}`; where `{}` is its special case, let that say so: \
+             replaces = [\"{}\"]",
+            wide.name, narrow.name, narrow.name
+        ))
 }
 
 /// The manual tells an instruction's length by its low bits: 11 in bits 1:0 and not 111 in bits 4:2 is a word.

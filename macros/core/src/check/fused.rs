@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::find;
+use super::replaced::Replaced;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::model::Instruction;
@@ -13,12 +14,13 @@ use crate::parse::{Tables, Text};
 pub(super) fn fused(
     tables: &Tables,
     instructions: &[Instruction],
+    replaced: &[Replaced],
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let mut seen: BTreeMap<(usize, usize), &Text> = BTreeMap::new();
     for entry in &tables.fused {
-        let Some(first) = place(&entry.key, instructions, errors) else { continue };
+        let Some(first) = place(&entry.key, instructions, replaced, errors) else { continue };
         if !instructions[first].semantics.goes_on() {
             let message = format!("what follows `{}` is never executed after it", entry.key.value);
             errors.push(
@@ -28,9 +30,13 @@ pub(super) fn fused(
             continue;
         }
         for name in &entry.value {
-            let Some(second) = place(name, instructions, errors) else { continue };
-            pairs.push((first, second));
-            if let Some(other) = seen.insert((first, second), name) {
+            let Some(second) = place(name, instructions, replaced, errors) else { continue };
+            let Some(other) = seen.insert((first, second), name) else {
+                pairs.push((first, second));
+                continue;
+            };
+            // Two files may say so, and of a special case what is said of the general one.
+            if other.span.file == name.span.file && other.value == name.value {
                 let message = format!("`{}` and `{}` are fused twice", entry.key.value, name.value);
                 errors.push(
                     Diagnostic::new(Code::DuplicateName, &name.span, message)
@@ -47,7 +53,17 @@ pub(super) fn fused(
     pairs
 }
 
-fn place(name: &Text, instructions: &[Instruction], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+/// The place of an instruction, or of what has its place.
+fn place(
+    name: &Text,
+    instructions: &[Instruction],
+    replaced: &[Replaced],
+    errors: &mut Vec<Diagnostic>,
+) -> Option<usize> {
+    let name = &match replaced.iter().find(|replaced| replaced.special.name == name.value) {
+        Some(replaced) => Text { value: replaced.general.clone(), ..name.clone() },
+        None => name.clone(),
+    };
     let names = instructions.iter().map(|instruction| instruction.name.as_str());
     find((Code::UnknownInstruction, "instruction"), name, names, errors)
 }

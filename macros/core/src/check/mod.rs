@@ -14,6 +14,7 @@ mod instruction;
 mod lookups;
 mod polynomial;
 mod pseudo;
+mod replaced;
 mod rows;
 mod semantics;
 
@@ -57,17 +58,19 @@ pub(crate) const XLEN: u32 = 32;
 
 /// Checks the tables. The model is none if errors left nothing to build it from.
 pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<Model> {
+    // Of another width every width is another: what follows from that is everywhere.
+    check_xlen(tables, errors)?;
     let (registers, zero, stack_pointer) = registers(tables, errors)?;
-    check_xlen(tables, errors);
     let groups = groups(tables, errors);
     let formats = encoding::formats(tables, errors);
     let mut instructions = instruction::instructions(sources, tables, &formats, &groups, &registers, errors);
     instructions.sort_by(|a, b| a.name.cmp(&b.name));
+    let replaced = replaced::replace(tables, &mut instructions, &registers, errors);
     if instructions.len() < usize::from(u8::MAX) {
         encoding::overlaps(&instructions, errors);
     }
-    let fused = fused::fused(tables, &instructions, errors);
-    let pseudos = pseudo::pseudos(tables, &instructions, &registers, errors);
+    let fused = fused::fused(tables, &instructions, &replaced, errors);
+    let pseudos = pseudo::pseudos(tables, &instructions, &registers, &replaced, errors);
     let columns = columns::columns(tables, &instructions, groups.len(), errors);
     let constraints = polynomial::constraints(tables, &columns, &groups, errors);
     let links = columns::links(tables, &columns, errors);
@@ -208,21 +211,26 @@ pub(crate) fn register(names: &[String], name: &Text, errors: &mut Vec<Diagnosti
     found.and_then(|at| u8::try_from(at).ok())
 }
 
-fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) {
+/// None of a spec whose words have another width.
+fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<()> {
     match &tables.xlen {
         Some(xlen) if xlen.value == u64::from(XLEN) => {}
-        Some(xlen) => errors.push(
-            Diagnostic::new(
-                Code::UnsupportedXlen,
-                &xlen.span,
-                format!("words of {} bits are not supported", xlen.value),
-            )
-            .hint("the runtime's words have 32 bits: xlen = 32"),
-        ),
+        Some(xlen) => {
+            errors.push(
+                Diagnostic::new(
+                    Code::UnsupportedXlen,
+                    &xlen.span,
+                    format!("words of {} bits are not supported", xlen.value),
+                )
+                .hint("the runtime's words have 32 bits: xlen = 32"),
+            );
+            return None;
+        }
         None => errors.push(
             Diagnostic::new(Code::MissingKey, &tables.name.span, "`xlen` is missing").hint("add `xlen = 32`"),
         ),
     }
+    Some(())
 }
 
 fn groups(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Group> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::asm::{self, Part};
+use super::replaced::Replaced;
 use super::{check_mnemonic, register};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -18,13 +19,18 @@ pub(super) fn pseudos(
     tables: &Tables,
     instructions: &[Instruction],
     registers: &[String],
+    replaced: &[Replaced],
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Pseudo> {
     let mut shapes: BTreeMap<String, &Text> = BTreeMap::new();
     let mut fill: Option<&Text> = None;
     let mut pseudos = Vec::new();
+    // A text may still name an instruction that was replaced.
+    let all: Vec<Instruction> =
+        instructions.iter().chain(replaced.iter().map(|replaced| &replaced.special)).cloned().collect();
     for table in &tables.pseudos {
-        let mut checker = Checker { table, instructions, registers, kinds: BTreeMap::new(), errors };
+        let mut checker =
+            Checker { table, instructions: &all, replaced, registers, kinds: BTreeMap::new(), errors };
         let Some(pseudo) = checker.pseudo() else { continue };
         let twice = shapes.insert(shape(&pseudo), &table.asm).map(|first| (first, "of this form"));
         let twice = twice.or_else(|| fill.filter(|_| pseudo.fill).map(|first| (first, "that fill")));
@@ -45,6 +51,10 @@ pub(super) fn pseudos(
         }
         pseudos.push(pseudo);
     }
+    // An instruction's form comes before that of a pseudo-instruction, and that of one that was replaced as well.
+    let of_replaced = || replaced.iter().filter_map(|replaced| replaced.pseudo.as_ref());
+    pseudos.retain(|pseudo| of_replaced().all(|other| shape(other) != shape(pseudo)));
+    pseudos.extend(of_replaced().cloned());
     pseudos.sort_by(|a, b| (&a.name, &a.asm).cmp(&(&b.name, &b.asm)));
     pseudos
 }
@@ -61,6 +71,7 @@ fn shape(pseudo: &Pseudo) -> String {
 struct Checker<'a> {
     table: &'a PseudoTable,
     instructions: &'a [Instruction],
+    replaced: &'a [Replaced],
     registers: &'a [String],
     /// Whether an operand is a register, and where that was seen.
     kinds: BTreeMap<String, (bool, Span)>,
@@ -119,9 +130,39 @@ impl Checker<'_> {
                     (name, is_register)
                 })
                 .collect(),
-            expansions: table.expand.iter().map(|text| text.value.clone()).collect(),
+            expansions: table.expand.iter().map(|text| self.rewritten(&text.value)).collect(),
             fill: table.fill && can_fill,
         })
+    }
+
+    /// An alternative, with what has their place for the instructions that were replaced.
+    fn rewritten(&self, expansion: &str) -> String {
+        let statement = |written: &str| {
+            let statement = written.trim();
+            let (mnemonic, operands) = statement.split_once(' ').unwrap_or((statement, ""));
+            let replaced = self.replaced.iter().find(|replaced| replaced.special.name == mnemonic)?;
+            let captured = capture(&replaced.special, operands)?;
+            let means = replaced.pseudo.as_ref()?.expansions.first()?;
+            let mut text = String::new();
+            let mut rest = means.as_str();
+            while let Some((before, after)) = rest.split_once('{') {
+                let (name, after) = after.split_once('}')?;
+                let is_named = |piece: &AsmPiece| match piece {
+                    AsmPiece::UpperImm(_) => name == "imm",
+                    piece => written_as(piece) == name,
+                };
+                text += before;
+                text += captured.iter().find(|(piece, _)| is_named(piece))?.1;
+                rest = after;
+            }
+            Some(text + rest)
+        };
+        let statements =
+            expansion.split(';').map(|text| statement(text).unwrap_or_else(|| text.trim().to_owned()));
+        match self.replaced {
+            [] => expansion.to_owned(),
+            _ => statements.collect::<Vec<_>>().join("; "),
+        }
     }
 
     fn error(&mut self, code: Code, span: &Span, message: String, hint: &str) {
@@ -158,6 +199,12 @@ impl Checker<'_> {
             );
             return;
         };
+        let lost = |replaced: &&Replaced| replaced.special.name == mnemonic && replaced.pseudo.is_none();
+        if let Some(Replaced { general, .. }) = self.replaced.iter().find(lost) {
+            let message = format!("`{mnemonic}` was replaced by `{general}`, whose text cannot say the same");
+            self.error(Code::BadExpansion, &span, message, "expand to other instructions");
+            return;
+        }
         let Some(captured) = capture(instruction, operands) else {
             let hint = format!("it is written {}", written(&instruction.asm));
             self.error(
@@ -284,7 +331,7 @@ fn place(text: &Text, part: &str) -> Span {
 }
 
 /// An instruction's assembly text as the spec has it.
-fn written(asm: &[AsmPiece]) -> String {
+pub(super) fn written(asm: &[AsmPiece]) -> String {
     let piece = |piece: &AsmPiece| match piece {
         AsmPiece::Text(text) => text.clone(),
         AsmPiece::Rd => "{rd}".to_owned(),
@@ -296,6 +343,11 @@ fn written(asm: &[AsmPiece]) -> String {
         AsmPiece::Letters(name) => format!("{{{name}}}"),
     };
     asm.iter().map(piece).collect()
+}
+
+/// The name of an operand.
+fn written_as(piece: &AsmPiece) -> String {
+    written(std::slice::from_ref(piece)).trim_matches(['{', '}']).to_owned()
 }
 
 /// What an instruction's text is made of: operands, and what stands between them.

@@ -67,7 +67,7 @@ fn unary(op: UnaryOp, a: u64) -> u64 {
     }
 }
 
-fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> u64 {
+pub(super) fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> u64 {
     let order = match ty.signed {
         true => signed(a, ty).cmp(&signed(b, ty)),
         false => a.cmp(&b),

@@ -2,6 +2,7 @@
 //!
 //! In: a checked Rust expression. Out: what every back end walks. No node serves a single instruction.
 
+pub(crate) mod bits;
 mod display;
 mod eval;
 

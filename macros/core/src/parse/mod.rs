@@ -2,6 +2,7 @@
 //!
 //! In: a spec file and those that it extends. Out: [`Tables`], the base's entries before the extension's.
 
+mod alike;
 mod reader;
 
 use reader::Reader;
@@ -110,6 +111,8 @@ pub(crate) struct InstructionTable {
     pub(crate) asm: Text,
     pub(crate) semantics: Text,
     pub(crate) group: Option<Text>,
+    /// Instructions that are special cases of this one, which takes their place.
+    pub(crate) replaces: Vec<Text>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -189,7 +192,11 @@ pub(crate) fn parse(sources: &mut Sources, file: &str, errors: &mut Vec<Diagnost
             return None;
         }
     }
-    (!reading.incomplete).then_some(tables)
+    if reading.incomplete {
+        return None;
+    }
+    alike::unite(&mut tables, errors);
+    Some(tables)
 }
 
 fn parse_file(
@@ -248,6 +255,7 @@ fn parse_file(
         asm: table.required("asm"),
         semantics: table.required("semantics"),
         group: table.text("group"),
+        replaces: table.texts("replaces"),
     });
     own.columns = root.list("column", |table| ColumnTable {
         name: table.required("name"),
