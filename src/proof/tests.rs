@@ -265,7 +265,7 @@ fn a_plan_is_what_is_then_proven() {
     let mut bound = Vec::new();
     for cycles in [0..53, 0..52, 1..53, 1..52, 7..39] {
         let oracle = segment(cycles.clone());
-        for budget in [Budget::Unlimited, Budget::Bytes(1), Budget::Bytes(40 * 32 << 4)] {
+        for budget in [Budget::Unlimited, Budget::Bytes(1), Budget::Bytes((40 * 32) << 4)] {
             let plan = plan::<Fr, _, _>(&oracle, budget).expect("it can be planned");
             let (statement, planned) = (plan.statement().clone(), plan.schedule().clone());
             assert_eq!(statement, self::statement(cycles.clone()));
