@@ -34,6 +34,7 @@
 /// [`pass`]: crate::oracle::PolynomialOracle::pass
 /// [`SumcheckInstance`]: crate::sumcheck::SumcheckInstance
 /// [`Transcript`]: crate::sumcheck::Transcript
+/// [`plan`]: crate::proof::plan()
 /// [`prove`]: crate::proof::prove()
 /// [`prove_segment`]: crate::proof::prove_segment
 /// [`ProveError`]: crate::proof::ProveError
