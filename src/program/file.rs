@@ -41,6 +41,7 @@ impl ElfFile {
         let mut image = elf::load(bytes)?;
         let code = image.check()?;
         tracing::debug!(
+            target: "retrace::program",
             bytes = bytes.len(),
             segments = image.segments.len(),
             entry = format_args!("{:#010x}", image.entry),
