@@ -123,6 +123,9 @@ fn describe(stopped: &Stopped) -> String {
         }
         Stopped::Stored(value) => format!("another word was looked at, and became {value:#x}"),
         Stopped::Interrupted => "it was interrupted".to_owned(),
+        Stopped::MemoryLimit { limit, grew, .. } => {
+            format!("the guest touched more than {limit} bytes of memory, most of it {grew}")
+        }
         Stopped::Trapped(fault) => fault.to_string(),
     }
 }

@@ -231,6 +231,79 @@ fn a_jump_out_of_the_code_is_the_last_instruction() {
     assert!(listed.len() == 16 && listed[15].contains("  00010170:  "), "{message}");
 }
 
+/// As start-up code for bare metal halts. The jump is the second instruction, so one cycle was executed.
+#[test]
+fn a_jump_to_itself_is_told_by_every_command() {
+    let proof = temporary("spin.proof");
+    let spin = elf("spin");
+    for arguments in [
+        &["run"][..],
+        &["run", "--executor", "interpreter"],
+        &["prove", "-o", &proof],
+        &["report", "-o", &proof],
+    ] {
+        let output = retrace(&[arguments, &[&spin, "--json"]].concat(), b"");
+        let said = json(&output).to_string();
+        let message = "jump to itself (0x00010004) at cycle 1, pc 0x00010004";
+        assert!(said.contains(message) || arguments[0] == "report", "{arguments:?}: {said}");
+        if arguments[0] != "report" {
+            assert_eq!(output.status.code(), Some(126), "{arguments:?}");
+        }
+    }
+    for command in ["trace", "profile", "witness"] {
+        let output = retrace(&[command, &spin], b"");
+        let said = text(&output.stderr);
+        assert!(said.contains("jump to itself") && said.contains("a7 = 93"), "{command}: {said}");
+    }
+}
+
+/// Three functions call each other: the innermost calls are shown, and most are counted.
+#[test]
+fn a_stack_overflow_shows_the_innermost_calls() {
+    let output = retrace(&["run", &elf("recursion")], b"");
+    assert_eq!(output.status.code(), Some(126));
+    let said = text(&output.stderr);
+    assert!(said.starts_with("error: stack overflow (0x7f7f"), "{said}");
+    for line in
+        ["in twice", "called by once", "called by thrice", "called by twice", "calls more", "--stack-size"]
+    {
+        assert!(said.contains(line), "{line} is not in: {said}");
+    }
+    let output = retrace(&["run", &elf("recursion"), "5000", "--stack-size", "32MiB"], b"");
+    assert_eq!(output.status.code(), Some(5000 % 251));
+    let output = retrace(
+        &["run", &elf("recursion"), "5000", "--stack-size", "32M", "--max-memory", "4MiB", "--json"],
+        b"",
+    );
+    let object = json(&output);
+    assert_eq!(
+        (output.status.code(), object["stopped"].as_str()),
+        (Some(125), Some("memory_limit")),
+        "{object}"
+    );
+    assert_eq!(object["memory_words"], 1 << 20);
+    let message = object["error"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("most of it is the stack") && message.contains("--max-memory"), "{message}");
+}
+
+/// argv[0] is the file's name, wherever the file is, or what is asked for; it is proven.
+#[test]
+fn a_program_finds_its_file_s_name() {
+    let path = std::path::PathBuf::from(temporary("renamed.elf"));
+    std::fs::copy(elf("tiny"), &path).expect("it can be copied");
+    let (renamed, proof) = (path.display().to_string(), temporary("tiny.proof"));
+    assert_eq!(retrace(&["prove", &elf("tiny"), "-o", &proof], b"").status.code(), Some(0));
+    assert_eq!(retrace(&["verify", &proof, &elf("tiny")], b"").status.code(), Some(0));
+    let refused = retrace(&["verify", &proof, &renamed], b"");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("--arg0"), "{}", text(&refused.stderr));
+    let accepted = retrace(&["verify", &proof, &renamed, "--arg0", "tiny.elf"], b"");
+    assert_eq!(accepted.status.code(), Some(0), "{}", text(&accepted.stderr));
+    let other_stack = retrace(&["verify", &proof, &elf("tiny"), "--stack-size", "1MiB"], b"");
+    assert_eq!(other_stack.status.code(), Some(1));
+    assert!(text(&other_stack.stderr).contains("stack size"), "{}", text(&other_stack.stderr));
+}
+
 #[test]
 fn a_cycle_limit_stops_an_endless_loop() {
     let output = retrace(&["run", &elf("faults"), "forever", "--max-cycles", "100000", "--json"], b"");

@@ -410,7 +410,7 @@ fn every_kind_of_stop_is_known() {
     );
 }
 
-/// A run can be seen and not changed; page 0 is no memory, and the rest is.
+/// A run can be seen and not changed; page 0 and the last page are no memory, and the rest is.
 #[test]
 fn what_is_written_is_refused() {
     if !has_gdb() {
@@ -426,7 +426,8 @@ fn what_is_written_is_refused() {
             "set var $t0 = 1",
             "set {int}0x30000 = 1",
             "x/xw 0",
-            "x/xw 0xfffffffc",
+            "x/xw 0xffffeffc",
+            "x/xw 0xfffff000",
         ],
     );
     in_order(
@@ -438,7 +439,8 @@ fn what_is_written_is_refused() {
             "Could not write registers",
             "Cannot access memory at address 0x30000",
             "Cannot access memory at address 0x0",
-            "0xfffffffc:\t0x00000000",
+            "0xffffeffc:\t0x00000000",
+            "Cannot access memory at address 0xfffff000",
         ],
     );
     let (_, errors) = server.end(0);

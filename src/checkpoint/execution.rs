@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::file::{CheckpointFileError, Opened, StoredStop};
 use super::{Checkpoint, CheckpointManager, ExecuteError};
-use crate::guest::{Guest, Input, OutputSummary};
+use crate::guest::{Guest, Input, MemoryUse, OutputSummary};
 use crate::isa::{Isa, Word};
 use crate::machine::{Fault, Machine, NativeCode, RunError};
 use crate::pages::PAGE_WORDS;
@@ -20,6 +20,16 @@ pub enum Stopped {
     CycleLimit,
     /// The word at [`Options::until_stored`](super::Options::until_stored) became this.
     Stored(Word),
+    /// The next cycle would touch more memory than [`Options::max_memory`](super::Options::max_memory) allows. A resumed
+    /// run that may touch more goes on.
+    MemoryLimit {
+        /// The limit, in bytes.
+        limit: u64,
+        /// The address that the cycle would access.
+        address: Word,
+        /// What most of the memory touched is used for.
+        grew: MemoryUse,
+    },
     /// [`Progress`](super::Progress) asked for it.
     Interrupted,
     /// The guest did what it may not do; the cycles before are the execution.
@@ -53,6 +63,9 @@ impl<I: Isa, G: Guest> Execution<I, G> {
             Some(StoredStop::Exited(code)) => Stopped::Exited(code),
             Some(StoredStop::CycleLimit) => Stopped::CycleLimit,
             Some(StoredStop::Stored(word)) => Stopped::Stored(word),
+            Some(StoredStop::MemoryLimit { limit, address, grew }) => {
+                Stopped::MemoryLimit { limit, address, grew }
+            }
             Some(StoredStop::Interrupted) | None => Stopped::Interrupted,
             Some(StoredStop::Trapped) => {
                 Stopped::Trapped(next_fault(&program, &input, &exit, opened.index.jumped_from)?)
@@ -137,6 +150,7 @@ impl From<&Stopped> for StoredStop {
             Stopped::Exited(code) => Self::Exited(*code),
             Stopped::CycleLimit => Self::CycleLimit,
             Stopped::Stored(word) => Self::Stored(*word),
+            &Stopped::MemoryLimit { limit, address, grew } => Self::MemoryLimit { limit, address, grew },
             Stopped::Interrupted => Self::Interrupted,
             Stopped::Trapped(_) => Self::Trapped,
         }

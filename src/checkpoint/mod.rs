@@ -44,4 +44,4 @@ pub use crate::machine::{Checkpoint, Executor, NativeCode};
 pub use execution::{Execution, Stopped};
 pub use file::{CheckpointFile, CheckpointFileError, Entry, FileOptions, FileStopped};
 pub use manager::{CheckpointManager, Policy};
-pub use run::{ExecuteError, Options, Progress, Resume, execute};
+pub use run::{ExecuteError, MAX_MEMORY, Options, Progress, Resume, execute};

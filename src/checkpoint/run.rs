@@ -1,6 +1,7 @@
 //! The one fast pass.
 
 use core::ops::ControlFlow;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,10 +9,10 @@ use super::file::{
     self, CheckpointFileError, FileOptions, FileStopped, Index, Opened, Shape, StoredStop, Writer,
 };
 use super::{Checkpoint, CheckpointManager, Execution, Policy, Stopped};
-use crate::guest::{Guest, Input, Output, StartError};
+use crate::guest::{Guest, Input, MemoryUse, Output, STACK_BYTES, StartError};
 use crate::isa::{Fingerprint, Isa, Word};
 use crate::machine::{Executor, FastPass, Machine, Pause, RunError};
-use crate::pages::{PAGE_WORDS, Snapshot};
+use crate::pages::{PAGE_BYTES, PAGE_WORDS, Snapshot};
 use crate::program::Program;
 
 /// What a run needs beside program, guest interface and input. Everything has a default.
@@ -39,6 +40,14 @@ pub struct Options<'a> {
     /// The arguments, the program's name first. They are in the stack, and so in every digest: a proof's verifier must
     /// be given the same.
     pub arguments: Vec<Vec<u8>>,
+    /// How many bytes the stack may take; by default [`STACK_BYTES`](crate::guest::STACK_BYTES). Beyond is a
+    /// [stack overflow](crate::isa::TrapCause::StackOverflow). It is in the guest interface's state, and so in every
+    /// digest: a proof's verifier must be given the same.
+    pub stack_size: u64,
+    /// How many bytes of memory the guest may touch, counted in whole pages; by default [`MAX_MEMORY`]. The run ends
+    /// before the cycle that would touch one page more, with [`Stopped::MemoryLimit`]. It changes nothing else: no digest
+    /// depends on it, and a proof's verifier needs no limit.
+    pub max_memory: u64,
     /// Where output goes; by default it is hashed only.
     pub output: Output,
     /// Which checkpoints to keep.
@@ -54,6 +63,8 @@ pub struct Options<'a> {
     pub executor: Executor,
     /// Called now and then.
     pub progress: Option<Progress<'a>>,
+    /// Before each call of `progress` it is set to the next instruction's address.
+    pub progress_pc: Option<&'a AtomicU32>,
 }
 
 /// Called every few milliseconds with the number of cycles executed; `Break` ends the run there.
@@ -91,6 +102,8 @@ impl Default for Options<'_> {
     fn default() -> Self {
         Self {
             arguments: vec![b"guest".to_vec()],
+            stack_size: STACK_BYTES,
+            max_memory: MAX_MEMORY,
             output: Output::hashed(),
             policy: Policy::default(),
             file: None,
@@ -98,6 +111,7 @@ impl Default for Options<'_> {
             until_stored: None,
             executor: Executor::Auto,
             progress: None,
+            progress_pc: None,
         }
     }
 }
@@ -125,6 +139,9 @@ pub enum ExecuteError {
     File(#[from] CheckpointFileError),
 }
 
+/// How many bytes of memory a guest may touch by default: 1 GiB.
+pub const MAX_MEMORY: u64 = 1 << 30;
+
 /// How many cycles to run between two calls of [`Progress`] and flushes of the output: some milliseconds.
 const SLICE: u64 = 1 << 22;
 
@@ -142,7 +159,7 @@ pub fn execute<I: Isa, G: Guest>(
 ) -> Result<Execution<I, G>, ExecuteError> {
     let begun = Instant::now();
     let program = program.into();
-    let initial = Checkpoint::initial(&program, guest, &options.arguments)?;
+    let initial = Checkpoint::initial_with_stack(&program, guest, &options.arguments, options.stack_size)?;
     let writer = options.file.take().map(|file| {
         let head = file::head::<I, G>(&program, &options.arguments, &input, options.policy);
         Writer::create(file, head, Shape::of::<I>(input.length()), &input, &initial)
@@ -292,12 +309,14 @@ struct Run<I: Isa, G> {
 
 impl<I: Isa, G: Guest> Run<I, G> {
     fn from(mut self, start: &Checkpoint<G>, options: Options<'_>) -> Result<Execution<I, G>, ExecuteError> {
-        let Options { output, max_cycles, until_stored, executor, mut progress, .. } = options;
+        let Options { output, max_memory, max_cycles, until_stored, executor, .. } = options;
+        let (mut progress, progress_pc) = (options.progress, options.progress_pc);
         let _span = tracing::debug_span!("run", from = start.cycle).entered();
         let machine = Machine::new(Arc::clone(&self.program), self.input.clone(), start);
         let mut machine = machine.map_err(ExecuteError::AddressSpace)?;
         machine.set_jumped_from(self.jumped_from);
         machine.set_output(output);
+        machine.set_memory_limit(max_memory / PAGE_BYTES as u64, &self.touched_before);
         let executor = if until_stored.is_some() { Executor::Interpreter } else { executor };
         let mut fast_pass = FastPass::new(executor, &self.program).map_err(ExecuteError::Native)?;
         let mut pending_pages = 0;
@@ -316,6 +335,9 @@ impl<I: Isa, G: Guest> Run<I, G> {
                 Ok(Pause::Stored(value)) => break Stopped::Stored(value),
                 Ok(Pause::Reached) => {}
                 Err(RunError::Fault(fault)) => break Stopped::Trapped(fault),
+                Err(RunError::MemoryLimit { address }) => {
+                    break Stopped::MemoryLimit { limit: max_memory, address, grew: self.grew(&machine) };
+                }
                 Err(error) => return Err(ExecuteError::Host(error)),
             }
             let cycle = machine.cycle();
@@ -330,6 +352,9 @@ impl<I: Isa, G: Guest> Run<I, G> {
                 let state = machine.checkpoint();
                 self.commit(&mut machine, &state, None)?;
                 pending_pages = 0;
+            }
+            if let Some(at) = progress_pc {
+                at.store(machine.pc(), Ordering::Relaxed);
             }
             if let Some(Progress(report)) = &mut progress
                 && report(cycle).is_break()
@@ -398,6 +423,20 @@ impl<I: Isa, G: Guest> Run<I, G> {
 
     fn seconds(&self) -> f64 {
         self.seconds_before + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// What most of the pages are used for.
+    fn grew(&self, machine: &Machine<I, G>) -> MemoryUse {
+        let mut pages = [0; 3];
+        let uses = [MemoryUse::Heap, MemoryUse::Stack, MemoryUse::Other];
+        for number in self.touched(machine) {
+            let found = machine.guest().use_of(number * PAGE_BYTES as Word);
+            for (use_, count) in uses.iter().zip(&mut pages) {
+                *count += u64::from(*use_ == found);
+            }
+        }
+        let most = uses.into_iter().zip(pages).max_by_key(|(_, count)| *count);
+        most.map_or(MemoryUse::Other, |(use_, _)| use_)
     }
 
     /// The pages touched since cycle 0, ascending.

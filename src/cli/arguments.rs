@@ -1,5 +1,6 @@
 //! What can be asked for.
 
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -119,7 +120,13 @@ pub(super) struct Guest {
     pub(super) elf: PathBuf,
     /// The program's arguments; those that start with a dash go after `--`.
     #[arg(value_name = "ARGS")]
-    pub(super) arguments: Vec<std::ffi::OsString>,
+    pub(super) arguments: Vec<OsString>,
+    /// The program's own name, its argv[0] [default: the name of the ELF file, without its folder].
+    #[arg(long, value_name = "NAME")]
+    pub(super) arg0: Option<OsString>,
+    /// What the program's stack may take; beyond is a fault, stack overflow. It is part of what is proven.
+    #[arg(long, value_name = "BYTES", default_value = "8MiB", value_parser = bytes)]
+    pub(super) stack_size: u64,
     /// The program's input [default: standard input, unless it is a terminal].
     #[arg(long, value_name = "FILE")]
     pub(super) input: Option<PathBuf>,
@@ -137,8 +144,11 @@ pub(super) struct Subject {
     #[command(flatten)]
     pub(super) guest: Guest,
     /// Take the run from a checkpoint file, without running the program; its arguments and input are in the file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments", "arg0", "stack_size", "max_memory"])]
     pub(super) checkpoints: Option<PathBuf>,
+    /// The most memory that the program may touch, in whole pages; `debug` has no limit.
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
+    pub(super) max_memory: u64,
 }
 
 impl Subject {
@@ -158,6 +168,9 @@ pub(super) struct Run {
     /// Stop after so many cycles.
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub(super) max_cycles: u64,
+    /// The most memory that the program may touch, in whole pages.
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
+    pub(super) max_memory: u64,
     /// Write checkpoints to a new file: with it and the program the run can be resumed, and its rows regenerated.
     #[arg(long, value_name = "FILE")]
     pub(super) checkpoints: Option<PathBuf>,
@@ -474,10 +487,15 @@ fn cycles(text: &str) -> Result<Range<u64>, String> {
 
 fn memory(text: &str) -> Result<Memory, String> {
     match text {
-        "sqrt" => return Ok(Memory::Sqrt),
-        "all" => return Ok(Memory::All),
-        _ => {}
+        "sqrt" => Ok(Memory::Sqrt),
+        "all" => Ok(Memory::All),
+        _ => {
+            bytes(text).map(Memory::Bytes).map_err(|_| "write bytes, as in 64MiB, or sqrt, or all".to_owned())
+        }
     }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
         "" | "b" => Some(1),
@@ -491,7 +509,7 @@ fn memory(text: &str) -> Result<Memory, String> {
     };
     let bytes =
         digits.trim().parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
-    bytes.map(Memory::Bytes).ok_or_else(|| "write bytes, as in 64MiB, or sqrt, or all".to_owned())
+    bytes.ok_or_else(|| "write bytes, as in 64MiB".to_owned())
 }
 
 #[cfg(test)]

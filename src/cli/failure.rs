@@ -116,6 +116,13 @@ impl Failure {
                 Self::new("cycle_limit", message)
             }
             Stopped::Interrupted => Self::interrupted(),
+            Stopped::MemoryLimit { limit, address, grew } => {
+                let message = format!(
+                    "the guest would touch more than {} of memory, at {address:#010x}; most of it is {grew}; allow more by --max-memory, or look for what grows",
+                    output::bytes(*limit)
+                );
+                Self::new("memory_limit", message)
+            }
             Stopped::Stored(value) => {
                 Self::new("stored", format!("the run was stopped at a store of {value:#x}"))
             }

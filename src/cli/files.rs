@@ -18,9 +18,6 @@ use crate::profile::CodeMap;
 use crate::program::{ElfFile, LoadError, Program};
 use crate::proof::{FormatError, Proof};
 
-/// The name that every guest finds as its own, so that a proof does not depend on where its ELF was.
-const NAME: &[u8] = b"guest";
-
 /// More than any ELF file of 32 bits has: its offsets would not reach the end.
 const ELF_BYTES: u64 = 1 << 32;
 /// More than any proof has.
@@ -164,10 +161,12 @@ pub(super) fn execution<I: Isa>(
     })
 }
 
-/// The guest's arguments, its name first.
+/// The guest's arguments, its name first: by default the ELF file's, without its folder, so that a proof does not depend
+/// on where the file was.
 pub(super) fn arguments(guest: &Guest) -> Vec<Vec<u8>> {
-    let given = guest.arguments.iter().map(|argument| argument.as_encoded_bytes().to_vec());
-    std::iter::once(NAME.to_vec()).chain(given).collect()
+    let name = guest.arg0.as_deref().or(guest.elf.file_name()).unwrap_or_default();
+    let all = std::iter::once(name).chain(guest.arguments.iter().map(AsRef::as_ref));
+    all.map(|argument| argument.as_encoded_bytes().to_vec()).collect()
 }
 
 /// The file that was named, or standard input unless it is a terminal.

@@ -16,16 +16,41 @@ mod start;
 pub use call::{Call, Outcome};
 pub(crate) use input::InputStore;
 pub use input::{Input, InputReader};
-pub use linux::Linux;
+pub use linux::{Linux, STACK_BYTES};
 pub use output::{Output, OutputSummary, Stream};
 pub(crate) use output_hash::OutputHash;
 #[cfg(test)]
 pub(crate) use sink::Shared;
+pub(crate) use start::Layout;
 pub use start::{Start, StartError};
+
+use core::ops::Range;
 
 #[cfg(doc)]
 use crate::isa::Reply;
-use crate::isa::Trap;
+use crate::isa::{Trap, Word};
+
+/// What a guest uses memory for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub enum MemoryUse {
+    /// The heap, which the guest asked the interface for.
+    Heap,
+    /// The stack that the interface gave to it.
+    Stack,
+    /// Anything else: what was loaded, or memory that the guest uses on its own account.
+    Other,
+}
+
+impl core::fmt::Display for MemoryUse {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Heap => "the heap",
+            Self::Stack => "the stack",
+            Self::Other => "memory that is neither heap nor stack",
+        })
+    }
+}
 
 /// A guest interface. [`Linux`] is what a static Linux program expects; a test harness or a prover may bring its own.
 ///
@@ -40,6 +65,18 @@ pub trait Guest: Clone + Send + Sync + 'static {
     /// # Errors
     /// What the program or its arguments lack.
     fn start(&mut self, start: &mut Start<'_>) -> Result<(), StartError>;
+
+    /// Where an access while the stack pointer is there too is a
+    /// [stack overflow](crate::isa::TrapCause::StackOverflow): addresses below the stack, which are otherwise slow
+    /// memory. It must not change during a run. By default there is none.
+    fn stack_guard(&self) -> Range<Word> {
+        0..0
+    }
+
+    /// What an address is used for, for messages. By default nothing is known.
+    fn use_of(&self, _address: Word) -> MemoryUse {
+        MemoryUse::Other
+    }
 
     /// Answers a call in O(1), with at most one access to one word of memory: a call is one row of the witness.
     ///

@@ -4,15 +4,30 @@ use core::ops::Range;
 
 use crate::isa::{Spec, Word};
 use crate::pages::{PAGE_BYTES, PageMap};
+#[cfg(doc)]
+use crate::program::Program;
+use crate::program::ProgramHeaders;
 
 /// What a guest interface may set before the first cycle, and what it may look at.
 #[derive(Debug)]
 pub struct Start<'a> {
     spec: &'static Spec,
-    segments: &'a [Range<u64>],
+    layout: Layout<'a>,
     arguments: &'a [Vec<u8>],
+    stack_size: u64,
     registers: &'a mut [Word],
     pages: &'a mut PageMap,
+}
+
+/// What a guest interface may know of a program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout<'a> {
+    pub(crate) entry: Word,
+    pub(crate) segments: &'a [Range<u64>],
+    pub(crate) load_copies: &'a [Range<u64>],
+    pub(crate) headers: Option<ProgramHeaders>,
+    /// What the code sets the stack pointer to, as far as one instruction states it.
+    pub(crate) own_stacks: &'a [Word],
 }
 
 /// Why a program could not be started.
@@ -20,7 +35,7 @@ pub struct Start<'a> {
 #[non_exhaustive]
 pub enum StartError {
     /// There is no place for the stack.
-    #[error("the program's segments leave no {size} bytes for the stack below {}; link it elsewhere", tops.iter().map(|top| format!("{top:#x}")).collect::<Vec<_>>().join(" or "))]
+    #[error("the program's segments leave no {size} bytes for the stack below {}; link it elsewhere, or ask for a smaller stack", tops.iter().map(|top| format!("{top:#x}")).collect::<Vec<_>>().join(" or "))]
     NoStack {
         /// The stack's size.
         size: u64,
@@ -46,12 +61,13 @@ pub enum StartError {
 impl<'a> Start<'a> {
     pub(crate) fn new(
         spec: &'static Spec,
-        segments: &'a [Range<u64>],
+        layout: Layout<'a>,
         arguments: &'a [Vec<u8>],
+        stack_size: u64,
         registers: &'a mut [Word],
         pages: &'a mut PageMap,
     ) -> Self {
-        Self { spec, segments, arguments, registers, pages }
+        Self { spec, layout, arguments, stack_size, registers, pages }
     }
 
     /// The instruction set.
@@ -59,9 +75,35 @@ impl<'a> Start<'a> {
         self.spec
     }
 
-    /// The loaded segments, ascending.
+    /// The loaded segments' virtual addresses, ascending.
     pub fn segments(&self) -> &'a [Range<u64>] {
-        self.segments
+        self.layout.segments
+    }
+
+    /// The load addresses that hold copies of segments, ascending; see [`Program::load_copies`].
+    pub fn load_copies(&self) -> &'a [Range<u64>] {
+        self.layout.load_copies
+    }
+
+    /// Where execution starts.
+    pub fn entry(&self) -> Word {
+        self.layout.entry
+    }
+
+    /// The ELF file's program headers, if a segment loads them.
+    pub fn headers(&self) -> Option<ProgramHeaders> {
+        self.layout.headers
+    }
+
+    /// Addresses that instructions of the program set the stack pointer to: those that one instruction states alone, as
+    /// `lui` does. The programs that have some bring a stack of their own.
+    pub fn own_stacks(&self) -> &'a [Word] {
+        self.layout.own_stacks
+    }
+
+    /// How many bytes the stack may take.
+    pub fn stack_size(&self) -> u64 {
+        self.stack_size
     }
 
     /// The arguments, the program's name first.

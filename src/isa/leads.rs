@@ -3,7 +3,7 @@
 //! In: a predecoded instruction and its semantics. Out: [`Leads`], from which native code finds its regions, and the
 //! choice of an ISA what a program's entry reaches.
 
-use super::{BinaryOp, Expr, ExprKind, Op, SemanticStatement, Semantics, Word};
+use super::{Op, SemanticStatement, Semantics, Word};
 
 /// Where an instruction leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Leads {
                 SemanticStatement::Trap { condition: None } => return Self::Nowhere,
                 SemanticStatement::Jump { condition, target } => {
                     let conditional = condition.is_some();
-                    leads = match (stated(target, op, semantics), conditional) {
+                    leads = match (semantics.stated(target, op), conditional) {
                         (Some(target), true) => Self::Branch(target),
                         (Some(target), false) => Self::Jump(target),
                         (None, conditional) => Self::Anywhere { conditional },
@@ -50,34 +50,4 @@ impl Leads {
     pub(crate) fn is_interpreted(self) -> bool {
         matches!(self, Self::Call | Self::Nowhere)
     }
-}
-
-/// The value of an address that depends on the instruction alone, by what jumps are made of; none if it does not, or if
-/// that is not seen here.
-fn stated(e: &Expr, op: &Op, semantics: &Semantics) -> Option<Word> {
-    let value = match e.kind {
-        ExprKind::Const(value) => Word::try_from(value).ok()?,
-        ExprKind::Pc => op.pc,
-        ExprKind::Imm => op.imm,
-        ExprKind::Local(place) => {
-            let mut locals = semantics.statements.iter().filter_map(|statement| match statement {
-                SemanticStatement::Let(value) => Some(value),
-                _ => None,
-            });
-            stated(locals.nth(place.into())?, op, semantics)?
-        }
-        ExprKind::Binary(operation, a, b) if a.ty.width == Word::BITS => {
-            let (a, b) = (stated(a, op, semantics)?, stated(b, op, semantics)?);
-            match operation {
-                BinaryOp::Add => a.wrapping_add(b),
-                BinaryOp::Sub => a.wrapping_sub(b),
-                BinaryOp::And => a & b,
-                BinaryOp::Or => a | b,
-                BinaryOp::Xor => a ^ b,
-                _ => return None,
-            }
-        }
-        _ => return None,
-    };
-    (e.ty.width == Word::BITS).then_some(value)
 }

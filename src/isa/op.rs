@@ -67,6 +67,14 @@ pub enum TrapCause {
     NullLoad,
     /// A store to page 0.
     NullStore,
+    /// A load from the last page of the address space.
+    LastPageLoad,
+    /// A store to the last page of the address space.
+    LastPageStore,
+    /// An access below the stack's limit, with the stack pointer there too.
+    StackOverflow,
+    /// A jump to itself that changes nothing: it would be executed for ever.
+    SelfJump,
     /// A store into code.
     StoreToCode,
     /// A breakpoint instruction.

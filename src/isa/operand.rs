@@ -204,6 +204,24 @@ impl Instruction {
         self.registers(word, true).next()
     }
 
+    /// The register that a read port of a word of this instruction reads; port 0 is rs1.
+    pub(crate) fn read_port(&self, port: u8, word: u32) -> Option<u8> {
+        const NAMES: [&str; super::MAX_READS] = ["rs1", "rs2", "rs3", "rs4"];
+        let operand = self.operand(NAMES.get(usize::from(port))?)?;
+        match operand.kind {
+            OperandKind::Register { .. } | OperandKind::FixedRegister { .. } => Some(operand.get(word) as u8),
+            _ => None,
+        }
+    }
+
+    /// Whether a word of this instruction does nothing but go elsewhere: it stores nothing, calls nothing, and writes no
+    /// register but `zero`.
+    pub fn only_jumps(&self, word: u32, zero: u8) -> bool {
+        let Effects { memory, jump, call, .. } = self.effects;
+        let writes = self.registers(word, true).any(|register| register != zero);
+        jump != Happens::Never && !matches!(memory, MemoryAccess::Store { .. }) && !call && !writes
+    }
+
     fn registers(&self, word: u32, which: bool) -> impl Iterator<Item = u8> {
         self.operands.iter().filter_map(move |operand| match operand.kind {
             OperandKind::Register { field, written } if written == which => Some(field.get(word) as u8),
@@ -266,6 +284,27 @@ mod tests {
         assert_eq!(significant("ecall"), Some(u32::MAX));
         // Mode, rs1 and rd are ignored.
         assert_eq!(significant("fence"), Some(0x0ff0_707f));
+    }
+
+    /// Words from GNU as.
+    #[test]
+    fn what_only_jumps() {
+        let of = |word: u32| {
+            let instruction = Rv32im::SPEC.instruction(Rv32im::decode(word, 0).kind).unwrap();
+            instruction.only_jumps(word, Rv32im::SPEC.registers.zero)
+        };
+        for (word, expected, text) in [
+            (0x0000_006f, true, "j ."),
+            (0x0000_8067, true, "ret"),
+            (0x0005_0063, true, "beqz a0, ."),
+            (0x0000_00ef, false, "jal ."),
+            (0x000f_80e7, false, "jalr t6"),
+            (0x0000_0073, false, "ecall"),
+            (0xfea1_2e23, false, "sw a0, -4(sp)"),
+            (0x0000_0013, false, "nop"),
+        ] {
+            assert_eq!(of(word), expected, "{text}");
+        }
     }
 
     /// By the manual's figure of the immediates.

@@ -3,6 +3,8 @@
 //! In: nothing. Out: [`Isa::SEMANTICS`](super::Isa::SEMANTICS), from which native code is made. The generated
 //! [`step`](super::Isa::step) says the same as Rust. No node serves a single instruction.
 
+use super::{Op, Word};
+
 /// What one instruction does, in order. At most one load, store or call, one write of rd, one jump.
 ///
 /// The ports are read first. Then names, loads, calls and traps happen in the order of the statements; then the jump's
@@ -23,6 +25,62 @@ impl Semantics {
             )
         };
         !self.statements.iter().any(leaves)
+    }
+
+    /// A local, by its place among the instruction's.
+    fn local(&self, place: u8) -> Option<&Expr> {
+        let mut locals = self.statements.iter().filter_map(|statement| match statement {
+            SemanticStatement::Let(value) => Some(value),
+            _ => None,
+        });
+        locals.nth(place.into())
+    }
+
+    /// The value of a word that depends on the instruction alone, by what addresses are made of; none if it does not, or
+    /// if that is not seen here. O(size of the expression).
+    pub(crate) fn stated(&self, e: &Expr, op: &Op) -> Option<Word> {
+        self.value(e, op, &|_| None)
+    }
+
+    /// The value of a word, by the values of read ports and by what addresses are made of; none if it depends on
+    /// anything else. O(size of the expression).
+    pub(crate) fn value(&self, e: &Expr, op: &Op, read: &dyn Fn(u8) -> Option<Word>) -> Option<Word> {
+        let value = match e.kind {
+            ExprKind::Const(value) => Word::try_from(value).ok()?,
+            ExprKind::Read(port) => read(port)?,
+            ExprKind::Pc => op.pc,
+            ExprKind::Imm => op.imm,
+            ExprKind::Local(place) => self.value(self.local(place)?, op, read)?,
+            ExprKind::Binary(operation, a, b) if a.ty.width == Word::BITS => {
+                let (a, b) = (self.value(a, op, read)?, self.value(b, op, read)?);
+                match operation {
+                    BinaryOp::Add => a.wrapping_add(b),
+                    BinaryOp::Sub => a.wrapping_sub(b),
+                    BinaryOp::And => a & b,
+                    BinaryOp::Or => a | b,
+                    BinaryOp::Xor => a ^ b,
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        (e.ty.width == Word::BITS).then_some(value)
+    }
+
+    /// Whether the expression reads this port, itself or by a local. O(size of the expression).
+    pub(crate) fn reads_port(&self, e: &Expr, port: u8) -> bool {
+        let reads = |e: &Expr| self.reads_port(e, port);
+        match e.kind {
+            ExprKind::Read(read) => read == port,
+            ExprKind::Local(place) => self.local(place).is_some_and(reads),
+            ExprKind::Unary(_, a)
+            | ExprKind::Slice(a, _)
+            | ExprKind::Extend(a, _)
+            | ExprKind::Reinterpret(a) => reads(a),
+            ExprKind::Binary(_, a, b) => reads(a) || reads(b),
+            ExprKind::If(a, b, c) => reads(a) || reads(b) || reads(c),
+            ExprKind::Const(_) | ExprKind::Pc | ExprKind::Imm | ExprKind::Loaded | ExprKind::Replied => false,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The state of a machine at rest, from which it can go on any number of times.
 
-use crate::guest::{Guest, Start, StartError};
-use crate::isa::{Isa, Word};
+use crate::guest::{Guest, Layout, STACK_BYTES, Start, StartError};
+use crate::isa::{Isa, Op, SemanticStatement, Word};
 use crate::pages::{PAGE_BYTES, PageError, Snapshot};
 use crate::program::Program;
 
@@ -25,18 +25,40 @@ pub struct Checkpoint<G> {
 }
 
 impl<G: Guest> Checkpoint<G> {
-    /// The state before the first cycle. O(segments + arguments): the program's pages are shared.
+    /// The state before the first cycle, with a stack of [`STACK_BYTES`]. O(code + segments + arguments): the program's
+    /// pages are shared.
     ///
     /// # Errors
     /// The guest interface's: no place for the stack, arguments that are too long.
     pub fn initial<I: Isa>(
         program: &Program<I>,
+        guest: G,
+        arguments: &[Vec<u8>],
+    ) -> Result<Self, StartError> {
+        Self::initial_with_stack(program, guest, arguments, STACK_BYTES)
+    }
+
+    /// As [`initial`](Self::initial), with a stack that may take so many bytes.
+    ///
+    /// # Errors
+    /// As `initial`.
+    pub fn initial_with_stack<I: Isa>(
+        program: &Program<I>,
         mut guest: G,
         arguments: &[Vec<u8>],
+        stack_size: u64,
     ) -> Result<Self, StartError> {
         let mut registers = vec![0; I::SPEC.registers.names.len()];
         let mut pages = program.pages().clone();
-        guest.start(&mut Start::new(I::SPEC, program.segments(), arguments, &mut registers, &mut pages))?;
+        let own_stacks: Vec<Word> = program.code().ops().iter().filter_map(stack_pointer_set::<I>).collect();
+        let layout = Layout {
+            entry: program.entry(),
+            segments: program.segments(),
+            load_copies: program.load_copies(),
+            headers: program.headers(),
+            own_stacks: &own_stacks,
+        };
+        guest.start(&mut Start::new(I::SPEC, layout, arguments, stack_size, &mut registers, &mut pages))?;
         let pages = Snapshot::from(&pages);
         Ok(Self { cycle: 0, pc: program.entry(), registers, guest, input_position: 0, pages })
     }
@@ -71,4 +93,17 @@ impl<G: Guest> Checkpoint<G> {
         }
         Ok(*hasher.finalize().as_bytes())
     }
+}
+
+/// What an instruction sets the stack pointer to, if it states that alone.
+fn stack_pointer_set<I: Isa>(op: &Op) -> Option<Word> {
+    let instruction = I::SPEC.instruction(op.kind)?;
+    if instruction.writes(op.word) != Some(I::SPEC.registers.stack_pointer) {
+        return None;
+    }
+    let semantics = I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)?;
+    semantics.statements.iter().find_map(|statement| match statement {
+        SemanticStatement::Write(value) => semantics.stated(value, op),
+        _ => None,
+    })
 }

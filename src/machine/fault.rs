@@ -1,7 +1,10 @@
 //! Errors of a run: what happened, where, and what to do about it.
 
+use std::borrow::Cow;
+
 use crate::asm::disassemble;
-use crate::isa::{Isa, Op, Trap, TrapCause, Word};
+use crate::isa::{Expr, Isa, MAX_READS, Op, SemanticStatement, Trap, TrapCause, Word};
+use crate::oracle::State;
 use crate::pages::PageError;
 use crate::program::Program;
 
@@ -15,6 +18,15 @@ pub enum RunError {
     /// A page of a checkpoint could not be read from its file.
     #[error(transparent)]
     Memory(#[from] PageError),
+    /// The next cycle would touch one page more than [`Options::max_memory`](crate::checkpoint::Options::max_memory)
+    /// allows.
+    #[error(
+        "the guest touches more memory than it may, at {address:#010x}; allow more, or look for what grows"
+    )]
+    MemoryLimit {
+        /// The address that it would access.
+        address: Word,
+    },
     /// The guest's input could not be read.
     #[error("the guest's input could not be read: {0}")]
     Input(#[source] std::io::Error),
@@ -48,16 +60,19 @@ pub struct Fault {
     /// The nearest symbol and the distance from it, if the program has symbols: of `pc`, or of `jumped_from` if
     /// there is one.
     pub symbol: Option<String>,
+    /// The register that the address was computed from, if the access failed because nothing ever wrote that register:
+    /// it is zero, and no instruction of the program writes it.
+    pub unwritten: Option<&'static str>,
 }
 
 impl Fault {
     pub(super) fn new<I: Isa>(
         program: &Program<I>,
         trap: Trap,
-        cycle: u64,
-        pc: Word,
+        state: &State,
         jumped_from: Option<Word>,
     ) -> Self {
+        let &State { cycle, pc, .. } = state;
         let op = program.code().at(pc);
         let instruction = op.and_then(|op| I::SPEC.instruction(op.kind));
         // The entry after a region's last instruction does not decode, and is no code.
@@ -76,6 +91,7 @@ impl Fault {
             assembly: op.filter(|op| op.kind != Op::UNDECODABLE).map(disassemble::<I>),
             jumped_from,
             symbol: program.symbols().describe(jumped_from.unwrap_or(pc)),
+            unwritten: op.filter(|_| is_access(cause)).and_then(|op| unwritten(program, op, state)),
         }
     }
 
@@ -89,6 +105,10 @@ impl Fault {
             TrapCause::MisalignedStore => "misaligned store",
             TrapCause::NullLoad => "load from page 0",
             TrapCause::NullStore => "store to page 0",
+            TrapCause::LastPageLoad => "load from the last page",
+            TrapCause::LastPageStore => "store to the last page",
+            TrapCause::StackOverflow => "stack overflow",
+            TrapCause::SelfJump => "jump to itself",
             TrapCause::StoreToCode => "store into code",
             TrapCause::Breakpoint => "breakpoint",
             TrapCause::CallRefused => "call refused",
@@ -96,7 +116,20 @@ impl Fault {
     }
 
     /// What to do about it.
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> Cow<'static, str> {
+        match self.unwritten {
+            Some("gp") => {
+                "nothing ever sets gp, from which the address is computed: link with -Wl,--no-relax-gp, or set gp in the start-up code (.option push; .option norelax; la gp, __global_pointer$; .option pop)".into()
+            }
+            Some(register) => format!(
+                "nothing ever sets {register}, from which the address is computed: set it in the start-up code"
+            )
+            .into(),
+            None => self.cause_remedy().into(),
+        }
+    }
+
+    fn cause_remedy(&self) -> &'static str {
         match self.cause {
             TrapCause::Undecodable => {
                 "build the guest for this ISA, take an ISA that has the instruction, or declare it in a spec; if the word is data, the guest jumped into it"
@@ -111,6 +144,15 @@ impl Fault {
                 "an address must be a multiple of the access's size: build the guest with -mstrict-align, and look for casts of byte pointers"
             }
             TrapCause::NullLoad | TrapCause::NullStore => "a null pointer was followed",
+            TrapCause::LastPageLoad | TrapCause::LastPageStore => {
+                "an address was computed by a negative offset from 0: a null pointer or a base register that was never set"
+            }
+            TrapCause::StackOverflow => {
+                "the stack has outgrown its limit: look for a recursion that does not end or a large local variable, or give more by --stack-size"
+            }
+            TrapCause::SelfJump => {
+                "the guest would loop here for ever without changing anything; a guest ends by the call exit (a7 = 93, a0 = its exit code, ecall)"
+            }
             TrapCause::StoreToCode => {
                 "code cannot be changed: look for a stray pointer, or for data in an executable section"
             }
@@ -144,3 +186,96 @@ impl core::fmt::Display for Fault {
 }
 
 impl core::error::Error for Fault {}
+
+/// Whether it is an address that was computed which caused the trap.
+fn is_access(cause: TrapCause) -> bool {
+    matches!(
+        cause,
+        TrapCause::NullLoad
+            | TrapCause::NullStore
+            | TrapCause::LastPageLoad
+            | TrapCause::LastPageStore
+            | TrapCause::MisalignedLoad
+            | TrapCause::MisalignedStore
+    )
+}
+
+/// How many instructions before an access are looked at for where its address is from, and through how many of them.
+const LOOK_BACK: usize = 32;
+const MOST_STEPS: u32 = 4;
+
+/// A register that the address of an access is computed from, that is zero, and that no instruction of the program
+/// writes; see [`Origins::unwritten`]. O(code).
+fn unwritten<I: Isa>(program: &Program<I>, op: &Op, state: &State) -> Option<&'static str> {
+    let origins = Origins { program, registers: &state.registers };
+    let address = |statement: &'static SemanticStatement| match statement {
+        SemanticStatement::Load { address, .. } | SemanticStatement::Store { address, .. } => Some(address),
+        _ => None,
+    };
+    let register = origins.unwritten(program.code().index_of(op.pc)?, &address, MOST_STEPS)?;
+    I::SPEC.registers.names.get(usize::from(register)).copied()
+}
+
+struct Origins<'a, I: Isa> {
+    program: &'a Program<I>,
+    registers: &'a [Word],
+}
+
+impl<I: Isa> Origins<'_, I> {
+    /// A register that is zero, that no instruction writes, and that an expression of the instruction at this place of the
+    /// code table is computed from: it reads the register, or one that was so computed by the nearest instruction
+    /// before that writes it. That one was the last to write it, unless a jump led to between them; so it is taken for
+    /// that only if what it would compute from the registers now is what the register holds.
+    fn unwritten(
+        &self,
+        index: u32,
+        which: &dyn Fn(&'static SemanticStatement) -> Option<&'static Expr>,
+        steps: u32,
+    ) -> Option<u8> {
+        let ops = self.program.code().ops();
+        let op = ops.get(index as usize)?;
+        let semantics = I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)?;
+        let expression = semantics.statements.iter().find_map(which)?;
+        let instruction = I::SPEC.instruction(op.kind)?;
+        let read = |port: u8| instruction.read_port(port, op.word);
+        let mut sources = (0..MAX_READS as u8)
+            .filter(|port| semantics.reads_port(expression, *port))
+            .filter_map(read)
+            .filter(|register| *register != I::SPEC.registers.zero);
+        sources.find_map(|register| {
+            if self.value(register) == Some(0) && !ops.iter().any(|op| writes::<I>(op, register)) {
+                return Some(register);
+            }
+            let start = (index as usize).saturating_sub(LOOK_BACK);
+            let before = ops.get(start..index as usize)?;
+            let writer = start + before.iter().rposition(|op| writes::<I>(op, register))?;
+            if steps == 0 || self.written_by(ops.get(writer)?) != self.value(register) {
+                return None;
+            }
+            self.unwritten(writer as u32, &written, steps - 1)
+        })
+    }
+
+    fn value(&self, register: u8) -> Option<Word> {
+        self.registers.get(usize::from(register)).copied()
+    }
+
+    /// What the instruction would write to its register now.
+    fn written_by(&self, op: &Op) -> Option<Word> {
+        let semantics = I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)?;
+        let instruction = I::SPEC.instruction(op.kind)?;
+        let read = |port: u8| self.value(instruction.read_port(port, op.word)?);
+        semantics.value(semantics.statements.iter().find_map(written)?, op, &read)
+    }
+}
+
+fn written(statement: &'static SemanticStatement) -> Option<&'static Expr> {
+    match statement {
+        SemanticStatement::Write(value) => Some(value),
+        _ => None,
+    }
+}
+
+fn writes<I: Isa>(op: &Op, register: u8) -> bool {
+    I::SPEC.instruction(op.kind).is_some_and(|it| it.writes(op.word) == Some(register))
+}

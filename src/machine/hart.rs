@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use super::Checkpoint;
 use super::{Memory, RunError};
 use crate::guest::{Call, Guest, Input, InputReader, Outcome, Output};
-use crate::isa::{Access, Isa, MAX_READS, Ports, Reply, Trap, Word};
+use crate::isa::{Access, Isa, MAX_READS, Ports, Reply, Trap, TrapCause, Word};
 
 /// One entry for each value of a register number's type, so that a register access needs no bounds check.
 pub(crate) const REGISTERS: usize = u8::MAX as usize + 1;
@@ -43,6 +43,7 @@ impl<I: Isa, G: Guest> Hart<I, G> {
             *register = value;
         }
         self.memory.restore(checkpoint.pages.clone());
+        self.memory.set_guard(checkpoint.guest.stack_guard());
         self.guest = checkpoint.guest.clone();
         self.input.seek(checkpoint.input_position);
         self.failure = None;
@@ -57,6 +58,25 @@ impl<I: Isa, G: Guest> Hart<I, G> {
 
     pub(super) fn registers(&self) -> &[Word] {
         &self.registers[..I::SPEC.registers.names.len()]
+    }
+
+    /// Whether the stack pointer is where the stack may not be.
+    fn stack_has_overflowed(&self) -> bool {
+        self.memory.is_guarded(self.registers[usize::from(I::SPEC.registers.stack_pointer)])
+    }
+
+    /// An access that trapped: made once more, if it is to a guarded page and the stack is where it may be.
+    #[cold]
+    #[inline(never)]
+    fn retry(
+        &mut self,
+        trap: Trap,
+        access: impl FnOnce(&mut Memory) -> Result<Access, Trap>,
+    ) -> Result<Access, Trap> {
+        if trap.cause != TrapCause::StackOverflow || self.stack_has_overflowed() {
+            return Err(trap);
+        }
+        self.memory.unguarded(access)
     }
 }
 
@@ -75,16 +95,31 @@ impl<I: Isa, G: Guest> Ports for Hart<I, G> {
 
     #[inline(always)]
     fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap> {
-        self.memory.load(address, bytes)
+        match self.memory.load(address, bytes) {
+            Ok(access) => Ok(access),
+            Err(trap) => self.retry(trap, |memory| memory.load(address, bytes)),
+        }
     }
 
     #[inline(always)]
     fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
-        self.memory.store(address, bytes, value)
+        match self.memory.store(address, bytes, value) {
+            Ok(access) => Ok(access),
+            Err(trap) => self.retry(trap, |memory| memory.store(address, bytes, value)),
+        }
     }
 
     #[inline(never)]
     fn call(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
+        self.memory.set_unguarded(!self.stack_has_overflowed());
+        let reply = self.answer(arguments);
+        self.memory.set_unguarded(false);
+        reply
+    }
+}
+
+impl<I: Isa, G: Guest> Hart<I, G> {
+    fn answer(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
         let mut call = Call::new(
             I::SPEC.calls,
             arguments,

@@ -1,8 +1,8 @@
 //! The guest's memory: words that are read and written, and which pages a checkpoint must keep.
 //!
-//! All addresses but page 0 are memory, zero at first. A flag byte a page decides the fast path of an access with
-//! one compare; whatever else there is to do about a page is done the first time that it is touched, or first
-//! written to since the last checkpoint.
+//! All addresses but page 0 and the last page are memory, zero at first. A flag byte a page decides the fast path of
+//! an access with one compare; whatever else there is to do about a page is done the first time that it is touched, or
+//! first written to since the last checkpoint.
 
 use core::ops::Range;
 use std::sync::Arc;
@@ -23,9 +23,16 @@ const DIRTY: u8 = 4;
 const CODE: u8 = 8;
 /// The image's page may differ from zero, whatever it holds now.
 const USED: u8 = 16;
+/// The image holds the page. It is ready as well, unless it is guarded: then every access takes the slow path.
+const PRESENT: u8 = 32;
+/// The page counts towards the limit.
+const COUNTED: u8 = 64;
 
 /// The pages of the address space.
 pub(crate) const PAGES: usize = 1 << (Word::BITS - PAGE_BYTES.trailing_zeros());
+
+/// The page of small negative offsets from address 0.
+const LAST_PAGE: usize = PAGES - 1;
 
 /// A guest's memory.
 ///
@@ -40,8 +47,24 @@ pub struct Memory {
     /// Pages that may differ from `base`.
     dirty: Vec<Word>,
     code: Arc<[Range<Word>]>,
+    /// The pages where an access may mean that the stack has outgrown its limit; see [`Memory::load`].
+    guard: Range<Word>,
+    /// Whether the access under way may touch guarded pages.
+    unguarded: bool,
+    /// How many pages count towards the limit, and the limit.
+    counted: u64,
+    limit: u64,
     /// Why a page could not be brought in, if one could not: no fault of the guest.
-    failure: Option<PageError>,
+    failure: Option<MemoryFailure>,
+}
+
+/// Why an access could not be made, where that is no fault of the guest.
+#[derive(Debug)]
+pub(super) enum MemoryFailure {
+    /// The page could not be read from a checkpoint file.
+    Page(PageError),
+    /// The access would touch one page more than the limit.
+    Limit { address: Word },
 }
 
 impl Memory {
@@ -63,14 +86,47 @@ impl Memory {
             touched: Vec::new(),
             dirty: Vec::new(),
             code,
+            guard: 0..0,
+            unguarded: false,
+            counted: 0,
+            limit: u64::MAX,
             failure: None,
         })
+    }
+
+    /// Guards these addresses, rounded inwards to pages.
+    pub(super) fn set_guard(&mut self, addresses: Range<Word>) {
+        self.guard = addresses.start.div_ceil(PAGE_BYTES as Word)..addresses.end / PAGE_BYTES as Word;
+    }
+
+    /// Lets accesses touch so many pages, of which these were touched before; until memory is next restored. O(their
+    /// number).
+    pub(super) fn set_limit(&mut self, pages: u64, touched_before: &[Word]) {
+        self.limit = pages;
+        for &number in touched_before {
+            self.flags[number as usize] |= COUNTED;
+        }
+        self.counted = touched_before.len() as u64;
+    }
+
+    /// Makes an access that may touch guarded pages.
+    pub(super) fn unguarded<T>(&mut self, access: impl FnOnce(&mut Self) -> T) -> T {
+        self.set_unguarded(true);
+        let result = access(self);
+        self.set_unguarded(false);
+        result
+    }
+
+    /// Says whether the accesses that follow may touch guarded pages.
+    pub(super) fn set_unguarded(&mut self, unguarded: bool) {
+        self.unguarded = unguarded;
     }
 
     /// Loads `bytes` bytes, zero-extended. `bytes` is a power of two, at most a word's size.
     ///
     /// # Errors
-    /// A misaligned address, or page 0.
+    /// A misaligned address, page 0, the last page; or a guarded page, of which the caller decides whether it is a
+    /// [stack overflow](TrapCause::StackOverflow).
     #[inline(always)]
     pub fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap> {
         if address & (bytes - 1) != 0 {
@@ -83,7 +139,7 @@ impl Memory {
     /// Stores the low `bytes` bytes of `value`. `bytes` is a power of two, at most a word's size.
     ///
     /// # Errors
-    /// A misaligned address, page 0, or code.
+    /// As [`load`](Self::load), or code.
     #[inline(always)]
     pub fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
         if address & (bytes - 1) != 0 {
@@ -96,7 +152,7 @@ impl Memory {
     /// The word that holds the address.
     ///
     /// # Errors
-    /// Page 0.
+    /// As [`load`](Self::load), but for the alignment.
     #[inline(always)]
     pub(crate) fn word(&mut self, address: Word) -> Result<Word, Trap> {
         if self.flags[page_of(address)] & READY == 0 {
@@ -109,7 +165,7 @@ impl Memory {
     /// guest, and by the guest interface.
     ///
     /// # Errors
-    /// Page 0, or code.
+    /// As [`word`](Self::word), or code.
     #[inline(always)]
     pub(crate) fn write(&mut self, address: Word, mask: Word, bits: Word) -> Result<Access, Trap> {
         if self.flags[page_of(address)] & WRITABLE == 0 {
@@ -126,7 +182,7 @@ impl Memory {
     /// # Errors
     /// Its page is in a checkpoint file, and cannot be read.
     pub fn peek(&self, address: Word) -> Result<Word, PageError> {
-        if self.flags[page_of(address)] & READY != 0 {
+        if self.flags[page_of(address)] & PRESENT != 0 {
             return Ok(self.image.words()[(address / WORD_BYTES) as usize]);
         }
         self.base.word(address)
@@ -158,6 +214,7 @@ impl Memory {
             self.flags[number as usize] &= CODE | USED;
         }
         self.dirty.clear();
+        self.counted = 0;
         self.failure = None;
         self.base = base;
     }
@@ -173,8 +230,13 @@ impl Memory {
         (self.image.words_mut(), &self.flags)
     }
 
+    /// Whether the address is in a guarded page.
+    pub(super) fn is_guarded(&self, address: Word) -> bool {
+        self.guard.contains(&(page_of(address) as Word))
+    }
+
     /// Why the last access failed, if it is not the guest's fault.
-    pub(super) fn take_failure(&mut self) -> Option<PageError> {
+    pub(super) fn take_failure(&mut self) -> Option<MemoryFailure> {
         self.failure.take()
     }
 
@@ -186,40 +248,54 @@ impl Memory {
     #[cold]
     #[inline(never)]
     fn prepare_load(&mut self, address: Word) -> Result<(), Trap> {
-        if page_of(address) == 0 {
-            return Err(Trap { cause: TrapCause::NullLoad, value: address });
+        self.check_page(address, [TrapCause::NullLoad, TrapCause::LastPageLoad])?;
+        if self.flags[page_of(address)] & PRESENT == 0 {
+            self.bring_in(address, TrapCause::NullLoad)?;
         }
-        self.bring_in(address, TrapCause::NullLoad)
+        Ok(())
     }
 
     #[cold]
     #[inline(never)]
     fn prepare_store(&mut self, address: Word) -> Result<(), Trap> {
         let page = page_of(address);
-        if page == 0 {
-            return Err(Trap { cause: TrapCause::NullStore, value: address });
-        }
+        self.check_page(address, [TrapCause::NullStore, TrapCause::LastPageStore])?;
         if self.flags[page] & CODE != 0 && self.code.iter().any(|range| range.contains(&address)) {
             return Err(Trap { cause: TrapCause::StoreToCode, value: address });
         }
-        if self.flags[page] & READY == 0 {
+        if self.flags[page] & PRESENT == 0 {
             self.bring_in(address, TrapCause::NullStore)?;
         }
         if self.flags[page] & DIRTY == 0 {
             self.dirty.push(page as Word);
             self.flags[page] |= DIRTY | USED;
         }
-        if self.flags[page] & CODE == 0 {
+        if self.flags[page] & CODE == 0 && self.flags[page] & READY != 0 {
             self.flags[page] |= WRITABLE;
         }
         Ok(())
     }
 
-    /// Makes the image's page what `base` has. A page that is zero in both is left to the operating system. If it
-    /// cannot be read, the access ends with the trap of this cause, which says no more than that it did.
+    /// Refuses page 0 and the last page, with these causes, and guarded pages. None of them is ever ready.
+    fn check_page(&self, address: Word, [null, last]: [TrapCause; 2]) -> Result<(), Trap> {
+        let cause = match page_of(address) {
+            0 => null,
+            LAST_PAGE => last,
+            _ if self.is_guarded(address) && !self.unguarded => TrapCause::StackOverflow,
+            _ => return Ok(()),
+        };
+        Err(Trap { cause, value: address })
+    }
+
+    /// Makes the image's page what `base` has. A page that is zero in both is left to the operating system. If there is
+    /// a [failure](Self::take_failure), the access ends with the trap of this cause, which says no more than that it did.
     fn bring_in(&mut self, address: Word, cause: TrapCause) -> Result<(), Trap> {
         let page = page_of(address);
         let number = page as Word;
+        if self.flags[page] & COUNTED == 0 && self.counted >= self.limit {
+            self.failure = Some(MemoryFailure::Limit { address });
+            return Err(Trap { cause, value: address });
+        }
         match self.base.get(number) {
             Ok(Some(content)) => {
                 self.image.page_mut(number).copy_from_slice(&*content);
@@ -228,11 +304,15 @@ impl Memory {
             Ok(None) if self.flags[page] & USED != 0 => self.image.page_mut(number).fill(0),
             Ok(None) => {}
             Err(error) => {
-                self.failure = Some(error);
+                self.failure = Some(MemoryFailure::Page(error));
                 return Err(Trap { cause, value: address });
             }
         }
-        self.flags[page] |= READY;
+        if self.flags[page] & COUNTED == 0 {
+            self.counted += 1;
+        }
+        self.flags[page] |=
+            if self.is_guarded(address) { PRESENT | COUNTED } else { PRESENT | COUNTED | READY };
         self.touched.push(number);
         Ok(())
     }
@@ -283,11 +363,60 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_is_memory() {
+    fn the_first_and_the_last_page_are_no_memory() {
         let mut memory = memory();
-        memory.store(Word::MAX - 3, 4, 7).unwrap();
-        assert_eq!(memory.load(Word::MAX - 3, 4).unwrap().value, 7);
-        assert_eq!(memory.peek(Word::MAX).unwrap(), 7);
+        let trap = |cause, value| Err(Trap { cause, value });
+        for address in [0xffff_f000, Word::MAX - 3] {
+            assert_eq!(memory.load(address, 4), trap(TrapCause::LastPageLoad, address));
+            assert_eq!(memory.store(address, 4, 7), trap(TrapCause::LastPageStore, address));
+        }
+        for address in [0, 0xffc] {
+            assert_eq!(memory.load(address, 4), trap(TrapCause::NullLoad, address));
+            assert_eq!(memory.store(address, 4, 7), trap(TrapCause::NullStore, address));
+        }
+        for address in [0x1000, 0xffff_effc] {
+            memory.store(address, 4, 7).unwrap();
+            assert_eq!(memory.load(address, 4).unwrap().value, 7);
+        }
+    }
+
+    #[test]
+    fn guarded_pages_are_memory_on_the_slow_path() {
+        let mut memory = memory();
+        memory.set_guard(0x3_0001..0x3_3001);
+        memory.store(0x3_0ffc, 4, 1).unwrap();
+        memory.store(0x3_3000, 4, 1).unwrap();
+        for address in [0x3_1000, 0x3_2ffc] {
+            let overflow = Trap { cause: TrapCause::StackOverflow, value: address };
+            for _ in 0..2 {
+                assert_eq!(memory.load(address, 4), Err(overflow));
+                assert_eq!(memory.store(address, 4, 0), Err(overflow));
+                memory.unguarded(|memory| memory.store(address, 4, address)).unwrap();
+                assert_eq!(memory.unguarded(|memory| memory.load(address, 4)).unwrap().value, address);
+                assert_eq!(memory.peek(address).unwrap(), address);
+            }
+        }
+        assert_eq!(memory.touched_pages(), [0x30, 0x33, 0x31, 0x32]);
+        let kept = memory.checkpoint();
+        memory.unguarded(|memory| memory.store(0x3_1000, 4, 9)).unwrap();
+        memory.restore(kept);
+        assert_eq!(memory.peek(0x3_1000).unwrap(), 0x3_1000);
+        assert!(memory.load(0x3_1000, 4).is_err());
+        assert_eq!(memory.unguarded(|memory| memory.load(0x3_1000, 4)).unwrap().value, 0x3_1000);
+    }
+
+    #[test]
+    fn pages_beyond_the_limit_are_not_touched() {
+        let mut memory = memory();
+        memory.set_limit(3, &[0x20]);
+        for address in [0x2_0000, 0x3_0000, 0x4_0000, 0x3_0ffc, 0x2_0004] {
+            memory.store(address, 4, 1).unwrap();
+        }
+        for _ in 0..2 {
+            assert!(memory.load(0x5_0000, 4).is_err());
+            assert!(matches!(memory.take_failure(), Some(MemoryFailure::Limit { address: 0x5_0000 })));
+        }
+        assert_eq!(memory.touched_pages(), [0x20, 0x30, 0x40]);
     }
 
     #[test]

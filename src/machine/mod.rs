@@ -33,11 +33,12 @@ pub(crate) use {
 use std::sync::Arc;
 
 use crate::guest::{Guest, Input, Output};
-use crate::isa::{Flow, Isa, Recorder, Trap, TrapCause, Word};
+use crate::isa::{Flow, Isa, Op, Recorder, Trap, TrapCause, Word};
 use crate::oracle::State;
 use crate::pages::Snapshot;
 use crate::program::Program;
 use hart::Hart;
+use memory::MemoryFailure;
 
 /// A machine that runs a program of instruction set `I` under the guest interface `G`.
 ///
@@ -160,13 +161,20 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             spare -= i64::from(last - start);
             start = last;
             match flow {
-                Ok(Flow::Jump(pc)) => {
-                    spare -= 1;
-                    start = code.index_of(pc).unwrap_or(OUTSIDE);
-                    if start == OUTSIDE {
-                        (self.outside, self.jumped_from) = (pc, Some(last));
+                Ok(Flow::Jump(pc)) => match code.index_of(pc) {
+                    Some(target) => {
+                        if target == last && is_stuck::<I>(ops, last) {
+                            break Some(Stop::Trap(Trap { cause: TrapCause::SelfJump, value: pc }));
+                        }
+                        spare -= 1;
+                        start = target;
                     }
-                }
+                    None => {
+                        spare -= 1;
+                        (self.outside, self.jumped_from) = (pc, Some(last));
+                        start = OUTSIDE;
+                    }
+                },
                 Ok(_) => break Some(Stop::Exit),
                 Err(trap) => break Some(Stop::Trap(trap)),
             }
@@ -200,7 +208,12 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             match flow {
                 Flow::Next => index += 1,
                 Flow::Jump(pc) => match code.index_of(pc) {
-                    Some(target) => index = target,
+                    Some(target) => {
+                        if target == index && is_stuck::<I>(ops, index) {
+                            break Stop::Trap(Trap { cause: TrapCause::SelfJump, value: pc });
+                        }
+                        index = target;
+                    }
                     None => {
                         (self.outside, self.jumped_from) = (pc, Some(index));
                         index = OUTSIDE;
@@ -284,6 +297,16 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         &self.program
     }
 
+    /// Ends runs before the cycle that would touch more pages than this, of which these were touched before.
+    pub(crate) fn set_memory_limit(&mut self, pages: u64, touched_before: &[Word]) {
+        self.hart.memory.set_limit(pages, touched_before);
+    }
+
+    /// The guest interface's state.
+    pub(crate) fn guest(&self) -> &G {
+        &self.hart.guest
+    }
+
     /// Where the guest's output goes from now on.
     pub fn set_output(&mut self, output: Output) {
         self.hart.output = output;
@@ -313,15 +336,29 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     #[cold]
     #[inline(never)]
     fn error(&mut self, trap: Trap) -> RunError {
-        let memory = self.hart.memory.take_failure().map(RunError::Memory);
+        let memory = self.hart.memory.take_failure().map(|failure| match failure {
+            MemoryFailure::Page(error) => RunError::Memory(error),
+            MemoryFailure::Limit { address } => RunError::MemoryLimit { address },
+        });
         match self.hart.failure.take().or(memory) {
             Some(failure) => failure,
             None => {
-                let fault = Fault::new(&self.program, trap, self.cycle, self.pc(), self.jumped_from());
+                let fault = Fault::new(&self.program, trap, &self.state(), self.jumped_from());
                 RunError::Fault(Box::new(fault))
             }
         }
     }
+}
+
+/// Whether an instruction that jumps to itself does nothing else: then it would be executed for ever.
+#[cold]
+#[inline(never)]
+fn is_stuck<I: Isa>(ops: &[Op], index: u32) -> bool {
+    let only_jumps = |op: &Op| {
+        let instruction = I::SPEC.instruction(op.kind)?;
+        Some(instruction.only_jumps(op.word, I::SPEC.registers.zero))
+    };
+    ops.get(index as usize).and_then(only_jumps).unwrap_or_default()
 }
 
 /// How the loop was left.

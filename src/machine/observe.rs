@@ -1,6 +1,6 @@
 //! The loop beside an observer: for counts, logs and debuggers, which need no rows.
 
-use super::{Machine, OUTSIDE, Pause, RunError, Stop};
+use super::{Machine, OUTSIDE, Pause, RunError, Stop, is_stuck};
 use crate::guest::Guest;
 use crate::isa::{Access, CallMemory, Flow, Isa, MAX_READS, Ports, Reply, Spec, Trap, TrapCause, Word};
 use crate::pages::WORD_BYTES;
@@ -63,6 +63,9 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                 Ok(Flow::Next) => index += 1,
                 Ok(Flow::Jump(to)) => {
                     let target = code.index_of(to);
+                    if target == Some(index) && is_stuck::<I>(ops, index) {
+                        break Stop::Trap(Trap { cause: TrapCause::SelfJump, value: to });
+                    }
                     let jump = Jumped { to, index: target, registers: hart.registers() };
                     observer.executed(first, index, Some(jump));
                     first = target.unwrap_or(OUTSIDE);

@@ -105,7 +105,7 @@ fn every_fault_has_a_remedy_of_its_own() {
     for (word, cause) in causes {
         let fault = fault(&mut machine(&[&[word]]));
         assert_eq!((fault.cause, fault.cycle), (cause, 0));
-        assert!(fault.to_string().ends_with(fault.remedy()));
+        assert!(fault.to_string().ends_with(&*fault.remedy()));
     }
 }
 

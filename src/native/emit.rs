@@ -20,7 +20,7 @@ use access::Memory;
 use super::dispatch::Dispatch;
 use super::graph::Graph;
 use super::lower::{Leaves, lower};
-use super::region::{Block, Leads, Region, leads, semantics};
+use super::region::{Block, Leads, Region, leads, only_jumps, semantics};
 use super::registers::{RegisterSet, ports, written};
 use super::state::{Left, State};
 use crate::isa::{Isa, MAX_READS, Op, SemanticStatement};
@@ -283,6 +283,10 @@ impl<'a> Emitter<'a> {
         let leads = leads::<I>(op);
         if let Some((condition, target)) = jump {
             self.check_target(condition, target, leads, at);
+            if matches!(leads, Leads::Anywhere { .. }) && only_jumps::<I>(op) {
+                let to_itself = self.b.ins().icmp_imm_u(IntCC::Equal, target, i64::from(op.pc));
+                self.leave_before(to_itself, at);
+            }
         }
         for statement in semantics.statements {
             if let SemanticStatement::Store { bits, address, value } = statement {

@@ -52,7 +52,18 @@ pub(super) fn semantics<I: Isa>(op: &Op) -> Option<&'static Semantics> {
 
 /// Where an instruction leads to. O(size of its semantics).
 pub(super) fn leads<I: Isa>(op: &Op) -> Leads {
-    Leads::of(op, semantics::<I>(op))
+    match Leads::of(op, semantics::<I>(op)) {
+        // It is not taken, or it traps.
+        Leads::Branch(target) | Leads::Jump(target) if target == op.pc && only_jumps::<I>(op) => {
+            Leads::Nowhere
+        }
+        leads => leads,
+    }
+}
+
+/// Whether an instruction changes nothing but where execution goes on; to itself it would jump for ever.
+pub(super) fn only_jumps<I: Isa>(op: &Op) -> bool {
+    I::SPEC.instruction(op.kind).is_some_and(|it| it.only_jumps(op.word, I::SPEC.registers.zero))
 }
 
 impl Region {

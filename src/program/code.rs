@@ -3,7 +3,7 @@
 use core::ops::Range;
 use std::sync::Arc;
 
-use super::{ADDRESS_SPACE, LoadError};
+use super::{LAST_PAGE, LoadError};
 use crate::isa::{Isa, Op, Semantics, Word};
 use crate::pages::{PAGE_BYTES, PageMap};
 
@@ -132,8 +132,8 @@ pub(super) fn join(mut ranges: Vec<Range<u64>>) -> Result<Vec<Range<Word>>, Load
         if range.start < PAGE_BYTES as u64 {
             return Err(LoadError::PageZero { address: range.start });
         }
-        if range.end + unit > ADDRESS_SPACE {
-            return Err(LoadError::CodeAtEnd { end: range.end });
+        if range.end > LAST_PAGE {
+            return Err(LoadError::LastPage { end: range.end });
         }
         let (start, end) = (range.start as Word, range.end as Word);
         match joined.last_mut() {

@@ -5,7 +5,7 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
 use object::{LittleEndian, pod};
 
 use super::symbols::{Kind, Symbols};
-use super::{Image, LoadError, architecture};
+use super::{Image, LoadError, ProgramHeaders, architecture};
 use crate::isa::Word;
 
 type Header = elf::FileHeader32<LittleEndian>;
@@ -32,6 +32,7 @@ fn load_aligned(bytes: &[u8]) -> Result<Image, LoadError> {
 
     let mut image = Image { entry: header.e_entry(LE), ..Image::default() };
     load_segments(&mut image, segments, bytes)?;
+    image.headers = headers_in_memory(header, segments);
     image.code =
         if sections.is_empty() { code_segments(segments)? } else { code_sections(sections, segments)? };
     image.symbols = symbols(sections, bytes);
@@ -118,8 +119,29 @@ fn load_segments(image: &mut Image, segments: &[Segment], bytes: &[u8]) -> Resul
             return Err(LoadError::Damaged { what: "the sizes of the segments" });
         }
         image.add_segment(segment.p_vaddr(LE).into(), size, content)?;
+        let load_address = segment.p_paddr(LE);
+        // Where a segment has none, linkers write zero, at which nothing can be loaded.
+        if load_address != 0 && load_address != segment.p_vaddr(LE) {
+            image.add_load_copy(load_address.into(), content)?;
+        }
     }
     Ok(())
+}
+
+/// Where the program headers are, if the file part of a segment has them all.
+fn headers_in_memory(header: &Header, segments: &[Segment]) -> Option<ProgramHeaders> {
+    let start = u64::from(header.e_phoff(LE));
+    let end = start + segments.len() as u64 * u64::from(header.e_phentsize(LE));
+    let holds_them = |segment: &&Segment| {
+        let offset = u64::from(segment.p_offset(LE));
+        offset <= start && end <= offset + u64::from(segment.p_filesz(LE))
+    };
+    let segment = loadable(segments).find(holds_them)?;
+    Some(ProgramHeaders {
+        address: segment.p_vaddr(LE) + (header.e_phoff(LE) - segment.p_offset(LE)),
+        entry_bytes: header.e_phentsize(LE).into(),
+        count: segments.len() as Word,
+    })
 }
 
 fn loadable(segments: &[Segment]) -> impl Iterator<Item = &Segment> {

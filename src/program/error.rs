@@ -117,12 +117,22 @@ pub enum LoadError {
         /// Its address.
         address: u64,
     },
-    /// Code in the address space's last word.
+    /// Something is to be loaded into the last page.
     #[error(
-        "code reaches {end:#010x}, and the last word of the address space must not be code; link at a lower address"
+        "something is to be loaded up to {end:#010x}, but the last page is kept free so that small negative offsets from 0 fault; link at a lower address"
     )]
-    CodeAtEnd {
-        /// The code's end.
+    LastPage {
+        /// Its end.
         end: u64,
+    },
+    /// A segment's load address is not its virtual address, and something else is there.
+    #[error(
+        "the load address (p_paddr) of a segment puts a copy of its bytes at {:#010x}..{:#010x}, which overlaps {:#010x}..{:#010x}; check AT and AT> in the linker script, or link with load addresses that are the virtual ones", copy.start, copy.end, other.start, other.end
+    )]
+    LoadCopyOverlaps {
+        /// Where the copy would be.
+        copy: Range<u64>,
+        /// What it overlaps: a segment, or another copy.
+        other: Range<u64>,
     },
 }

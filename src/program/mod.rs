@@ -40,10 +40,24 @@ pub struct Program<I: Isa> {
     code: Code,
     entry: Word,
     segments: Vec<Range<u64>>,
+    load_copies: Vec<Range<u64>>,
+    headers: Option<ProgramHeaders>,
     pages: PageMap,
     symbols: Symbols,
     hash: ProgramHash,
     isa: PhantomData<I>,
+}
+
+/// Where an ELF file's program headers are in memory: for the auxiliary vector, in which a program finds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProgramHeaders {
+    /// The first one's address.
+    pub address: Word,
+    /// How many bytes one takes.
+    pub entry_bytes: Word,
+    /// How many there are.
+    pub count: Word,
 }
 
 impl<I: Isa> Program<I> {
@@ -53,6 +67,10 @@ impl<I: Isa> Program<I> {
     /// Code is the executable sections; in a file without section headers, the executable segments. It is decoded
     /// once, here; a word that is no instruction is an error only when it is executed. O(bytes.len()) time and
     /// space, whatever the headers claim.
+    ///
+    /// A segment is loaded at its virtual address. If its physical address (`p_paddr`) is another one, the bytes that
+    /// the file has for it are there too: the start-up code of a program for bare metal copies its data from there. A
+    /// physical address of 0 means that there is none.
     ///
     /// # Errors
     /// [`LoadError`], which says what is wrong with the file and what to do about it.
@@ -78,7 +96,8 @@ impl<I: Isa> Program<I> {
     /// address and its bytes: for tests, assemblers and generators.
     ///
     /// # Errors
-    /// [`LoadError`]: no code, a misaligned base, segments that overlap or leave the address space, page 0.
+    /// [`LoadError`]: no code, a misaligned base, segments that overlap or leave the address space, page 0, the last
+    /// page.
     pub fn from_code(base: Word, words: &[u32], data: &[(Word, &[u8])]) -> Result<Self, LoadError> {
         let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         let end = u64::from(base) + code.len() as u64;
@@ -114,9 +133,21 @@ impl<I: Isa> Program<I> {
         self.entry
     }
 
-    /// The loadable segments' addresses, zero-filled memory included; ascending, none overlaps another.
+    /// The loadable segments' virtual addresses, zero-filled memory included; ascending, none overlaps another.
+    /// [Copies](Self::load_copies) at load addresses are not among them.
     pub fn segments(&self) -> &[Range<u64>] {
         &self.segments
+    }
+
+    /// The load addresses that hold a copy of what the file has for a segment, since they are not its virtual
+    /// addresses; ascending. None overlaps another, or a segment.
+    pub fn load_copies(&self) -> &[Range<u64>] {
+        &self.load_copies
+    }
+
+    /// The ELF file's program headers, if a segment loads them.
+    pub fn headers(&self) -> Option<ProgramHeaders> {
+        self.headers
     }
 
     /// The memory that the file fills, page by page.
@@ -141,6 +172,8 @@ struct Image {
     entry: Word,
     code: Vec<Range<u64>>,
     segments: Vec<Range<u64>>,
+    load_copies: Vec<Range<u64>>,
+    headers: Option<ProgramHeaders>,
     pages: PageMap,
     symbols: Symbols,
     /// The architecture string of the attributes.
@@ -150,21 +183,26 @@ struct Image {
 /// One more than the last address.
 const ADDRESS_SPACE: u64 = 1 << Word::BITS;
 
+/// Nothing is loaded into the last page either.
+const LAST_PAGE: u64 = ADDRESS_SPACE - PAGE_BYTES as u64;
+
 impl Image {
     /// Adds a segment of `size` bytes, of which `bytes` are the first and the rest is zero.
     fn add_segment(&mut self, address: u64, size: u64, bytes: &[u8]) -> Result<(), LoadError> {
         if size == 0 {
             return Ok(());
         }
-        let end = address.saturating_add(size);
-        if end > ADDRESS_SPACE {
-            return Err(LoadError::OutsideAddressSpace { address, size });
-        }
-        if address < PAGE_BYTES as u64 {
-            return Err(LoadError::PageZero { address });
-        }
-        self.segments.push(address..end);
+        self.segments.push(range(address, size)?);
         self.fill(address, bytes);
+        Ok(())
+    }
+
+    /// Adds a copy of the bytes of a segment at its load address.
+    fn add_load_copy(&mut self, address: u64, bytes: &[u8]) -> Result<(), LoadError> {
+        if !bytes.is_empty() {
+            self.load_copies.push(range(address, bytes.len() as u64)?);
+            self.fill(address, bytes);
+        }
         Ok(())
     }
 
@@ -190,6 +228,8 @@ impl Image {
                 return Err(LoadError::Overlap { first: pair[0].clone(), second: pair[1].clone() });
             }
         }
+        self.load_copies.sort_unstable_by_key(|copy| copy.start);
+        check_copies(&self.load_copies, &self.segments)?;
         let code = code::join(core::mem::take(&mut self.code))?;
         if !code::holds_word(&code, self.entry) {
             return Err(LoadError::Entry { entry: self.entry });
@@ -203,12 +243,44 @@ impl Image {
             code: Code::new::<I>(code, &self.pages),
             entry: self.entry,
             segments: self.segments,
+            load_copies: self.load_copies,
+            headers: self.headers,
             pages: self.pages,
             symbols: self.symbols,
             hash,
             isa: PhantomData,
         }
     }
+}
+
+/// The addresses of something that is to be loaded.
+fn range(address: u64, size: u64) -> Result<Range<u64>, LoadError> {
+    let end = address.saturating_add(size);
+    if end > ADDRESS_SPACE {
+        return Err(LoadError::OutsideAddressSpace { address, size });
+    }
+    if address < PAGE_BYTES as u64 {
+        return Err(LoadError::PageZero { address });
+    }
+    if end > LAST_PAGE {
+        return Err(LoadError::LastPage { end });
+    }
+    Ok(address..end)
+}
+
+/// Refuses copies that overlap each other or a segment; all are ascending. O(their number), since of segments, none of
+/// which overlaps another, only the last one that begins before a copy's end can reach into it.
+fn check_copies(copies: &[Range<u64>], segments: &[Range<u64>]) -> Result<(), LoadError> {
+    for (at, copy) in copies.iter().enumerate() {
+        let before = segments.partition_point(|segment| segment.start < copy.end);
+        let segment = before.checked_sub(1).and_then(|last| segments.get(last));
+        let others = segment.into_iter().chain(copies.get(at + 1));
+        if let Some(other) = others.into_iter().find(|other| copy.start < other.end && other.start < copy.end)
+        {
+            return Err(LoadError::LoadCopyOverlaps { copy: copy.clone(), other: other.clone() });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -137,10 +137,90 @@ fn addresses_that_cannot_be() {
     assert!(matches!(refused(&word(P_MEMSZ, 4)), LoadError::Damaged { .. }));
     assert!(matches!(refused(&word(SECTIONS + 40 + 12, BASE + 8)), LoadError::CodeNotLoaded { .. }));
     let at_end = TestProgram::from_code(u32::MAX - 3, &[0], &[]).unwrap_err();
-    assert!(matches!(at_end, LoadError::CodeAtEnd { .. }));
+    assert!(matches!(at_end, LoadError::LastPage { .. }));
     let overlap = TestProgram::from_code(BASE, &[0, 0], &[(BASE + 4, b"data")]).unwrap_err();
     assert!(matches!(overlap, LoadError::Overlap { .. }));
     assert_eq!(TestProgram::from_code(BASE, &[], &[]).unwrap_err(), LoadError::NoCode);
+}
+
+const P_PADDR: usize = PHDR + 12;
+
+#[test]
+fn the_bytes_are_at_the_load_address_too() {
+    let load = |address: Word| TestProgram::from_elf(&patched(P_PADDR, &address.to_le_bytes()));
+    for address in [0x2_0ffa, 0xffff_eff4] {
+        let program = load(address).unwrap();
+        assert_eq!(program.segments(), core::slice::from_ref(&(0x1_0000..0x1_5000)));
+        let address = u64::from(address);
+        assert_eq!(
+            program.load_copies(),
+            core::slice::from_ref(&(address..address + 12)),
+            "what the file has, without the zeros"
+        );
+        let byte = |at: u64| {
+            program.pages().word((address + at) as Word & !3).to_le_bytes()[(address + at) as usize % 4]
+        };
+        assert_eq!([8, 9, 10, 11].map(byte), [1, 2, 3, 4]);
+        assert_eq!(program.pages().word(BASE + 8), 0x0403_0201);
+    }
+    for none in [0, BASE] {
+        assert!(load(none).unwrap().load_copies().is_empty());
+    }
+    let copy = |start: u64| start..start + 12;
+    let segment = 0x1_0000..0x1_5000;
+    for address in [0xfff5, 0x1_0004, 0x1_4fff] {
+        let refused = load(address).unwrap_err();
+        let expected = LoadError::LoadCopyOverlaps { copy: copy(address.into()), other: segment.clone() };
+        assert_eq!(refused, expected);
+        for range in [copy(address.into()), segment.clone()] {
+            let named = format!("{:#010x}..{:#010x}", range.start, range.end);
+            assert!(refused.to_string().contains(&named), "{refused}");
+        }
+    }
+    for address in [0xfff4, 0x1_5000] {
+        assert_eq!(load(address).unwrap().load_copies(), core::slice::from_ref(&copy(address.into())));
+    }
+    assert_eq!(load(0xff8).unwrap_err(), LoadError::PageZero { address: 0xff8 });
+    assert_eq!(load(0xffff_eff5).unwrap_err(), LoadError::LastPage { end: 0xffff_f001 });
+}
+
+#[test]
+fn copies_at_load_addresses_do_not_overlap() {
+    let mut file = elf();
+    file[44] = 3;
+    for (at, load_address) in [(1u32, 0x5_0000u32), (2, 0x5_000f)] {
+        let segment = [1, 0, 0x2_0000 * at, load_address, 0x10, 0x10, 4, 4];
+        let bytes: Vec<u8> = segment.iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
+        file[PHDR + 32 * at as usize..][..32].copy_from_slice(&bytes);
+    }
+    let expected = LoadError::LoadCopyOverlaps { copy: 0x5_0000..0x5_0010, other: 0x5_000f..0x5_001f };
+    assert_eq!(refused(&file), expected);
+    file[PHDR + 64 + 12] = 0x10;
+    assert_eq!(TestProgram::from_elf(&file).unwrap().load_copies(), [0x5_0000..0x5_0010, 0x5_0010..0x5_0020]);
+}
+
+/// The headers are in the file from byte 52 on, 32 bytes each.
+#[test]
+fn the_headers_are_found_where_a_segment_loads_them() {
+    assert_eq!(TestProgram::from_elf(&elf()).unwrap().headers(), None);
+    let mut file = elf();
+    let segment = [1, 0, BASE, BASE, 0x10c, 0x10c, 5, 4];
+    for (to, word) in file[PHDR..].chunks_mut(4).zip(segment) {
+        to.copy_from_slice(&u32::to_le_bytes(word));
+    }
+    file[SECTIONS + 40 + 12..][..4].copy_from_slice(&(BASE + 0x100).to_le_bytes());
+    file[E_ENTRY..][..4].copy_from_slice(&(BASE + 0x100).to_le_bytes());
+    let headers = TestProgram::from_elf(&file).unwrap().headers().unwrap();
+    assert_eq!((headers.address, headers.entry_bytes, headers.count), (BASE + 52, 32, 1));
+}
+
+#[test]
+fn the_last_page_is_kept_free() {
+    let load = |base: Word, size: usize| TestProgram::from_code(BASE, &[0], &[(base, &vec![1; size])]);
+    assert!(load(0xffff_e000, 0x1000).is_ok());
+    for (base, size) in [(0xffff_e000, 0x1001), (0xffff_f000, 1), (0xffff_ffff, 1)] {
+        assert_eq!(load(base, size).unwrap_err(), LoadError::LastPage { end: u64::from(base) + size as u64 });
+    }
 }
 
 /// A page a segment, of four bytes that all share: two megabytes of file would become hundreds of memory.
@@ -217,7 +297,7 @@ proptest! {
         }
         if let Ok(program) = TestProgram::from_elf(&file) {
             prop_assert!(program.code().ops().len() <= file.len());
-            prop_assert!(program.pages().len() <= 2);
+            prop_assert!(program.pages().len() <= 4, "those of the segment, and of a copy");
         }
     }
 }

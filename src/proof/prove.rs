@@ -70,6 +70,9 @@ fn describe(stopped: &Stopped) -> String {
         Stopped::Trapped(fault) => format!("faulted: {fault}"),
         Stopped::CycleLimit => "reached its cycle limit; raise it, or prove it as a segment".to_owned(),
         Stopped::Interrupted => "was interrupted".to_owned(),
+        Stopped::MemoryLimit { limit, grew, .. } => {
+            format!("touched more than {limit} bytes of memory, most of it {grew}; let it touch more")
+        }
         Stopped::Stored(_) => "was stopped at a store; let the guest end by a call".to_owned(),
         Stopped::Exited(code) => format!("ended with exit code {code}"),
     }

@@ -30,6 +30,8 @@ pub struct Verifier<I: Isa, G> {
     pub guest: G,
     /// The arguments, the program's name first.
     pub arguments: Vec<Vec<u8>>,
+    /// How many bytes the stack may take: as the prover's [`Options::stack_size`].
+    pub stack_size: u64,
     /// The input.
     pub input: Input,
     /// Which checkpoints the replay keeps.
@@ -53,6 +55,7 @@ impl<I: Isa, G: Guest + Default> Verifier<I, G> {
             program: program.into(),
             guest: G::default(),
             arguments: Options::default().arguments,
+            stack_size: Options::default().stack_size,
             input,
             policy: Policy::default(),
             pool: Pool::serial(),
@@ -221,13 +224,14 @@ fn check_subject<F: SumcheckField, I: Isa, G: Guest>(
     }
     // Where a segment begins later, only a run finds out in which state.
     let begins = cycles.start == 0;
-    let initial = Checkpoint::initial(&verifier.program, verifier.guest.clone(), &verifier.arguments)?;
+    let Verifier { program, guest, arguments, stack_size, .. } = verifier;
+    let initial = Checkpoint::initial_with_stack(program, guest.clone(), arguments, *stack_size)?;
     let (input, length) = (verifier.input.hash(), verifier.input.length());
     let entry = &statement.entry;
     let checks = [
         ("program", statement.program == verifier.program.hash()),
         ("entry point", !begins || entry.pc == initial.pc),
-        ("entry state (the same program with other arguments)", !begins || entry.state == initial.digest()?),
+        (ENTRY_STATE, !begins || entry.state == initial.digest()?),
         ("output before the first cycle", !begins || entry.output == Output::dropped().summary()),
         ("input", statement.input == input && statement.input_length == length),
     ];
@@ -259,8 +263,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     reduced: &Reduced<F>,
     verifier: Verifier<I, G>,
 ) -> Result<(), VerifyError> {
-    let Verifier { program, guest, arguments, input, policy, pool, max_cycles: _, segments: _, cancel } =
-        verifier;
+    let Verifier { program, guest, arguments, stack_size, input, policy, pool, cancel, .. } = verifier;
     let mut told = 0;
     let mut goes_on = |cycle| {
         cancel.advance(cycle - told);
@@ -270,6 +273,9 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     let cycles = statement.cycles();
     let options = Options {
         arguments,
+        stack_size,
+        // The statement's cycles bound it.
+        max_memory: u64::MAX,
         policy,
         max_cycles: cycles.end,
         progress: Some(Progress(&mut goes_on)),
@@ -282,6 +288,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
         Stopped::CycleLimit => exit_code(None),
         Stopped::Interrupted => return Err(OracleError::Cancelled.into()),
         Stopped::Stored(_) => "a store that was looked for".to_owned(),
+        Stopped::MemoryLimit { grew, .. } => format!("a run that touches too much memory: {grew}"),
         Stopped::Trapped(fault) => fault.to_string(),
     };
     differs("exit code", exit_code(statement.exit_code), stopped)?;
@@ -305,6 +312,10 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
         None => Ok(()),
     }
 }
+
+/// The state before the first cycle of all.
+const ENTRY_STATE: &str = "entry state (the same program with other arguments, with another name as argv[0], which is the \
+                           ELF file's unless --arg0 gives it, or with another stack size)";
 
 /// What a boundary states, in the words of refusals: the next instruction, the output's length and hash, the state.
 const ENTRY: [&str; 4] = [

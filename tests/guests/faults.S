@@ -180,6 +180,7 @@ at_taken:
 
         fault   forever
 at_forever:
+        nop                             # a jump to itself alone would be told at once
         j       at_forever
         end_fault forever
 

@@ -48,6 +48,7 @@ _start:
         li      t1, 'n'
         beq     t0, t1, null
 forever:
+        nop                             # a jump to itself alone would be told at once
         j       forever
 
 code_or_call:

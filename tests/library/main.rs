@@ -32,6 +32,7 @@ mod instructions;
 mod isa_choice;
 mod known_bugs;
 mod logging;
+mod machine_faults;
 mod multiplication;
 mod progress;
 mod proof;

@@ -89,7 +89,7 @@ impl Batch {
         Self { programs, place }
     }
 
-    /// One program whose data ends with the address space, where qemu cannot put it.
+    /// One program whose data ends with the memory, where qemu cannot put it.
     pub(crate) fn at_the_top(program: Program) -> Self {
         let place = Place::at_the_top(program.slot());
         Self { programs: vec![program], place }

@@ -43,9 +43,9 @@ impl Place {
         }
     }
 
-    /// Where the data of this slot ends with the address space.
+    /// Where the data of this slot ends with the memory: below the last page.
     pub(crate) fn at_the_top(slot: u32) -> Self {
-        Self { code: 0x0100_0000, data: 0u32.wrapping_sub((slot + 1) * MEMORY_BYTES) }
+        Self { code: 0x0100_0000, data: 0u32.wrapping_sub((slot + 1) * MEMORY_BYTES + PAGE) }
     }
 
     pub(crate) fn code_of(self, slot: u32) -> u32 {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{CheckpointFileError, Result};
-use crate::guest::OutputHash;
+use crate::guest::{MemoryUse, OutputHash};
 use crate::isa::Word;
 
 pub(super) const MAGIC: [u8; 8] = *b"RTRCKPTS";
@@ -174,6 +174,7 @@ pub(in crate::checkpoint) enum StoredStop {
     Stored(Word),
     Interrupted,
     Trapped,
+    MemoryLimit { limit: u64, address: Word, grew: MemoryUse },
 }
 
 /// A record's content as a value of this type, with no byte left.

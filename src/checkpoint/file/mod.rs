@@ -103,6 +103,8 @@ pub enum FileStopped {
     CycleLimit,
     /// It was to stop at a store, of this word.
     Stored(u32),
+    /// It would have touched more memory than it was allowed to.
+    MemoryLimit,
     /// It was interrupted.
     Interrupted,
     /// The guest faulted.

@@ -115,6 +115,7 @@ impl Opened {
             Some(StoredStop::Exited(code)) => FileStopped::Exited(code),
             Some(StoredStop::CycleLimit) => FileStopped::CycleLimit,
             Some(StoredStop::Stored(word)) => FileStopped::Stored(word),
+            Some(StoredStop::MemoryLimit { .. }) => FileStopped::MemoryLimit,
             Some(StoredStop::Interrupted) => FileStopped::Interrupted,
             Some(StoredStop::Trapped) => FileStopped::Trapped,
         }

@@ -102,6 +102,7 @@ fn stopped(stopped: FileStopped) -> (&'static str, Option<u32>) {
         FileStopped::Exited(code) => ("exited", Some(code)),
         FileStopped::CycleLimit => ("cycle_limit", None),
         FileStopped::Stored(word) => ("tohost", Some(word)),
+        FileStopped::MemoryLimit => ("memory_limit", None),
         FileStopped::Interrupted => ("interrupted", None),
         FileStopped::Trapped => ("faulted", None),
     }

@@ -10,7 +10,7 @@ use crate::checkpoint::Execution;
 use crate::cli::arguments::Run;
 use crate::cli::shell::quoted;
 use crate::cli::{interrupt, output};
-use crate::guest::Linux;
+use crate::guest::{Linux, STACK_BYTES};
 use crate::isa::{Isa, Word};
 use crate::machine::Fault;
 use crate::parallel::Pool;
@@ -224,6 +224,12 @@ fn command(name: &str, cycles: &str, isa: Option<&str>, run: &Run) -> String {
     }
     if let Some(input) = &guest.input {
         words.push(quoted(&format!("--input={}", input.display())));
+    }
+    if let Some(name) = &guest.arg0 {
+        words.push(quoted(&format!("--arg0={}", name.to_string_lossy())));
+    }
+    if guest.stack_size != STACK_BYTES {
+        words.push(format!("--stack-size={}", guest.stack_size));
     }
     words.push(elf);
     if !guest.arguments.is_empty() {

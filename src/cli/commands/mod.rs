@@ -27,6 +27,8 @@ pub(super) use trace::trace;
 pub(super) use verify::verify;
 pub(super) use witness::witness;
 
+use core::ops::ControlFlow;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
@@ -49,22 +51,44 @@ fn execution<I: Isa>(
     options: Options<'_>,
     bar: &ProgressBar,
 ) -> Result<(Execution<I, Linux>, Cancel), Failure> {
-    let Subject { guest, checkpoints } = subject;
+    let Subject { guest, checkpoints, max_memory } = subject;
     if let Some(path) = checkpoints {
         return Ok((files::execution(path, program)?, interrupt::cancel()));
     }
     let input = files::input(guest)?;
     let cancel = interrupt::cancel();
-    let mut report = |cycle| {
-        bar.set_position(cycle);
-        cancel.flow()
+    let pc = AtomicU32::new(0);
+    let mut report = progress(&program, bar, cancel.clone(), &pc);
+    let options = Options {
+        arguments: files::arguments(guest),
+        stack_size: guest.stack_size,
+        max_memory: *max_memory,
+        progress: Some(Progress(&mut report)),
+        progress_pc: Some(&pc),
+        ..options
     };
-    let options =
-        Options { arguments: files::arguments(guest), progress: Some(Progress(&mut report)), ..options };
-    let execution = execute(program, Linux::default(), input, options)?;
+    let execution = execute(Arc::clone(&program), Linux::default(), input, options)?;
     match execution.stopped() {
         Stopped::Interrupted => Err(Failure::interrupted()),
         _ => Ok((execution, cancel)),
+    }
+}
+
+/// What a run tells: the bar shows its cycles, and the function that it is in.
+fn progress<I: Isa>(
+    program: &Program<I>,
+    bar: &ProgressBar,
+    cancel: Cancel,
+    pc: &AtomicU32,
+) -> impl FnMut(u64) -> ControlFlow<()> {
+    let message = bar.message();
+    move |cycle| {
+        bar.set_position(cycle);
+        let function = program.symbols().nearest(pc.load(Ordering::Relaxed));
+        if let Some(function) = function.filter(|_| !bar.is_hidden()) {
+            bar.set_message(format!("{message}, in {}", function.name));
+        }
+        cancel.flow()
     }
 }
 

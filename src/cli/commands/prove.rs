@@ -35,7 +35,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) ->
     match (execution.stopped(), &prove.subject.checkpoints) {
         (Stopped::Exited(_), _) => {}
         _ if prove.cycles.is_some() => {}
-        (Stopped::Interrupted | Stopped::CycleLimit, Some(path)) => {
+        (Stopped::Interrupted | Stopped::CycleLimit | Stopped::MemoryLimit { .. }, Some(path)) => {
             let message = format!(
                 "{}: the run in it has not ended: resume it first, or prove a part of it with --cycles",
                 path.display()

@@ -1,5 +1,6 @@
 //! `retrace run`
 
+use core::sync::atomic::AtomicU32;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::fault_report::Report;
+use super::progress;
 use crate::arch_test::{ArchTest, ArchTestError};
 use crate::checkpoint::{
     ExecuteError, Execution, FileOptions, FileStopped, Options, Progress, Resume, Stopped, execute,
@@ -37,23 +39,24 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run, elf: Elf) -> Done 
     let output = files::guest_output(common, run.output.as_deref(), written)?;
     let quiet = common.json || run.output.is_some();
     let bar = if quiet { output::progress("cycles") } else { indicatif::ProgressBar::hidden() };
-    let mut report = |cycle| {
-        bar.set_position(cycle);
-        cancel.flow()
-    };
+    let pc = AtomicU32::new(0);
+    let mut report = progress(&program, &bar, cancel, &pc);
     let options = Options {
         arguments: files::arguments(&run.guest),
+        stack_size: run.guest.stack_size,
+        max_memory: run.max_memory,
         output,
         file: run.checkpoints.as_ref().map(FileOptions::new),
         max_cycles: run.max_cycles,
         executor: run.executor.into(),
         until_stored: test.as_ref().map(|(test, _)| test.tohost()),
         progress: Some(Progress(&mut report)),
+        progress_pc: Some(&pc),
         ..Options::default()
     };
     let executed = match resume {
-        Some(resume) => resume.run(program, options),
-        None => execute(program, Linux::default(), input, options),
+        Some(resume) => resume.run(Arc::clone(&program), options),
+        None => execute(Arc::clone(&program), Linux::default(), input, options),
     };
     bar.finish_and_clear();
     if let Err(ExecuteError::Host(RunError::Output(error))) = &executed
@@ -111,10 +114,11 @@ fn resume(path: &Path, guest: &Guest) -> Result<Resume, Failure> {
 fn unfinished(stopped: &Stopped, run: &Run) -> Failure {
     let failure = Failure::stopped(stopped);
     match (stopped, run.checkpoint_file()) {
-        (Stopped::Interrupted | Stopped::CycleLimit, Some(path)) => failure.but(&format!(
-            "`retrace run ELF --resume {}` goes on",
-            shell::quoted(&path.display().to_string())
-        )),
+        (Stopped::Interrupted | Stopped::CycleLimit | Stopped::MemoryLimit { .. }, Some(path)) => failure
+            .but(&format!(
+                "`retrace run ELF --resume {}` goes on",
+                shell::quoted(&path.display().to_string())
+            )),
         _ => failure,
     }
 }
@@ -153,6 +157,7 @@ fn print<I: Isa>(
     let stopped = match execution.stopped() {
         Stopped::Exited(_) => "exited",
         Stopped::CycleLimit => "cycle_limit",
+        Stopped::MemoryLimit { .. } => "memory_limit",
         Stopped::Interrupted => "interrupted",
         Stopped::Trapped(_) => "faulted",
         Stopped::Stored(_) => "tohost",

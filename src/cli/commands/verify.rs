@@ -60,6 +60,7 @@ pub(in crate::cli) fn verify<I: Isa>(
             program: Arc::clone(&program),
             guest: Linux::default(),
             arguments: files::arguments(&verify.guest),
+            stack_size: verify.guest.stack_size,
             input: input.clone(),
             policy: Policy::default(),
             pool: pool.clone(),

@@ -50,10 +50,12 @@ fn the_stack_is_what_execve_leaves() {
     assert_eq!(words[0], 3);
     assert_eq!([1, 2, 3].map(|at| string(&machine, words[at])), ["guest", "", "three"]);
     assert_eq!(words[4..6], [0, 0], "the ends of argv and of the environment");
-    assert_eq!(words[6..9], [AT_PAGESZ, 4096, AT_RANDOM]);
-    assert_eq!(words[10..12], [AT_NULL, 0]);
-    assert_eq!(string(&machine, words[9])[..16], *"retrace: chosen.");
-    assert_eq!(words[9] % 16, 0);
+    assert_eq!(words[6..11], [AT_PAGESZ, 4096, AT_ENTRY, BASE, AT_RANDOM]);
+    assert_eq!(string(&machine, words[11])[..16], *"retrace: chosen.");
+    assert_eq!(words[11] % 16, 0);
+    assert_eq!(words[12], AT_EXECFN);
+    assert_eq!(string(&machine, words[13]), "guest");
+    assert_eq!(words[14..16], [AT_NULL, 0]);
 }
 
 #[test]
@@ -85,6 +87,68 @@ fn the_stack_gives_way_to_segments() {
     assert!(above.registers[2] > middle);
     let full = load(&[(middle - 4, b"here"), (Word::MAX - 0x10_0000, b"there")]);
     assert!(matches!(initial(&full), Err(StartError::NoStack { .. })));
+}
+
+/// The words of the auxiliary vector's keys are those of Linux's `auxvec.h`.
+#[test]
+fn the_name_is_there_twice_and_may_be_missing() {
+    let (words, _, machine) = stack(&["./name", "argument"]);
+    let execfn = words.iter().position(|&word| word == AT_EXECFN).unwrap();
+    assert_eq!(string(&machine, words[execfn + 1]), "./name");
+    assert_ne!(words[execfn + 1], words[1], "as under Linux it is another string");
+    let (words, _, machine) = stack(&[]);
+    let execfn = words.iter().position(|&word| word == AT_EXECFN).unwrap();
+    assert_eq!(words[..3], [0, 0, 0]);
+    assert_eq!(string(&machine, words[execfn + 1]), "");
+}
+
+fn with_stack(stack_size: u64, data: &[(Word, &[u8])]) -> Result<Checkpoint<Linux>, StartError> {
+    let program = Program::<TestIsa>::from_code(BASE, &Asm::exit(), data).unwrap();
+    Checkpoint::initial_with_stack(&program, Linux::default(), &[b"guest".to_vec()], stack_size)
+}
+
+#[test]
+fn the_stack_is_as_large_as_is_asked_for() {
+    let middle = STACK_TOPS[0];
+    for (asked, given) in [(STACK_BYTES, STACK_BYTES), (1, 4096), (4097, 8192), (1 << 30, 1 << 30)] {
+        let guard = with_stack(asked, &[]).unwrap().guest.stack_guard();
+        assert_eq!(u64::from(guard.end), middle - given, "{asked}");
+        let free = u64::from(guard.end) - u64::from(BASE) - 4 * Asm::exit().len() as u64;
+        let guarded = u64::from(guard.end - guard.start);
+        assert!(guarded <= free / 4 && guarded + 4096 > free / 4, "{guarded} of {free}");
+    }
+    assert!(matches!(with_stack(4 << 30, &[]), Err(StartError::NoStack { .. })));
+    let above = with_stack(middle, &[]).unwrap();
+    assert_eq!(
+        u64::from(above.guest.stack_guard().end),
+        STACK_TOPS[1] - middle,
+        "the program is below the middle"
+    );
+    let long = vec![b'a'; 1000];
+    let program = Program::<TestIsa>::from_code(BASE, &Asm::exit(), &[]).unwrap();
+    let small =
+        |argument: Vec<u8>| Checkpoint::initial_with_stack(&program, Linux::default(), &[argument], 4096);
+    assert!(matches!(small(long), Err(StartError::ArgumentsTooLong { limit: 1024, .. })));
+    assert!(small(vec![b'a'; 400]).is_ok());
+}
+
+#[test]
+fn memory_is_heap_stack_or_neither() {
+    let state = Linux {
+        heap_start: 0x2_0000,
+        heap_end: 0x2_5000,
+        heap_limit: 0x7000_0000,
+        guard_start: 0x7000_0000,
+        stack_limit: 0x7f80_0000,
+    };
+    let uses = [0x1_ffff, 0x2_0000, 0x2_4fff, 0x2_5000, 0x7f7f_ffff, 0x7f80_0000, 0x7fff_ffff, 0x8000_0000];
+    use MemoryUse::{Heap, Other, Stack};
+    assert_eq!(
+        uses.map(|address| state.use_of(address)),
+        [Other, Heap, Heap, Other, Other, Stack, Stack, Other]
+    );
+    let above = Linux { stack_limit: 0xff00_0000, ..state };
+    assert_eq!([0x8000_0000, 0xff00_0000, 0xffff_f000].map(|at| above.use_of(at)), [Other, Stack, Other]);
 }
 
 #[test]
@@ -153,7 +217,13 @@ fn what_is_read_is_what_is_written() {
 
 #[test]
 fn the_state_survives_being_saved() {
-    let state = Linux { heap_end: 0x1234_5678, heap_limit: 9 };
+    let state = Linux {
+        heap_start: 1,
+        heap_end: 0x1234_5678,
+        heap_limit: 9,
+        guard_start: 0xffff_ffff,
+        stack_limit: 7,
+    };
     assert_eq!(Linux::restore(&state.save()), Some(state.clone()));
     assert_eq!(Linux::restore(&state.save()[1..]), None);
 }

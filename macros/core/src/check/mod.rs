@@ -33,8 +33,9 @@ use crate::source::Sources;
 use instruction::check_name as check_mnemonic;
 
 /// The policy's questions, each with the answers that the runtime has.
-pub const POLICY: [(&str, &[&str]); 7] = [
+pub const POLICY: [(&str, &[&str]); 8] = [
     ("address_overflow", &["wrap"]),
+    ("last_page", &["trap"]),
     ("misaligned_data", &["trap"]),
     ("misaligned_target", &["trap"]),
     ("null_page", &["trap"]),

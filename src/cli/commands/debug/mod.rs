@@ -95,7 +95,8 @@ fn debugger<I: Isa>(
         None => {
             let guest = &debug.subject.guest;
             let (input, arguments) = (files::input(guest)?, files::arguments(guest));
-            let first = Checkpoint::initial(&program, Linux::default(), &arguments);
+            let first =
+                Checkpoint::initial_with_stack(&program, Linux::default(), &arguments, guest.stack_size);
             let first = first.map_err(ExecuteError::Start)?;
             Debugger::new(program, input, CheckpointManager::new(Policy::default(), first), output()?)
         }

@@ -123,14 +123,14 @@ impl<I: Isa, G: Guest> Session<I, G> {
     /// Sets or removes a breakpoint: where no memory is there can be none. gdb steps by setting them, and may take what is no
     /// instruction for a shorter one.
     fn set_breakpoint(&mut self, address: Word, breaks: Breaks, set: bool) -> bool {
-        let possible = address >= PAGE_BYTES as Word;
+        let possible = is_memory(address);
         if possible {
             self.debugger.set_breakpoint(address, breaks, set);
         }
         possible
     }
 
-    /// Reads memory; gives how many bytes there are. Page 0 is no memory, and a page that cannot be read is none here.
+    /// Reads memory; gives how many bytes there are. Page 0 and the last page are no memory, and a page that cannot be read is none here.
     fn memory(&self, address: Word, data: &mut [u8]) -> usize {
         let memory = self.debugger.machine().memory();
         let mut read = 0;
@@ -138,7 +138,7 @@ impl<I: Isa, G: Guest> Session<I, G> {
             let Some(at) = Word::try_from(read).ok().and_then(|read| address.checked_add(read)) else {
                 break;
             };
-            if at < PAGE_BYTES as Word {
+            if !is_memory(at) {
                 break;
             }
             let Ok(word) = memory.peek(at) else { break };
@@ -150,17 +150,27 @@ impl<I: Isa, G: Guest> Session<I, G> {
 }
 
 /// A fault as a signal, as Linux would have it.
+/// All but page 0 and the last page is.
+fn is_memory(address: Word) -> bool {
+    const PAGE: Word = PAGE_BYTES as Word;
+    (PAGE..=Word::MAX - PAGE).contains(&address)
+}
+
 fn signal(cause: TrapCause) -> Signal {
     match cause {
         TrapCause::Undecodable => Signal::SIGILL,
         TrapCause::MisalignedTarget | TrapCause::MisalignedLoad | TrapCause::MisalignedStore => {
             Signal::SIGBUS
         }
-        TrapCause::Breakpoint => Signal::SIGTRAP,
+        TrapCause::Breakpoint | TrapCause::SelfJump => Signal::SIGTRAP,
         TrapCause::CallRefused => Signal::SIGSYS,
-        TrapCause::OutsideCode | TrapCause::NullLoad | TrapCause::NullStore | TrapCause::StoreToCode => {
-            Signal::SIGSEGV
-        }
+        TrapCause::OutsideCode
+        | TrapCause::NullLoad
+        | TrapCause::NullStore
+        | TrapCause::LastPageLoad
+        | TrapCause::LastPageStore
+        | TrapCause::StackOverflow
+        | TrapCause::StoreToCode => Signal::SIGSEGV,
     }
 }
 

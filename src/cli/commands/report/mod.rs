@@ -121,6 +121,7 @@ fn proven<I: Isa>(
         program: Arc::clone(execution.program()),
         guest: Linux::default(),
         arguments: files::arguments(&report.subject.guest),
+        stack_size: report.subject.guest.stack_size,
         input: execution.input().clone(),
         policy: Policy::default(),
         pool: files::pool(common)?,

@@ -82,6 +82,9 @@ fn run<I: Isa>(content: &Content<'_, I>) -> Markup {
         Stopped::Trapped(fault) => format!("by a fault: {fault}"),
         Stopped::Interrupted => "not yet: here is what there is so far".to_owned(),
         Stopped::CycleLimit => "at its cycle limit".to_owned(),
+        Stopped::MemoryLimit { limit, grew, .. } => {
+            format!("at its limit of memory, {limit} bytes; most of it is {grew}")
+        }
         Stopped::Stored(word) => format!("by a store of {word:#x} to tohost"),
     };
     html! {
