@@ -36,7 +36,7 @@ use crate::guest::{Guest, Input, Output};
 use crate::isa::{Flow, Isa, Op, Recorder, Trap, TrapCause, Word};
 use crate::oracle::State;
 use crate::pages::Snapshot;
-use crate::program::Program;
+use crate::program::{Program, only_jumps};
 use hart::Hart;
 use memory::MemoryFailure;
 
@@ -161,21 +161,16 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             spare -= i64::from(last - start);
             start = last;
             match flow {
-                Ok(Flow::Jump(pc)) => match code.index_of(pc) {
-                    Some(target) => {
-                        if target == last && is_stuck::<I>(ops, last) {
-                            break Some(Stop::Trap(Trap { cause: TrapCause::SelfJump, value: pc }));
-                        }
-                        spare -= 1;
-                        start = target;
-                    }
-                    None => {
-                        spare -= 1;
+                Ok(Flow::Jump(pc)) => {
+                    spare -= 1;
+                    start = code.index_of(pc).unwrap_or(OUTSIDE);
+                    if start == OUTSIDE {
                         (self.outside, self.jumped_from) = (pc, Some(last));
-                        start = OUTSIDE;
                     }
-                },
+                }
                 Ok(_) => break Some(Stop::Exit),
+                // A jump to itself: the plain loop finds out whether it is taken.
+                Err(Trap { cause: TrapCause::Undecodable, .. }) if is_stuck::<I>(ops, last) => break None,
                 Err(trap) => break Some(Stop::Trap(trap)),
             }
             if spare < 0 {
@@ -354,11 +349,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
 #[cold]
 #[inline(never)]
 fn is_stuck<I: Isa>(ops: &[Op], index: u32) -> bool {
-    let only_jumps = |op: &Op| {
-        let instruction = I::SPEC.instruction(op.kind)?;
-        Some(instruction.only_jumps(op.word, I::SPEC.registers.zero))
-    };
-    ops.get(index as usize).and_then(only_jumps).unwrap_or_default()
+    ops.get(index as usize).is_some_and(only_jumps::<I>)
 }
 
 /// How the loop was left.

@@ -20,12 +20,12 @@ use access::Memory;
 use super::dispatch::Dispatch;
 use super::graph::Graph;
 use super::lower::{Leaves, lower};
-use super::region::{Block, Leads, Region, leads, only_jumps, semantics};
+use super::region::{Block, Leads, Region, leads, semantics};
 use super::registers::{RegisterSet, ports, written};
 use super::state::{Left, State};
 use crate::isa::{Isa, MAX_READS, Op, SemanticStatement};
 use crate::machine::{READY, WRITABLE};
-use crate::program::Code;
+use crate::program::{Code, only_jumps};
 
 /// What a function is given: registers, [`State`], the guest's memory, its pages' flags, how many cycles may be executed,
 /// and the entry's number. It gives back how many cycles are left.

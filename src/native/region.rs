@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub(super) use crate::isa::Leads;
 use crate::isa::{Isa, Op, Semantics, Word};
-use crate::program::Code;
+use crate::program::{Code, only_jumps};
 
 /// The most entries of a region.
 pub(super) const MOST_ENTRIES: usize = 256;
@@ -59,11 +59,6 @@ pub(super) fn leads<I: Isa>(op: &Op) -> Leads {
         }
         leads => leads,
     }
-}
-
-/// Whether an instruction changes nothing but where execution goes on; to itself it would jump for ever.
-pub(super) fn only_jumps<I: Isa>(op: &Op) -> bool {
-    I::SPEC.instruction(op.kind).is_some_and(|it| it.only_jumps(op.word, I::SPEC.registers.zero))
 }
 
 impl Region {

@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use super::{LAST_PAGE, LoadError};
-use crate::isa::{Isa, Op, Semantics, Word};
+use crate::isa::{Isa, Leads, Op, Semantics, Word};
 use crate::pages::{PAGE_BYTES, PageMap};
 
 /// The bytes of an instruction word, which is what [`Isa::decode`] takes.
@@ -49,8 +49,9 @@ impl Code {
         }
         let largest = (0..regions.len()).max_by_key(|&at| regions[at].count);
         let main = largest.map_or(Region::EMPTY, |largest| regions.swap_remove(largest));
-        let next = ops[1..].iter().map(|op| op.kind).chain([Op::UNDECODABLE]);
-        let fused = ops.iter().zip(next).map(|(op, next)| I::fuse(op.kind, next)).collect();
+        let kinds = || ops.iter().map(|op| if jumps_to_itself::<I>(op) { Op::UNDECODABLE } else { op.kind });
+        let next = kinds().skip(1).chain([Op::UNDECODABLE]);
+        let fused = kinds().zip(next).map(|(kind, next)| I::fuse(kind, next)).collect();
         let longest_run = longest_run::<I>(&ops);
         Self { ops, fused, longest_run, main, others: regions, ranges: ranges.into() }
     }
@@ -61,7 +62,8 @@ impl Code {
         &self.ops
     }
 
-    /// For each entry, what [`Isa::step_fused`] is to execute there.
+    /// For each entry, what [`Isa::step_fused`] is to execute there: [`Op::UNDECODABLE`] also where an instruction jumps
+    /// to itself and changes nothing else, since it is executed for ever or not at all.
     #[inline]
     pub fn fused(&self) -> &[u8] {
         &self.fused
@@ -117,6 +119,21 @@ fn longest_run<I: Isa>(ops: &[Op]) -> u32 {
     };
     let runs = ops.split_inclusive(|op| !goes_on(op));
     runs.map(|run| run.len() as u32).max().unwrap_or_default()
+}
+
+/// Whether the word states a jump to itself, and the instruction changes nothing else.
+fn jumps_to_itself<I: Isa>(op: &Op) -> bool {
+    let Some(at) = usize::from(op.kind).checked_sub(1) else { return false };
+    let target = match Leads::of(op, I::SEMANTICS.get(at)) {
+        Leads::Branch(target) | Leads::Jump(target) => target,
+        _ => return false,
+    };
+    target == op.pc && only_jumps::<I>(op)
+}
+
+/// Whether the instruction changes nothing but where execution goes on: if it jumps to itself, it does so for ever.
+pub(crate) fn only_jumps<I: Isa>(op: &Op) -> bool {
+    I::SPEC.instruction(op.kind).is_some_and(|it| it.only_jumps(op.word, I::SPEC.registers.zero))
 }
 
 /// Rounds ranges inwards to instruction words, sorts them, and joins those that touch or overlap: one at least.

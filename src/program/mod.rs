@@ -16,6 +16,7 @@ mod symbols;
 pub use architecture::architecture;
 pub use choice::{Candidate, IsaError, UndecodableWord};
 pub use code::Code;
+pub(crate) use code::only_jumps;
 #[cfg(feature = "profile")]
 pub(crate) use elf::with_sections;
 pub use error::LoadError;

@@ -9,7 +9,7 @@ use quote::{format_ident, quote};
 use super::decode::kind;
 use super::expr::{Names, expr, to_cell};
 use super::{constant, ident, number};
-use crate::ir::{Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, Type};
+use crate::ir::{BinaryOp, Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, Type};
 use crate::model::{ColumnSource, Instruction, Model, Operand, Recorded};
 
 /// The function `step` and the instructions' functions.
@@ -85,7 +85,8 @@ fn body(model: &Model, instruction: &Instruction) -> TokenStream {
         Statement::Jump { condition, target } => Some((condition, target)),
         _ => None,
     });
-    let jump_check = jump.map(|(condition, target)| jump_check(condition.as_ref(), target));
+    let jump_check =
+        jump.map(|(condition, target)| jump_check(model, instruction, condition.as_ref(), target));
     let stores = semantics.statements.iter().map(|statement| store(model, statement));
     let writes = semantics.statements.iter().map(|statement| write(model, instruction, statement));
     if semantics.always_traps() {
@@ -188,19 +189,57 @@ fn access(model: &Model, address: &TokenStream, access: &TokenStream) -> TokenSt
     quote!(#address #before #after)
 }
 
-/// The jump's condition and target, and the trap if it is not aligned to a word.
-fn jump_check(condition: Option<&Expr>, target: &Expr) -> TokenStream {
+/// The jump's condition and target, and the traps: a target that is not aligned to a word; or, where the word alone
+/// does not state it, a jump to itself that changes nothing. The machine finds the stated ones when it makes its code table.
+fn jump_check(
+    model: &Model,
+    instruction: &Instruction,
+    condition: Option<&Expr>,
+    target: &Expr,
+) -> TokenStream {
+    let only_jumps = !instruction
+        .semantics
+        .statements
+        .iter()
+        .any(|statement| matches!(statement, Statement::Store { .. } | Statement::Call { .. }));
+    let stated = is_stated(target, &instruction.semantics, model.xlen);
     let target = value(target);
     let condition = condition.map(value);
     let taken = condition.as_ref().map(|_| quote!(jumps &&));
     let condition = condition.map(|condition| quote!(let jumps = #condition;));
+    let to_itself = (only_jumps && !stated).then(|| {
+        let zero = number(model.zero);
+        let writes_nothing = (instruction.rd != Operand::None).then(|| quote!(&& op.rd == #zero));
+        quote! {
+            if #taken target == op.pc #writes_nothing {
+                return Err(Trap { cause: TrapCause::SelfJump, value: target });
+            }
+        }
+    });
     quote! {
         #condition
         let target = #target;
         if #taken target % 4 != 0 {
             return Err(Trap { cause: TrapCause::MisalignedTarget, value: target });
         }
+        #to_itself
     }
+}
+
+/// Whether the runtime's `Semantics::stated` knows the value of this address by the instruction's word alone.
+fn is_stated(e: &Expr, semantics: &Semantics, xlen: u32) -> bool {
+    let known = match &e.kind {
+        ExprKind::Const(_) | ExprKind::Pc | ExprKind::Imm => true,
+        ExprKind::Local(name) => semantics.statements.iter().any(
+            |statement| matches!(statement, Statement::Let(local, e) if local == name && is_stated(e, semantics, xlen)),
+        ),
+        ExprKind::Binary(operation, a, b) => {
+            let known = [BinaryOp::Add, BinaryOp::Sub, BinaryOp::And, BinaryOp::Or, BinaryOp::Xor];
+            known.contains(operation) && is_stated(a, semantics, xlen) && is_stated(b, semantics, xlen)
+        }
+        _ => false,
+    };
+    known && e.ty.width == xlen
 }
 
 fn store(model: &Model, statement: &Statement) -> TokenStream {
