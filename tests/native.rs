@@ -34,7 +34,7 @@ fn run<I: Isa>(
     execute(Arc::clone(program), Linux::default(), Input::from(input.to_vec()), options).expect("it runs")
 }
 
-/// Runs a program both ways: ends, states and checkpoints are the same. The run by native code.
+/// Runs a program by each executor: ends, states and checkpoints are the same. The run by native code.
 fn same<I: Isa>(
     what: &str,
     program: &Arc<Program<I>>,
@@ -42,8 +42,17 @@ fn same<I: Isa>(
     input: &[u8],
     max_cycles: u64,
 ) -> Execution<I, Linux> {
-    let [interpreted, native] = [Executor::Interpreter, Executor::Native]
-        .map(|executor| run(program, arguments, input, executor, max_cycles));
+    let of = |executor| run(program, arguments, input, executor, max_cycles);
+    let interpreted = of(Executor::Interpreter);
+    assert_eq!(interpreted.native_code(), None);
+    let [native, auto] = [Executor::Native, Executor::Auto].map(of);
+    for compiled in [&native, &auto] {
+        same_as(&interpreted, compiled, what);
+    }
+    native
+}
+
+fn same_as<I: Isa>(interpreted: &Execution<I, Linux>, native: &Execution<I, Linux>, what: &str) {
     assert_eq!(interpreted.stopped(), native.stopped(), "{what}");
     assert_eq!(interpreted.output(), native.output(), "{what}");
     assert_eq!(interpreted.memory_words(), native.memory_words(), "{what}");
@@ -53,11 +62,9 @@ fn same<I: Isa>(
             let checkpoint = execution.checkpoints().nearest(cycle).expect("it is in memory");
             checkpoint.digest().expect("it is in memory")
         };
-        assert_eq!(of(&interpreted), of(&native), "{what} at cycle {cycle}");
+        assert_eq!(of(interpreted), of(native), "{what} at cycle {cycle}");
     }
     assert!(interpreted.exit() == native.exit(), "{what}");
-    assert_eq!(interpreted.native_code(), None);
-    native
 }
 
 fn assembled<I: Isa>(source: &str) -> Arc<Program<I>> {
@@ -68,7 +75,7 @@ fn assembled<I: Isa>(source: &str) -> Arc<Program<I>> {
 /// What a segment's statement is made of, found again by whichever executor the run had.
 #[test]
 fn states_in_the_middle_are_found_alike() {
-    let text = std::fs::read(input_path("two-blocks.txt")).expect("it is in the repository").repeat(300);
+    let text = std::fs::read(input_path("two-blocks.txt")).expect("it is in the repository").repeat(1500);
     let program = guest("sha256");
     let [interpreted, native] = [Executor::Interpreter, Executor::Native].map(|executor| {
         StreamingWitnessGenerator::new(run(&program, &[], &text, executor, u64::MAX), Pool::serial())
@@ -87,16 +94,16 @@ fn states_in_the_middle_are_found_alike() {
 #[test]
 fn guests_run_alike() {
     let text = std::fs::read(input_path("two-blocks.txt")).expect("it is in the repository");
-    let long = text.repeat(300);
+    let long = text.repeat(1500);
     let guests: [(&str, &[&str], &[u8]); 11] = [
         ("abi", &[], &[]),
-        ("alu", &["20000"], &[]),
+        ("alu", &["300000"], &[]),
         ("bits", &[], &[]),
-        ("interp", &["60"], &[]),
+        ("interp", &["600"], &[]),
         ("jsonfmt", &[], b"{\"a\": [1, 2, {\"b\": null}], \"c\": \"d\"}"),
         ("quicksort", &[], &long),
         ("sha256", &[], &long),
-        ("sieve", &["30000"], &[]),
+        ("sieve", &["400000"], &[]),
         ("tiny", &[], &[]),
         ("faults", &["ebreak"], &[]),
         ("signature", &[], &[]),
@@ -106,7 +113,7 @@ fn guests_run_alike() {
         let native = same(name, &guest(name), arguments, input, 3_000_000);
         compiled += native.native_code().expect("it is native code").regions;
     }
-    assert!(compiled >= 6, "{compiled} pieces of code");
+    assert!(compiled >= 4, "{compiled} pieces of code");
 }
 
 /// A block that leads to itself ends at the limit, wherever that is.
@@ -114,7 +121,7 @@ fn guests_run_alike() {
 fn an_endless_loop_ends_at_the_limit() {
     for (source, length) in [("1: nop; j 1b", 2), ("1: addi a0, a0, 1; add a1, a1, a0; j 1b", 3)] {
         let program = assembled::<Rv32i>(source);
-        for limit in [20_000, 20_001, 20_002, 30_020, 30_021, 30_022, 123_456] {
+        for limit in [1_500_000, 1_500_001, 1_500_002, 2_123_456] {
             let execution = same(source, &program, &[], &[], limit);
             assert_eq!(execution.stopped(), &Stopped::CycleLimit);
             assert_eq!(execution.cycles(), limit);
@@ -127,9 +134,9 @@ fn an_endless_loop_ends_at_the_limit() {
 /// A recursive function: jumps to registers, in and out of what is compiled.
 #[test]
 fn calls_and_returns() {
-    // fib(21) is 10946, of which a shell sees no more than the low byte; the exit code here is the word.
+    // fib(25) is 75025, of which a shell sees no more than the low byte; the exit code here is the word.
     let source = format!(
-        "li sp, 0x200000; li a0, 21; jal fib; {EXIT}
+        "li sp, 0x200000; li a0, 25; jal fib; {EXIT}
          fib: li t0, 2; bltu a0, t0, 1f
          addi sp, sp, -12; sw ra, 0(sp); sw a0, 4(sp)
          addi a0, a0, -1; jal fib; sw a0, 8(sp)
@@ -138,28 +145,28 @@ fn calls_and_returns() {
          1: ret"
     );
     let execution = same("fib", &assembled::<Rv32i>(&source), &[], &[], u64::MAX);
-    assert_eq!(execution.exit_code(), Some(10_946));
+    assert_eq!(execution.exit_code(), Some(75_025));
 }
 
 /// A call is the interpreter's; what comes before it and what comes after are compiled, together.
 #[test]
 fn what_follows_a_call_is_compiled() {
     let source = format!(
-        "li s1, 20000; 1: li a7, 214; li a0, 0; ecall; add s2, s2, a0; addi s1, s1, -1; bnez s1, 1b
+        "li s1, 300000; 1: li a7, 214; li a0, 0; ecall; add s2, s2, a0; addi s1, s1, -1; bnez s1, 1b
          li a0, 5; {EXIT}"
     );
     let execution = same("brk", &assembled::<Rv32i>(&source), &[], &[], u64::MAX);
     assert_eq!(execution.exit_code(), Some(5));
-    // Of the loop all but the call, and the two instructions before the second call.
+    // Of the loop all but the call; what comes behind the loop was not executed when it was compiled.
     let native = execution.native_code().expect("it is native code");
-    assert_eq!((native.regions, native.instructions), (1, 5 + 2), "{native:?}");
+    assert_eq!((native.regions, native.instructions), (1, 5), "{native:?}");
 }
 
 /// What native code leaves to the interpreter again and again: stores beside code, on a page that is never writable.
 #[test]
 fn stores_beside_code_are_made() {
     let source = format!(
-        "la s0, place; li s1, 20000
+        "la s0, place; li s1, 500000
          1: lw t0, 0(s0); addi t0, t0, 3; sw t0, 0(s0); addi s1, s1, -1; bnez s1, 1b
          lw a0, 0(s0); {EXIT}
          .data
@@ -168,7 +175,7 @@ fn stores_beside_code_are_made() {
     let layout = Layout { code: CODE, data: CODE + 0x400 };
     let assembly = assemble::<Rv32i>(&source, layout).unwrap_or_else(|errors| panic!("{errors}"));
     let program = Arc::new(assembly.program::<Rv32i>().expect("it can be loaded"));
-    assert_eq!(same("beside", &program, &[], &[], u64::MAX).exit_code(), Some(7 + 3 * 20000));
+    assert_eq!(same("beside", &program, &[], &[], u64::MAX).exit_code(), Some(7 + 3 * 500_000));
 }
 
 /// The instruction that only examples/custom-isa has, of whose semantics nothing is said but the TOML.
@@ -179,10 +186,10 @@ fn an_instruction_of_ones_own_is_compiled() {
         struct Rotxor = "examples/custom-isa/isa/rotxor.toml";
     }
     let source = format!(
-        "li a1, 0x9e3779b9; li s1, 20000; 1: rotxor a0, a0, a1; addi s1, s1, -1; bnez s1, 1b; {EXIT}"
+        "li a1, 0x9e3779b9; li s1, 500000; 1: rotxor a0, a0, a1; addi s1, s1, -1; bnez s1, 1b; {EXIT}"
     );
     let execution = same("rotxor", &assembled::<Rotxor>(&source), &[], &[], u64::MAX);
-    let expected = (0..20_000).fold(0u32, |x, _| (x ^ 0x9e37_79b9).rotate_left(7));
+    let expected = (0..500_000).fold(0u32, |x, _| (x ^ 0x9e37_79b9).rotate_left(7));
     assert_eq!(execution.exit_code(), Some(expected));
     let native = execution.native_code().expect("it is native code");
     assert!(native.regions == 1 && native.instructions >= 3 && native.bytes > 0, "{native:?}");

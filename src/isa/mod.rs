@@ -7,23 +7,23 @@ mod column;
 mod columns;
 mod constraint;
 mod in_tree;
-mod leads;
 mod op;
 mod operand;
 mod ports;
 mod semantics;
 mod spec;
+mod successor;
 
 pub use column::{Column, ColumnId, ColumnSource, PublicColumn, RangeClass};
 pub use columns::{Columns, MAX_RECORDED, MAX_ROWS, RowRecorder, STRIDE};
 pub use constraint::{Constraint, Linear, Link, Lookup, Product};
 pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb};
-pub(crate) use leads::Leads;
 pub use op::{Flow, Op, Trap, TrapCause};
 pub use operand::{Effects, Field, Happens, Immediate, MemoryAccess, Operand, OperandKind};
 pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
 pub use semantics::{BinaryOp, Expr, ExprKind, SemanticStatement, Semantics, Type, UnaryOp};
 pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Pseudo, Registers, Spec};
+pub(crate) use successor::Successor;
 
 /// A machine word. Every spec states its `xlen`; generated code asserts that it is this type's width, so that the
 /// runtime can take every width from here.
@@ -71,7 +71,8 @@ pub trait Isa: Copy + Default + core::fmt::Debug + Send + Sync + 'static {
     /// The effects are those of [`step`](Self::step) without a recorder, one by one. O(1).
     ///
     /// # Errors
-    /// As `step`; `at` is the place of the instruction that traps.
+    /// As `step`; `at` is the place of the instruction that traps. The code [`Op::UNDECODABLE`] traps, as a word that does not
+    /// decode, whatever instruction is there: the interpreter so stops where native code begins.
     ///
     /// # Panics
     /// If `at`, or the next place for a pair's code, is outside the table.

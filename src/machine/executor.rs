@@ -8,19 +8,21 @@ use super::{Machine, Pause, RunError};
 use crate::guest::Guest;
 use crate::isa::Isa;
 #[cfg(native)]
-use crate::native::Native;
+use crate::native::{Effort, Native};
 use crate::program::Program;
 
 /// What executes the fast pass. After every cycle the state is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Executor {
-    /// Native code, if the feature `jit` is there, and the host one that code is made for (64-bit x86 Unix) and allows
-    /// it; else the interpreter.
+    /// The interpreter, and native code for what is hot, which a thread of its own compiles meanwhile. The interpreter
+    /// alone without the feature `jit`, and where the host is none that code is made for (64-bit x86 Unix) or does not
+    /// allow it.
     #[default]
     Auto,
-    /// The interpreter.
+    /// The interpreter alone.
     Interpreter,
-    /// Native code, or an error.
+    /// As `Auto`, but the guest waits while its code is compiled, so that what is compiled depends on the run alone; or an
+    /// error, where there is no native code.
     Native,
 }
 
@@ -33,7 +35,7 @@ pub struct NativeCode {
     pub instructions: u64,
     /// How many bytes of the host's instructions they are.
     pub bytes: u64,
-    /// How long it took.
+    /// How long it took. With [`Executor::Auto`] that is another thread's time, while the guest went on.
     pub time: Duration,
 }
 
@@ -58,8 +60,8 @@ impl<I: Isa> FastPass<I> {
     pub fn new(executor: Executor, program: &Arc<Program<I>>) -> Result<Self, String> {
         match executor {
             Executor::Interpreter => Ok(Self::interpreter()),
-            Executor::Auto => Ok(Self::native(program).unwrap_or_else(|_| Self::interpreter())),
-            Executor::Native => Self::native(program),
+            Executor::Auto => Ok(Self::beside(program).unwrap_or_else(|_| Self::interpreter())),
+            Executor::Native => Self::waiting(program),
         }
     }
 
@@ -73,27 +75,58 @@ impl<I: Isa> FastPass<I> {
     }
 
     #[cfg(native)]
-    fn native(program: &Arc<Program<I>>) -> Result<Self, String> {
-        Ok(Self { native: Some(Box::new(Native::new(Arc::clone(program))?)), isa: PhantomData })
+    fn native(program: &Arc<Program<I>>, effort: Effort) -> Result<Self, String> {
+        let native = Native::new(Arc::clone(program), effort)?;
+        Ok(Self { native: Some(Box::new(native)), isa: PhantomData })
+    }
+
+    #[cfg(native)]
+    fn beside(program: &Arc<Program<I>>) -> Result<Self, String> {
+        Self::native(program, Effort::Beside)
+    }
+
+    #[cfg(native)]
+    fn waiting(program: &Arc<Program<I>>) -> Result<Self, String> {
+        Self::native(program, Effort::Waiting)
     }
 
     #[cfg(not(native))]
-    fn native(_: &Arc<Program<I>>) -> Result<Self, String> {
+    fn beside(program: &Arc<Program<I>>) -> Result<Self, String> {
+        Self::waiting(program)
+    }
+
+    #[cfg(not(native))]
+    fn waiting(_: &Arc<Program<I>>) -> Result<Self, String> {
         Err("it needs the feature `jit`, and a 64-bit x86 Unix".to_owned())
     }
 
-    /// The same, but code is compiled when it is jumped to for the `often`-th time, and at most so many instructions
-    /// at once. Changes no result.
-    #[must_use]
-    pub fn with_effort(self, often: u32, most: usize) -> Self {
+    /// Native code that is compiled when it is jumped to for the `often`-th time, and at most so many instructions at
+    /// once. For tests: it changes no result, and costs more than it saves.
+    ///
+    /// # Errors
+    /// Why there is no native code.
+    pub fn eager(program: &Arc<Program<I>>, often: u32, most: usize) -> Result<Self, String> {
         #[cfg(native)]
-        let native = self.native.map(|native| Box::new(native.with_effort(often, most)));
+        return Self::native(program, Effort::Eager { often: often.min(u32::MAX - 1), most: most.max(1) });
         #[cfg(not(native))]
-        let _ = (often, most);
-        Self {
-            #[cfg(native)]
-            native,
-            ..self
+        {
+            let _ = (often, most);
+            Self::waiting(program)
+        }
+    }
+
+    /// Native code that is compiled once it was executed, and used from moments on that are drawn from the seed: as if
+    /// another thread compiled it, but the same each time. For tests: it changes no result, and costs more than it saves.
+    ///
+    /// # Errors
+    /// Why there is no native code.
+    pub fn random(program: &Arc<Program<I>>, seed: u64) -> Result<Self, String> {
+        #[cfg(native)]
+        return Self::native(program, Effort::Random { seed });
+        #[cfg(not(native))]
+        {
+            let _ = seed;
+            Self::waiting(program)
         }
     }
 

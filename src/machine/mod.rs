@@ -36,7 +36,7 @@ use crate::guest::{Guest, Input, Output};
 use crate::isa::{Flow, Isa, Op, Recorder, Trap, TrapCause, Word};
 use crate::oracle::State;
 use crate::pages::Snapshot;
-use crate::program::{Program, only_jumps};
+use crate::program::{Program, jumps_to_itself, only_jumps};
 use hart::Hart;
 use memory::MemoryFailure;
 
@@ -119,7 +119,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     /// that failed, which is not counted. To run a guest on that has ended is a fault: no instruction is at its program
     /// counter, 0.
     pub fn run<R: Recorder>(&mut self, until: u64, recorder: &mut R) -> Result<Pause, RunError> {
-        match if R::RECORDS { None } else { self.execute_fused(until) } {
+        match if R::RECORDS { None } else { self.execute_fused(None, u64::MAX, until) } {
             Some(stop) => self.pause(stop, recorder),
             None => self.record(until, recorder),
         }
@@ -135,15 +135,18 @@ impl<I: Isa, G: Guest> Machine<I, G> {
 
     /// The loop without a recorder, as far as whole runs fit: from jump to jump, pairs as one. Cycles are counted, and
     /// compared with the limit, once a jump, and so it ends before a run of the longest could reach the limit.
-    fn execute_fused(&mut self, until: u64) -> Option<Stop> {
+    ///
+    /// It also ends at the first jump after `pause` cycles. Another table than the code's may be given in place of
+    /// [`Code::fused`](crate::program::Code::fused).
+    fn execute_fused(&mut self, fused: Option<&[u8]>, pause: u64, until: u64) -> Option<Stop> {
         let Self { program, hart, .. } = self;
         let code = program.code();
-        let (ops, fused) = (code.ops(), code.fused());
+        let (ops, fused) = (code.ops(), fused.unwrap_or(code.fused()));
         let left = until.saturating_sub(self.cycle);
-        let beyond = left.checked_sub(code.longest_run().into())?;
-        // Where more is allowed, no caller waits for as many.
+        let beyond = left.checked_sub(code.longest_run().into())?.min(pause.saturating_sub(self.cycle));
+        // Clamped to i64: `spare` must be able to go below zero.
         let most = i64::try_from(beyond).unwrap_or(i64::MAX);
-        // Below zero, so that to count is to compare, when a run of the longest might not fit.
+        // `spare` < 0 means: the next straight-line run could pass `until`. It is the only limit check, once a jump.
         let mut spare = most;
         let mut start = self.index;
         let stop = loop {
@@ -169,8 +172,12 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                     }
                 }
                 Ok(_) => break Some(Stop::Exit),
-                // A jump to itself: the plain loop finds out whether it is taken.
-                Err(Trap { cause: TrapCause::Undecodable, .. }) if is_stuck::<I>(ops, last) => break None,
+                // The plain loop finds out whether it is taken.
+                Err(Trap { cause: TrapCause::Undecodable, .. })
+                    if ops.get(at).is_some_and(jumps_to_itself::<I>) =>
+                {
+                    break None;
+                }
                 Err(trap) => break Some(Stop::Trap(trap)),
             }
             if spare < 0 {

@@ -1,9 +1,9 @@
-//! The fast pass with native code: what is compiled runs, and the loop executes the rest.
+//! The fast pass with native code: what is compiled runs, and the interpreter executes the rest.
 
-use super::{Machine, OUTSIDE, Pause, RunError, Stop};
+use super::{Machine, OUTSIDE, Pause, RunError, Stop, is_stuck};
 use crate::guest::Guest;
-use crate::isa::{Isa, Word};
-use crate::native::{self, Native};
+use crate::isa::{Isa, Trap, TrapCause, Word};
+use crate::native::{ExitReason, Native};
 
 impl<I: Isa, G: Guest> Machine<I, G> {
     /// Runs as [`run`](Self::run) does without a recorder, and leaves the same state.
@@ -11,30 +11,97 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     /// # Errors
     /// As `run`.
     pub(crate) fn run_native(&mut self, until: u64, native: &mut Native<I>) -> Result<Pause, RunError> {
-        native.jumped_to(self.index);
+        if native.is_eager() {
+            return self.run_eagerly(until, native);
+        }
+        loop {
+            native.take_over();
+            if native.is_compiled(self.index)
+                && let Some(pause) = self.run_compiled(until, native)?
+            {
+                return Ok(pause);
+            }
+            if native.until_burst() == 0 {
+                if let Some(pause) = self.run_burst(until, native)? {
+                    return Ok(pause);
+                }
+                continue;
+            }
+            let from = self.cycle;
+            let pause = from.saturating_add(native.until_burst());
+            match self.execute_fused(Some(native.fused()), pause, until) {
+                Some(Stop::Trap(trap))
+                    if trap.cause == TrapCause::Undecodable && native.is_compiled(self.index) => {}
+                Some(stop) => return self.pause(stop, &mut ()),
+                None if self.cycle >= pause => {}
+                // Too near the limit.
+                None => return self.record(until, &mut ()),
+            }
+            native.interpreted(self.cycle - from);
+        }
+    }
+
+    /// Runs native code for as long as there is some; the pause, if that is why it ends.
+    fn run_compiled(&mut self, until: u64, native: &mut Native<I>) -> Result<Option<Pause>, RunError> {
         loop {
             let left = until.saturating_sub(self.cycle);
-            if let Some((stop, left)) = native.run(self.index, self.hart.operands(), left) {
-                self.cycle = until.max(self.cycle) - left;
-                match stop {
-                    native::Stop::At(index) => self.index = index,
-                    native::Stop::Jumped(from, pc) => self.jump(from, pc),
-                    native::Stop::Before(index) => {
-                        self.index = index;
-                        let next = self.cycle.saturating_add(1).min(until);
-                        match self.execute::<(), false>(next, &mut ()) {
-                            Stop::Reached => {}
-                            stop => return self.pause(stop, &mut ()),
-                        }
-                    }
-                    native::Stop::Limited(index) => {
-                        self.index = index;
-                        return self.run(until, &mut ());
+            let Some(returned) = native.run(self.index, self.hart.operands(), left) else { return Ok(None) };
+            self.cycle = until.max(self.cycle) - returned.cycles_left;
+            match returned.reason {
+                ExitReason::At => self.index = returned.index,
+                ExitReason::Jumped => {
+                    self.jump(returned.index, returned.pc);
+                    if self.index == returned.index && is_stuck::<I>(self.program.code().ops(), self.index) {
+                        // It changed nothing: this is the state before it.
+                        self.cycle -= 1;
+                        let trap = Trap { cause: TrapCause::SelfJump, value: returned.pc };
+                        return self.pause(Stop::Trap(trap), &mut ()).map(Some);
                     }
                 }
-                if native.goes_on_at(self.index) {
-                    continue;
+                ExitReason::Before => {
+                    self.index = returned.index;
+                    let next = self.cycle.saturating_add(1).min(until);
+                    match self.execute::<(), false>(next, &mut ()) {
+                        Stop::Reached => {}
+                        stop => return self.pause(stop, &mut ()).map(Some),
+                    }
                 }
+                ExitReason::Limited => {
+                    self.index = returned.index;
+                    return self.run(until, &mut ()).map(Some);
+                }
+            }
+            native.take_over();
+            if !native.goes_on_at(self.index) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Interprets for a burst of the profile; the pause, if that is why it ends.
+    fn run_burst(&mut self, until: u64, native: &mut Native<I>) -> Result<Option<Pause>, RunError> {
+        let (jumps, cycles) = native.begin_burst();
+        let end = self.cycle.saturating_add(cycles);
+        for _ in 0..jumps {
+            let (first, begun) = (self.index, self.cycle);
+            match self.execute::<(), true>(until, &mut ()) {
+                Stop::Jumped => native.ran(first, self.cycle - begun, self.index),
+                stop => return self.pause(stop, &mut ()).map(Some),
+            }
+            if self.cycle >= end || native.is_compiled(self.index) {
+                break;
+            }
+        }
+        native.end_burst();
+        Ok(None)
+    }
+
+    /// Runs with every jump counted.
+    fn run_eagerly(&mut self, until: u64, native: &mut Native<I>) -> Result<Pause, RunError> {
+        native.jumped_to(self.index);
+        loop {
+            if let Some(pause) = self.run_compiled(until, native)? {
+                return Ok(pause);
             }
             match self.execute::<(), true>(until, &mut ()) {
                 Stop::Jumped => {

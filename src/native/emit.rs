@@ -1,10 +1,11 @@
 //! A region as one Cranelift function. A register is loaded when it is first read, and stored at the end of the block that
 //! writes it; between, and around a loop, it is a value.
 //!
-//! In: the code table and a [`Region`]. Out: a function of the convention [`signature`]. It never traps: what would
-//! trap is left to the interpreter, with the state before it.
+//! In: the code table and a [`Region`]. Out: a function of the convention [`signature`], and its [`Exit`]s. It never traps:
+//! before an instruction that would trap it exits, with the state before that instruction, and the interpreter goes on.
 
 mod access;
+mod exit;
 
 use std::collections::BTreeMap;
 
@@ -15,20 +16,21 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
 
-use access::Memory;
+use access::{Memory, MemoryFlags, PageCheck, page_checks};
+use exit::Exits;
 
 use super::dispatch::Dispatch;
 use super::graph::Graph;
 use super::lower::{Leaves, lower};
-use super::region::{Block, Leads, Region, leads, semantics};
+use super::region::{Block, Region, Successor, semantics, successor};
 use super::registers::{RegisterSet, ports, written};
-use super::state::{Left, State};
+use super::state::{Exit, ExitReason, State};
 use crate::isa::{Isa, MAX_READS, Op, SemanticStatement};
 use crate::machine::{READY, WRITABLE};
 use crate::program::{Code, only_jumps};
 
-/// What a function is given: registers, [`State`], the guest's memory, its pages' flags, how many cycles may be executed,
-/// and the entry's number. It gives back how many cycles are left.
+/// The parameters: registers, [`State`], the guest's memory, its pages' flags, how many cycles may be executed, and the
+/// entry's number. The result: how many cycles were left when the exit's block was entered, less that block's.
 pub(super) fn signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params = vec![AbiParam::new(types::I64); 6];
@@ -36,22 +38,23 @@ pub(super) fn signature() -> Signature {
     signature
 }
 
-/// Fills the builder's function. None if an instruction's semantics are none that native code can be made of.
+/// Fills the builder's function, and returns its exits by number. None if native code cannot do what an instruction does.
 pub(super) fn emit<I: Isa>(
     b: FunctionBuilder<'_>,
     config: TargetFrontendConfig,
     code: &Code,
     region: &Region,
     dispatch: &Dispatch,
-) -> Option<()> {
+) -> Option<Vec<Exit>> {
     let mut emitter = Emitter::new::<I>(b, code, region, dispatch)?;
     emitter.dispatch(region)?;
     for (node, block) in region.blocks.values().enumerate() {
         emitter.block::<I>(node, *block)?;
     }
+    emitter.fill_exit();
     emitter.b.seal_all_blocks();
     emitter.b.finalize(config);
-    Some(())
+    Some(emitter.exits.list)
 }
 
 struct Emitter<'a> {
@@ -63,21 +66,26 @@ struct Emitter<'a> {
     places: BTreeMap<u32, usize>,
     /// Of each node.
     blocks: Vec<ir::Block>,
-    /// Of each node that was begun, or that one way leads to, the registers that are values at its start.
-    nodes: Vec<Option<RegisterSet>>,
-    /// Blocks between nodes, with the registers that they load; and between nodes and what is out of the region.
-    ways: Vec<(ir::Block, usize, RegisterSet)>,
-    ways_out: Vec<(ir::Block, u32)>,
+    /// For each node whose entry state is fixed: the registers held as SSA values there.
+    entry_values: Vec<Option<RegisterSet>>,
+    /// Blocks on edges between nodes, with the node and the registers that they load.
+    edges: Vec<(ir::Block, usize, RegisterSet)>,
+    /// Blocks on edges that leave the region, with the instruction that they lead to.
+    exit_edges: Vec<(ir::Block, u32)>,
     /// By number, as far as they were needed.
     variables: Vec<Option<Variable>>,
     zero: u8,
-    left: Variable,
+    cycles_left: Variable,
     entry: Variable,
     arguments: Arguments,
+    memory_flags: MemoryFlags,
     /// Registers that are values here.
     values: RegisterSet,
     /// Those of them that memory does not have.
     unsaved: RegisterSet,
+    exits: Exits,
+    /// Values that are multiples of so many bytes, in this block.
+    aligned: Vec<(Value, i64)>,
 }
 
 #[derive(Clone, Copy)]
@@ -93,7 +101,8 @@ struct At<'a> {
     op: &'a Op,
     index: u32,
     /// Cycles of the block from this instruction on, which were counted when the block was entered.
-    uncounted: i64,
+    uncounted: u32,
+    page_check: PageCheck,
 }
 
 impl<'a> Emitter<'a> {
@@ -106,35 +115,38 @@ impl<'a> Emitter<'a> {
         let start = b.create_block();
         b.append_block_params_for_function_params(start);
         b.switch_to_block(start);
-        let &[registers, state, image, flags, left, entry] = b.block_params(start) else { return None };
+        let &[registers, state, image, flags, cycles, entry] = b.block_params(start) else { return None };
         let arguments = Arguments { registers, state, image, flags };
-        let (left_variable, entry_variable) = (b.declare_var(types::I64), b.declare_var(types::I32));
-        b.def_var(left_variable, left);
+        let (cycles_left, entry_variable) = (b.declare_var(types::I64), b.declare_var(types::I32));
+        b.def_var(cycles_left, cycles);
         let entry = b.ins().ireduce(types::I32, entry);
         b.def_var(entry_variable, entry);
         let graph = Graph::new::<I>(code, region);
         let nodes = graph.successors.len();
         let mut emitter = Self {
             blocks: (0..nodes).map(|_| b.create_block()).collect(),
+            exits: Exits::new(&mut b),
             b,
             code,
             graph,
             dispatch,
             places: region.blocks.keys().copied().zip(0..).collect(),
-            nodes: vec![None; nodes],
-            ways: Vec::new(),
-            ways_out: Vec::new(),
+            entry_values: vec![None; nodes],
+            edges: Vec::new(),
+            exit_edges: Vec::new(),
             variables: vec![None; usize::from(u8::MAX) + 1],
             zero: I::SPEC.registers.zero,
-            left: left_variable,
+            cycles_left,
             entry: entry_variable,
             arguments,
+            memory_flags: MemoryFlags::default(),
             values: RegisterSet::default(),
             unsaved: RegisterSet::default(),
+            aligned: Vec::new(),
         };
-        let to = emitter.way_to(emitter.dispatch_node());
+        let to = emitter.edge_to(emitter.dispatch_node());
         emitter.b.ins().jump(to, &[]);
-        emitter.fill_ways();
+        emitter.fill_edges();
         Some(emitter)
     }
 
@@ -147,7 +159,7 @@ impl<'a> Emitter<'a> {
         self.begin(self.dispatch_node());
         let mut targets = Vec::with_capacity(region.entries.len());
         for entry in &region.entries {
-            targets.push(self.way_to(*self.places.get(entry)?));
+            targets.push(self.edge_to(*self.places.get(entry)?));
         }
         match *targets.as_slice() {
             [] => return None,
@@ -165,7 +177,7 @@ impl<'a> Emitter<'a> {
                 self.b.ins().br_table(entry, table);
             }
         }
-        self.fill_ways();
+        self.fill_edges();
         Some(())
     }
 
@@ -174,73 +186,76 @@ impl<'a> Emitter<'a> {
         self.begin(node);
         let cycles = block.cycles().cast_signed();
         if cycles == 0 {
-            self.leave(Left::Before, block.start, 0);
+            self.exit(ExitReason::Before, block.start, 0);
             return Some(());
         }
-        let left = self.b.use_var(self.left);
+        let left = self.b.use_var(self.cycles_left);
         let short = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, left, cycles);
-        self.leave_if(short, Left::Limited, block.start, 0);
+        self.exit_if(short, ExitReason::Limited, block.start, 0);
         let left = self.b.ins().iadd_imm_s(left, -cycles);
-        self.b.def_var(self.left, left);
+        self.b.def_var(self.cycles_left, left);
         let code = self.code;
         let mut ends = false;
-        for (op, index) in block.ops(code).zip(block.start..) {
-            ends = self.instruction::<I>(&At { op, index, uncounted: i64::from(block.end - index) })?;
+        let page_checks = page_checks::<I>(block.ops(code));
+        for ((op, index), page_check) in block.ops(code).zip(block.start..).zip(page_checks) {
+            ends = self.instruction::<I>(&At { op, index, uncounted: block.end - index, page_check })?;
         }
         if !ends {
             self.save();
-            let to = self.way_on(block.end);
+            let to = self.edge_on(block.end);
             self.b.ins().jump(to, &[]);
         }
-        self.fill_ways();
+        self.fill_edges();
         Some(())
     }
 
-    /// At the start of a node, with the registers that are values on every way there.
+    /// At the start of a node, with the registers that are values on every edge to it.
     fn begin(&mut self, node: usize) {
         self.b.switch_to_block(self.blocks[node]);
         self.unsaved = RegisterSet::default();
-        self.values = self.nodes[node].unwrap_or(self.graph.carried[node]);
-        self.nodes[node] = Some(self.values);
+        self.exits.begin_block();
+        self.aligned.clear();
+        self.values = self.entry_values[node].unwrap_or(self.graph.carried[node]);
+        self.entry_values[node] = Some(self.values);
     }
 
-    /// Where to go from the end of a block to a node: there, or to where what is a value there is loaded first.
-    fn way_to(&mut self, node: usize) -> ir::Block {
-        // What comes from one block alone can go on with all that this has, if it is not there yet.
-        if self.graph.ways_in[node] == 1 && self.nodes[node].is_none() {
-            self.nodes[node] = Some(self.values);
+    /// The block that the end of a block leads to on the way to a node: the node's, or one that loads registers first.
+    fn edge_to(&mut self, node: usize) -> ir::Block {
+        // A node with one edge to it takes over all values, unless it is emitted already.
+        if self.graph.edges_in[node] == 1 && self.entry_values[node].is_none() {
+            self.entry_values[node] = Some(self.values);
         }
-        let needed = self.nodes[node].unwrap_or(self.graph.carried[node]).without(self.values);
+        let needed = self.entry_values[node].unwrap_or(self.graph.carried[node]).without(self.values);
         if needed.is_empty() {
             return self.blocks[node];
         }
-        let way = self.b.create_block();
-        self.ways.push((way, node, needed));
-        way
+        let edge = self.b.create_block();
+        self.edges.push((edge, node, needed));
+        edge
     }
 
-    /// Where to go from the end of a block to an instruction, in the region or not.
-    fn way_on(&mut self, index: u32) -> ir::Block {
+    /// The block that the end of a block leads to on the way to an instruction, in the region or not.
+    fn edge_on(&mut self, index: u32) -> ir::Block {
         if let Some(&node) = self.places.get(&index) {
-            return self.way_to(node);
+            return self.edge_to(node);
         }
-        let way = self.b.create_block();
-        self.ways_out.push((way, index));
-        way
+        let edge = self.b.create_block();
+        self.exit_edges.push((edge, index));
+        edge
     }
 
-    /// Fills the blocks between this one, which is complete, and those that it leads to.
-    fn fill_ways(&mut self) {
-        for (way, node, needed) in core::mem::take(&mut self.ways) {
-            self.b.switch_to_block(way);
+    /// Fills the blocks on the edges from this block, which is complete.
+    fn fill_edges(&mut self) {
+        for (edge, node, needed) in core::mem::take(&mut self.edges) {
+            self.b.switch_to_block(edge);
             for register in needed.iter() {
                 self.load_register(register);
             }
             self.b.ins().jump(self.blocks[node], &[]);
         }
-        for (way, index) in core::mem::take(&mut self.ways_out) {
-            self.b.switch_to_block(way);
-            self.leave(Left::At, index, 0);
+        for (edge, index) in core::mem::take(&mut self.exit_edges) {
+            self.b.switch_to_block(edge);
+            self.exit(ExitReason::At, index, 0);
         }
     }
 
@@ -267,7 +282,7 @@ impl<'a> Emitter<'a> {
                 }
                 SemanticStatement::Trap { condition } => {
                     let condition = lower(&mut self.b, condition.as_ref()?, &leaves)?;
-                    self.leave_before(condition, at);
+                    self.exit_before(condition, at);
                 }
                 SemanticStatement::Jump { condition, target } => {
                     let condition = match condition {
@@ -280,12 +295,14 @@ impl<'a> Emitter<'a> {
                 SemanticStatement::Call { .. } => return None,
             }
         }
-        let leads = leads::<I>(op);
+        let successor = successor::<I>(op);
         if let Some((condition, target)) = jump {
-            self.check_target(condition, target, leads, at);
-            if matches!(leads, Leads::Anywhere { .. }) && only_jumps::<I>(op) {
+            self.check_target(condition, target, successor, at);
+            // Another jump to itself leaves the region, and is told by whoever runs it.
+            let within = self.graph.dispatches && self.places.contains_key(&at.index);
+            if within && matches!(successor, Successor::Indirect { .. }) && only_jumps::<I>(op) {
                 let to_itself = self.b.ins().icmp_imm_u(IntCC::Equal, target, i64::from(op.pc));
-                self.leave_before(to_itself, at);
+                self.exit_before(to_itself, at);
             }
         }
         for statement in semantics.statements {
@@ -299,25 +316,22 @@ impl<'a> Emitter<'a> {
         for statement in semantics.statements {
             if let (SemanticStatement::Write(value), Some(rd)) = (statement, written::<I>(op)) {
                 let value = lower(&mut self.b, value, &leaves)?;
-                let variable = self.variable(rd);
-                self.b.def_var(variable, value);
-                self.values.insert(rd);
-                self.unsaved.insert(rd);
+                self.write(rd, value);
             }
         }
         if let Some((condition, target)) = jump {
-            self.jump(condition, target, leads, at);
+            self.jump(condition, target, successor, at);
         }
         Some(jump.is_some())
     }
 
     /// The end of a block by a jump that does not trap.
-    fn jump(&mut self, condition: Option<Value>, target: Value, leads: Leads, at: &At<'_>) {
+    fn jump(&mut self, condition: Option<Value>, target: Value, successor: Successor, at: &At<'_>) {
         self.save();
         if let Some(condition) = condition {
-            let otherwise = self.way_on(at.index + 1);
-            let taken = match leads {
-                Leads::Branch(pc) => self.code.index_of(pc).map(|target| self.way_on(target)),
+            let otherwise = self.edge_on(at.index + 1);
+            let taken = match successor {
+                Successor::Branch(pc) => self.code.index_of(pc).map(|target| self.edge_on(target)),
                 _ => None,
             };
             let Some(taken) = taken else {
@@ -329,8 +343,8 @@ impl<'a> Emitter<'a> {
             self.b.ins().brif(condition, taken, &[], otherwise, &[]);
             return;
         }
-        let to = match leads {
-            Leads::Jump(pc) => self.code.index_of(pc).map(|target| self.way_on(target)),
+        let to = match successor {
+            Successor::Jump(pc) => self.code.index_of(pc).map(|target| self.edge_on(target)),
             _ => None,
         };
         match to {
@@ -357,20 +371,24 @@ impl<'a> Emitter<'a> {
             let entry = self.b.ins().iadd(table, place);
             let entry = self.b.ins().uload16(types::I32, MemFlagsData::trusted().with_readonly(), entry, 0);
             self.b.def_var(self.entry, entry);
-            let dispatch = self.way_to(self.dispatch_node());
+            let dispatch = self.edge_to(self.dispatch_node());
             self.b.ins().brif(entry, dispatch, &[], out, &[]);
             self.b.switch_to_block(out);
         }
         let flags = self.flags(Memory::State);
         self.b.ins().store(flags, target, self.arguments.state, State::PC);
-        self.leave(Left::Jumped, at.index, 0);
+        self.exit(ExitReason::Jumped, at.index, 0);
     }
 
-    /// Leaves before a jump that traps, or out of the code.
-    fn check_target(&mut self, condition: Option<Value>, target: Value, leads: Leads, at: &At<'_>) {
-        let refused = match leads {
-            Leads::Branch(pc) | Leads::Jump(pc) if pc % 4 == 0 && self.code.index_of(pc).is_some() => return,
-            Leads::Branch(_) | Leads::Jump(_) => self.b.ins().iconst(types::I8, 1),
+    /// Exits before a jump that traps, or leads out of the code.
+    fn check_target(&mut self, condition: Option<Value>, target: Value, successor: Successor, at: &At<'_>) {
+        let refused = match successor {
+            Successor::Branch(pc) | Successor::Jump(pc)
+                if pc % 4 == 0 && self.code.index_of(pc).is_some() =>
+            {
+                return;
+            }
+            Successor::Branch(_) | Successor::Jump(_) => self.b.ins().iconst(types::I8, 1),
             _ => {
                 let low = self.b.ins().band_imm_u(target, 3);
                 self.b.ins().icmp_imm_u(IntCC::NotEqual, low, 0)
@@ -380,36 +398,6 @@ impl<'a> Emitter<'a> {
             Some(condition) => self.b.ins().band(condition, refused),
             None => refused,
         };
-        self.leave_before(refused, at);
-    }
-
-    /// Leaves before this instruction if the condition holds: the interpreter finds out what there is to do.
-    fn leave_before(&mut self, condition: Value, at: &At<'_>) {
-        self.leave_if(condition, Left::Before, at.index, at.uncounted);
-    }
-
-    fn leave_if(&mut self, condition: Value, how: Left, index: u32, uncounted: i64) {
-        let (leaving, on) = (self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(leaving);
-        self.b.ins().brif(condition, leaving, &[], on, &[]);
-        self.b.seal_block(leaving);
-        self.b.seal_block(on);
-        self.b.switch_to_block(leaving);
-        self.leave(how, index, uncounted);
-        self.b.switch_to_block(on);
-    }
-
-    /// Stores what memory does not have, and returns.
-    fn leave(&mut self, how: Left, index: u32, uncounted: i64) {
-        self.store_registers();
-        let state = self.arguments.state;
-        let flags = self.flags(Memory::State);
-        let index = self.b.ins().iconst(types::I32, i64::from(index));
-        self.b.ins().store(flags, index, state, State::INDEX);
-        let how = self.b.ins().iconst(types::I32, i64::from(how as u32));
-        self.b.ins().store(flags, how, state, State::HOW);
-        let left = self.b.use_var(self.left);
-        let left = self.b.ins().iadd_imm_s(left, uncounted);
-        self.b.ins().return_(&[left]);
+        self.exit_before(refused, at);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::region::{Leads, Region, leads};
+use super::region::{Region, Successor, successor};
 use super::registers::{RegisterSet, ports, written};
 use crate::isa::Isa;
 use crate::program::Code;
@@ -18,8 +18,8 @@ const MOST_CARRIED: usize = 8;
 pub(super) struct Graph {
     /// Of each node, the nodes that it leads to.
     pub(super) successors: Vec<Vec<usize>>,
-    /// Of each node, how many ways lead there; entering the region is one for each entry.
-    pub(super) ways_in: Vec<usize>,
+    /// Of each node, how many edges lead there; entering the region is one for each entry.
+    pub(super) edges_in: Vec<usize>,
     /// Of each node, the registers that are values when it is reached. Those of the innermost loop that it is in.
     pub(super) carried: Vec<RegisterSet>,
     /// Whether jumps whose target the code does not state lead to the dispatch.
@@ -30,38 +30,38 @@ impl Graph {
     /// O(blocks × depth of loops).
     pub(super) fn new<I: Isa>(code: &Code, region: &Region) -> Self {
         let places: BTreeMap<u32, usize> = region.blocks.keys().copied().zip(0..).collect();
-        let (dispatch, dispatches) = (places.len(), region.entries.len() > 1);
+        let (dispatch, dispatches) = (places.len(), region.dispatches);
         let place = |index: u32| places.get(&index).copied();
         let mut successors: Vec<Vec<usize>> = Vec::with_capacity(dispatch + 1);
         for block in region.blocks.values() {
             let to = |pc| code.index_of(pc).and_then(place);
-            let (first, second) = match block.ops(code).last().map_or(Leads::Nowhere, leads::<I>) {
-                Leads::On => (place(block.end), None),
-                Leads::Branch(pc) => (to(pc), place(block.end)),
-                Leads::Jump(pc) => (to(pc), None),
-                Leads::Anywhere { conditional } => {
+            let (first, second) = match block.ops(code).last().map_or(Successor::None, successor::<I>) {
+                Successor::Next => (place(block.end), None),
+                Successor::Branch(pc) => (to(pc), place(block.end)),
+                Successor::Jump(pc) => (to(pc), None),
+                Successor::Indirect { conditional } => {
                     (dispatches.then_some(dispatch), conditional.then(|| place(block.end)).flatten())
                 }
-                Leads::Call | Leads::Nowhere => (None, None),
+                Successor::Call | Successor::None => (None, None),
             };
             successors.push(first.into_iter().chain(second).collect());
         }
         successors.push(region.entries.iter().filter_map(|&entry| place(entry)).collect());
-        let mut ways_in = vec![0; dispatch + 1];
-        ways_in[dispatch] = 1;
-        successors.iter().flatten().for_each(|&to| ways_in[to] += 1);
+        let mut edges_in = vec![0; dispatch + 1];
+        edges_in[dispatch] = 1;
+        successors.iter().flatten().for_each(|&to| edges_in[to] += 1);
         let innermost = innermost_loops(&successors);
         let carried = carried::<I>(code, region, &innermost);
-        Self { successors, ways_in, carried, dispatches }
+        Self { successors, edges_in, carried, dispatches }
     }
 }
 
 /// Of each node, the innermost loop that it is in, if it is in one. Loops are strongly connected components, and those
-/// within each without the ways to one of its nodes.
+/// within each without the edges to one of its nodes.
 fn innermost_loops(successors: &[Vec<usize>]) -> Vec<Option<usize>> {
     let mut innermost = vec![None; successors.len()];
     let mut loops = 0;
-    // Sets of nodes that are yet to be looked into, with the node of each to which no way counts.
+    // Sets of nodes that are yet to be looked into, with the node of each to which no edge counts.
     let mut open: Vec<(Vec<usize>, Option<usize>)> = vec![((0..successors.len()).collect(), None)];
     while let Some((nodes, cut)) = open.pop() {
         for component in components(successors, &nodes, cut) {
@@ -85,22 +85,22 @@ fn innermost_loops(successors: &[Vec<usize>]) -> Vec<Option<usize>> {
     innermost
 }
 
-/// The strongly connected components of the nodes, by the ways between them that do not lead to `cut`. O(all nodes).
+/// The strongly connected components of the nodes, by the edges between them that do not lead to `cut`. O(all nodes).
 fn components(successors: &[Vec<usize>], nodes: &[usize], cut: Option<usize>) -> Vec<Vec<usize>> {
     let mut inside = vec![false; successors.len()];
     nodes.iter().for_each(|&node| inside[node] = true);
-    let ways = |from: usize| {
+    let edges = |from: usize| {
         let inside = &inside;
         successors[from].iter().copied().filter(move |&to| inside[to] && Some(to) != cut)
     };
     let mut backward = vec![Vec::new(); successors.len()];
     for &from in nodes {
-        ways(from).for_each(|to| backward[to].push(from));
+        edges(from).for_each(|to| backward[to].push(from));
     }
     let mut seen = vec![false; successors.len()];
     let mut left_last = Vec::new();
     for &root in nodes {
-        depth_first(root, &mut seen, ways, |node| left_last.push(node));
+        depth_first(root, &mut seen, edges, |node| left_last.push(node));
     }
     let mut seen = vec![false; successors.len()];
     let mut components = Vec::new();
@@ -118,18 +118,18 @@ fn components(successors: &[Vec<usize>], nodes: &[usize], cut: Option<usize>) ->
 fn depth_first<W: Iterator<Item = usize>>(
     root: usize,
     seen: &mut [bool],
-    ways: impl Fn(usize) -> W,
+    edges: impl Fn(usize) -> W,
     mut leave: impl FnMut(usize),
 ) {
     if core::mem::replace(&mut seen[root], true) {
         return;
     }
-    let mut path = vec![(root, ways(root))];
+    let mut path = vec![(root, edges(root))];
     while let Some((node, rest)) = path.last_mut() {
         match rest.find(|&to| !seen[to]) {
             Some(to) => {
                 seen[to] = true;
-                path.push((to, ways(to)));
+                path.push((to, edges(to)));
             }
             None => {
                 leave(*node);

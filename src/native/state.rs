@@ -2,46 +2,40 @@
 
 use core::mem::offset_of;
 
-use crate::isa::Word;
-
-/// How native code came back.
+/// Why native code returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(super) enum Left {
-    /// At an instruction of which no more is known.
+pub(crate) enum ExitReason {
+    /// It has no code for the instruction at `index`.
     At,
-    /// Before an instruction that the interpreter must execute.
+    /// The interpreter must execute the instruction at `index`.
     Before,
-    /// At an instruction behind which there may be more cycles to its block's end than are left.
+    /// From the instruction at `index` to its block's end there may be more cycles than are left.
     Limited,
-    /// After a jump to the address `pc`, which is aligned; by the instruction at `index`.
+    /// The instruction at `index` jumped to the address [`State::pc`], which is aligned.
     Jumped,
 }
 
-/// Where native code came back. It writes this before it returns, and reads nothing of it.
-#[derive(Clone, Copy, Debug)]
+/// A place where a function returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exit {
+    pub(crate) reason: ExitReason,
+    /// A place in the code table.
+    pub(crate) index: u32,
+    /// Cycles that were counted, and not executed.
+    pub(super) uncounted: u32,
+}
+
+/// Native code writes this before it returns, and reads nothing of it.
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(super) struct State {
-    /// A place in the code table.
-    pub(super) index: u32,
-    /// The address jumped to, if it came back after a jump.
-    pub(super) pc: Word,
-    how: u32,
+    /// The exit's number.
+    pub(super) exit: u32,
+    /// The address jumped to, if the exit is after a jump.
+    pub(super) pc: crate::isa::Word,
 }
 
 impl State {
-    pub(super) const INDEX: i32 = offset_of!(Self, index) as i32;
+    pub(super) const EXIT: i32 = offset_of!(Self, exit) as i32;
     pub(super) const PC: i32 = offset_of!(Self, pc) as i32;
-    pub(super) const HOW: i32 = offset_of!(Self, how) as i32;
-
-    pub(super) const fn new() -> Self {
-        Self { index: 0, pc: 0, how: Left::Before as u32 }
-    }
-
-    pub(super) fn how(&self) -> Left {
-        [Left::At, Left::Limited, Left::Jumped]
-            .into_iter()
-            .find(|how| *how as u32 == self.how)
-            .unwrap_or(Left::Before)
-    }
 }

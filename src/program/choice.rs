@@ -8,7 +8,7 @@ use super::code::INSTRUCTION_BYTES;
 use super::extensions::missing;
 use super::file::ElfFile;
 use super::reach::is_deliberately_illegal;
-use crate::isa::{Isa, Leads, Op, SemanticStatement, Semantics, Spec, Word};
+use crate::isa::{Isa, Op, SemanticStatement, Semantics, Spec, Successor, Word};
 use crate::pages::{PAGE_BYTES, PAGE_WORDS};
 
 /// An ISA to choose from, as a value.
@@ -38,8 +38,8 @@ impl Candidate {
         self.decode(word, pc).kind != Op::UNDECODABLE
     }
 
-    pub(super) fn leads(&self, op: &Op) -> Leads {
-        Leads::of(op, self.semantics(op))
+    pub(super) fn successor(&self, op: &Op) -> Successor {
+        Successor::of(op, self.semantics(op))
     }
 
     /// Whether the instruction loads from memory.

@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use super::{LAST_PAGE, LoadError};
-use crate::isa::{Isa, Leads, Op, Semantics, Word};
+use crate::isa::{Isa, Op, Semantics, Successor, Word};
 use crate::pages::{PAGE_BYTES, PageMap};
 
 /// The bytes of an instruction word, which is what [`Isa::decode`] takes.
@@ -122,10 +122,10 @@ fn longest_run<I: Isa>(ops: &[Op]) -> u32 {
 }
 
 /// Whether the word states a jump to itself, and the instruction changes nothing else.
-fn jumps_to_itself<I: Isa>(op: &Op) -> bool {
+pub(crate) fn jumps_to_itself<I: Isa>(op: &Op) -> bool {
     let Some(at) = usize::from(op.kind).checked_sub(1) else { return false };
-    let target = match Leads::of(op, I::SEMANTICS.get(at)) {
-        Leads::Branch(target) | Leads::Jump(target) => target,
+    let target = match Successor::of(op, I::SEMANTICS.get(at)) {
+        Successor::Branch(target) | Successor::Jump(target) => target,
         _ => return false,
     };
     target == op.pc && only_jumps::<I>(op)

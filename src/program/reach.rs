@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use super::choice::Candidate;
 use super::code::{INSTRUCTION_BYTES, holds_word};
 use super::file::ElfFile;
-use crate::isa::{Leads, Op, Word};
+use crate::isa::{Op, Successor, Word};
 
 /// Words that stand where a program is not to go on, and that no ISA decodes: all zeros and all ones, which the manual
 /// defines as illegal, and `csrrw x0, cycle, x0`, which assemblers write for `unimp`. Compilers end paths with them that
@@ -108,29 +108,29 @@ impl ElfFile {
                     break;
                 }
                 let next = pc.wrapping_add(INSTRUCTION_BYTES);
-                match isa.leads(&op) {
-                    Leads::On => {
+                match isa.successor(&op) {
+                    Successor::Next => {
                         let it = &mut walk.functions[function];
                         it.moves_return |= op.rd != 0 && op.rd == it.link && !isa.loads(&op);
                         pc = next;
                     }
-                    Leads::Jump(target) if op.rd == 0 => pc = target,
-                    Leads::Jump(target) => {
+                    Successor::Jump(target) if op.rd == 0 => pc = target,
+                    Successor::Jump(target) => {
                         function = walk.call(function, target, op.rd, next);
                         pc = target;
                     }
-                    Leads::Branch(target) => {
+                    Successor::Branch(target) => {
                         walk.starts.push(Start { function, pc: target, certain: false });
                         (pc, certain) = (next, false);
                     }
-                    Leads::Anywhere { conditional } => {
+                    Successor::Indirect { conditional } => {
                         walk.jump_to_register(function, &op);
                         if !conditional {
                             break;
                         }
                         (pc, certain) = (next, false);
                     }
-                    Leads::Call | Leads::Nowhere => break,
+                    Successor::Call | Successor::None => break,
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use retrace::checkpoint::{Checkpoint, Executor};
+use retrace::checkpoint::Checkpoint;
 use retrace::guest::{Input, Linux};
 use retrace::isa::{Happens, Instruction, Isa, MemoryAccess, Recorder, Rv32imZbb, Word};
 use retrace::machine::{FastPass, Machine, Pause, RunError};
@@ -55,23 +55,24 @@ pub(crate) struct Pair<I: Isa> {
 }
 
 impl<I: Isa> Pair<I> {
-    /// One for each executor. Everything is compiled when it is first jumped to, at most so many instructions at once.
-    pub(crate) fn each(program: &Loaded<I>, most: usize) -> Vec<Self> {
-        let executors: &[Executor] = match cfg!(feature = "jit") {
-            true => &[Executor::Interpreter, Executor::Native],
-            false => &[Executor::Interpreter],
-        };
-        executors.iter().map(|executor| Self::new(program, *executor, most)).collect()
+    /// One for each executor: the interpreter; native code for everything when it is first jumped to, at most so many
+    /// instructions at once; native code that is there late, at moments drawn from the seed.
+    pub(crate) fn each(program: &Loaded<I>, most: usize, seed: u64) -> Vec<Self> {
+        let mut executors = vec![FastPass::interpreter()];
+        if cfg!(feature = "jit") {
+            executors.push(FastPass::eager(program, 1, most).expect("there is native code"));
+            executors.push(FastPass::random(program, seed).expect("there is native code"));
+        }
+        executors.into_iter().map(|executor| Self::new(program, executor)).collect()
     }
 
-    fn new(program: &Loaded<I>, executor: Executor, most: usize) -> Self {
+    fn new(program: &Loaded<I>, fast_pass: FastPass<I>) -> Self {
         let initial =
             Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()]).expect("it starts");
         let machine =
             || Machine::new(Arc::clone(program), Input::empty(), &initial).expect("there is memory");
         let (alone, fast) = (machine(), machine());
-        let fast_pass = FastPass::new(executor, program).expect("there is such an executor");
-        Self { initial, alone, fast, fast_pass: fast_pass.with_effort(1, most) }
+        Self { initial, alone, fast, fast_pass }
     }
 
     /// Both run from the start to a cycle.
@@ -106,7 +107,7 @@ fn compare<I: Isa>(program: &Program, every: u64) {
     let mut random = Random(program.number);
     let loaded = load::<I>(program);
     let most = [1, 3, 20, 2000][random.below(4) as usize];
-    for mut pair in Pair::each(&loaded, most) {
+    for mut pair in Pair::each(&loaded, most, program.number) {
         let what = format!("program {} by {most}, {:?}", program.number, pair.fast_pass);
         compare_pair(&mut pair, &what, every, random.clone());
     }

@@ -200,7 +200,7 @@ fn statements_together_are_in_lockstep() {
         let assembly = assembly.unwrap_or_else(|errors| panic!("{what}: {errors}"));
         let program = Arc::new(assembly.program::<Odd>().expect("it can be loaded"));
         for most in [1, 2, 5, 2000] {
-            for mut pair in Pair::each(&program, most) {
+            for mut pair in Pair::each(&program, most, 7) {
                 let mut faulted = false;
                 for until in 0..700 {
                     faulted |= same(pair.restarted(until), format!("{what} by {most}")).is_err();

@@ -1,53 +1,53 @@
 //! Where an instruction leads to, as far as its word says it.
 //!
-//! In: a predecoded instruction and its semantics. Out: [`Leads`], from which native code finds its regions, and the
+//! In: a predecoded instruction and its semantics. Out: [`Successor`], from which native code finds its regions, and the
 //! choice of an ISA what a program's entry reaches.
 
 use super::{Op, SemanticStatement, Semantics, Word};
 
 /// Where an instruction leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leads {
+pub(crate) enum Successor {
     /// To the next.
-    On,
+    Next,
     /// Perhaps to this address, else to the next.
     Branch(Word),
     /// To this address.
     Jump(Word),
     /// To an address that is known when it is executed, perhaps only if a condition holds.
-    Anywhere { conditional: bool },
+    Indirect { conditional: bool },
     /// To the next, or to the guest's end: the interpreter makes the call.
     Call,
     /// It is left to the interpreter, and mostly leads nowhere: what always traps, what is no instruction.
-    Nowhere,
+    None,
 }
 
-impl Leads {
+impl Successor {
     /// Where the instruction leads to that has these semantics. O(size of its semantics).
     pub(crate) fn of(op: &Op, semantics: Option<&Semantics>) -> Self {
-        let Some(semantics) = semantics else { return Self::Nowhere };
-        let mut leads = Self::On;
+        let Some(semantics) = semantics else { return Self::None };
+        let mut successor = Self::Next;
         for statement in semantics.statements {
             match statement {
                 SemanticStatement::Call { .. } => return Self::Call,
-                SemanticStatement::Trap { condition: None } => return Self::Nowhere,
+                SemanticStatement::Trap { condition: None } => return Self::None,
                 SemanticStatement::Jump { condition, target } => {
                     let conditional = condition.is_some();
-                    leads = match (semantics.stated(target, op), conditional) {
+                    successor = match (semantics.stated(target, op), conditional) {
                         (Some(target), true) => Self::Branch(target),
                         (Some(target), false) => Self::Jump(target),
-                        (None, conditional) => Self::Anywhere { conditional },
+                        (None, conditional) => Self::Indirect { conditional },
                     };
                 }
                 _ => {}
             }
         }
-        leads
+        successor
     }
 
     /// Whether native code leaves it to the interpreter.
     #[cfg(native)]
     pub(crate) fn is_interpreted(self) -> bool {
-        matches!(self, Self::Call | Self::Nowhere)
+        matches!(self, Self::Call | Self::None)
     }
 }
