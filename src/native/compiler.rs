@@ -150,6 +150,10 @@ impl Here {
     }
 }
 
+/// By how much the thread's priority is below the guest's: where both need one processor, it gets a quarter of that.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
 /// Compiles regions on a thread of its own, one after the other. When it is dropped the thread ends after the region that
 /// it is at, and nobody waits for it.
 pub(super) struct Beside {
@@ -164,6 +168,9 @@ impl Beside {
         let (requests, to_compile) = channel();
         let (to_take, finished) = channel();
         std::thread::Builder::new().name("retrace-compiler".to_owned()).spawn(move || {
+            // Linux has a priority for each thread, others for the process. Where this is refused, nothing is lost.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::nice(NICE);
             let mut here = Here::default();
             while let Ok(request) = to_compile.recv()
                 && to_take.send(here.compile::<I>(program.code(), request)).is_ok()

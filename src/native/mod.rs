@@ -48,7 +48,7 @@ const BURST: (u32, u64) = (24, 512);
 /// interpreter executes about 6000 cycles. The first are for a guest that waits meanwhile. A guest that goes on pays
 /// less; but code that comes late is of less use.
 const CYCLES_TO_PAY_WAITING: (u64, u64) = (1 << 20, 2500);
-const CYCLES_TO_PAY_BESIDE: (u64, u64) = (300_000, 600);
+const CYCLES_TO_PAY_BESIDE: (u64, u64) = (500_000, 1000);
 
 /// Good code is compiled for a region that executed so many cycles, or that was left so often for another one; the latter
 /// twice as often each time.
