@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ark_bn254::Fr;
-use retrace::checkpoint::{Execution, FileOptions, Options, Policy, execute};
+use retrace::checkpoint::{Execution, Executor, FileOptions, Options, Policy, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{ColumnId, Isa, MAX_ROWS, Rv32i};
 use retrace::oracle::{Chunk, PolynomialOracle, WitnessOracle};
@@ -81,9 +81,11 @@ fn rounds(bits: u32) -> u32 {
 
 type Run = Arc<Execution<Rv32i, Linux>>;
 
-/// Keeps as many checkpoints, however long it is.
+/// Keeps as many checkpoints, however long it is. The interpreter executes it: native code takes space for the program's code,
+/// and while a thread compiles; how much of that there is at once is a matter of time.
 fn run(program: &Arc<Program<Rv32i>>, input: &Input) -> Run {
-    let options = Options { policy: Policy::new(16, 1 << 9), ..Options::default() };
+    let options =
+        Options { policy: Policy::new(16, 1 << 9), executor: Executor::Interpreter, ..Options::default() };
     Arc::new(execute(Arc::clone(program), Linux::default(), input.clone(), options).expect("it runs"))
 }
 
@@ -92,7 +94,7 @@ fn run_into_file(program: &Arc<Program<Rv32i>>, input: &Input) {
     let path = std::env::temp_dir().join(format!("retrace-test-space-{}", std::process::id()));
     let file = FileOptions { every: Duration::ZERO, ..FileOptions::new(&path) };
     let policy = Policy::new(16, 1 << 9);
-    let options = Options { policy, file: Some(file), ..Options::default() };
+    let options = Options { policy, file: Some(file), executor: Executor::Interpreter, ..Options::default() };
     execute(Arc::clone(program), Linux::default(), input.clone(), options).expect("it runs");
     std::fs::remove_file(path).expect("it was written");
 }
@@ -142,6 +144,7 @@ fn proving_peaks(bits: u32, input: &Input, budget: Budget) -> [(&'static str, us
     let (proof, proven): (Proof, usize) =
         peak(|| prove::<Fr, _, _>(&oracle, budget).expect("it can be proven").0);
     let verifier = Verifier::<_, Linux>::new(program, input.clone());
+    let verifier = Verifier { executor: Executor::Interpreter, ..verifier };
     let (_, verified) = peak(|| verify::<Fr, _, _>(&proof, verifier).expect("it is honest"));
     [("prove", proven), ("verify", verified)]
 }

@@ -150,9 +150,9 @@ impl Here {
     }
 }
 
-/// By how much the thread's priority is below the guest's: where both need one processor, it gets a quarter of that.
+/// By how much the thread's priority is below the guest's: where both need one processor, it gets a tenth of that.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 5;
+const NICE: i32 = 10;
 
 /// Compiles regions on a thread of its own, one after the other. When it is dropped the thread ends after the region that
 /// it is at, and nobody waits for it.

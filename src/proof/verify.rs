@@ -9,7 +9,7 @@ use spongefish::{DefaultHash, VerifierState};
 use super::protocol::{Instances, Shape, SpecError, session};
 use super::{Boundary, FieldId, Proof, Statement};
 use crate::cancel::Cancel;
-use crate::checkpoint::{Checkpoint, ExecuteError, Options, Policy, Progress, Stopped, execute};
+use crate::checkpoint::{Checkpoint, ExecuteError, Executor, Options, Policy, Progress, Stopped, execute};
 use crate::field::SumcheckField;
 use crate::guest::{Guest, Input, Output, StartError};
 use crate::hex::hex;
@@ -36,6 +36,8 @@ pub struct Verifier<I: Isa, G> {
     pub input: Input,
     /// Which checkpoints the replay keeps.
     pub policy: Policy,
+    /// What executes the run before the replay.
+    pub executor: Executor,
     /// The threads.
     pub pool: Pool,
     /// The longest run that is worth a replay: a proof that ends later is refused at once.
@@ -58,6 +60,7 @@ impl<I: Isa, G: Guest + Default> Verifier<I, G> {
             stack_size: Options::default().stack_size,
             input,
             policy: Policy::default(),
+            executor: Executor::default(),
             pool: Pool::serial(),
             max_cycles: u64::MAX,
             segments: false,
@@ -263,7 +266,19 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
     reduced: &Reduced<F>,
     verifier: Verifier<I, G>,
 ) -> Result<(), VerifyError> {
-    let Verifier { program, guest, arguments, stack_size, input, policy, pool, cancel, .. } = verifier;
+    let Verifier {
+        program,
+        guest,
+        arguments,
+        stack_size,
+        input,
+        policy,
+        executor,
+        pool,
+        max_cycles: _,
+        segments: _,
+        cancel,
+    } = verifier;
     let mut told = 0;
     let mut goes_on = |cycle| {
         cancel.advance(cycle - told);
@@ -277,6 +292,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
         // The statement's cycles bound it.
         max_memory: u64::MAX,
         policy,
+        executor,
         max_cycles: cycles.end,
         progress: Some(Progress(&mut goes_on)),
         ..Options::default()

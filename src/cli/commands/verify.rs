@@ -63,6 +63,7 @@ pub(in crate::cli) fn verify<I: Isa>(
             stack_size: verify.guest.stack_size,
             input: input.clone(),
             policy: Policy::default(),
+            executor: crate::checkpoint::Executor::Auto,
             pool: pool.clone(),
             max_cycles: verify.max_cycles,
             segments: verify.segment || !alone,

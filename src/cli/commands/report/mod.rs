@@ -124,6 +124,7 @@ fn proven<I: Isa>(
         stack_size: report.subject.guest.stack_size,
         input: execution.input().clone(),
         policy: Policy::default(),
+        executor: crate::checkpoint::Executor::Auto,
         pool: files::pool(common)?,
         max_cycles: u64::MAX,
         segments: true,
