@@ -227,6 +227,8 @@ fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<()> {
             );
             return None;
         }
+        // The whole table [isa] is missing, which is told already.
+        None if tables.name.value.is_empty() => {}
         None => errors.push(
             Diagnostic::new(Code::MissingKey, &tables.name.span, "`xlen` is missing").hint("add `xlen = 32`"),
         ),
