@@ -174,9 +174,9 @@ pub(super) struct Run {
     /// Write checkpoints to a new file: with it and the program the run can be resumed, and its rows regenerated.
     #[arg(long, value_name = "FILE")]
     pub(super) checkpoints: Option<PathBuf>,
-    /// Go on with the run of a checkpoint file. Its input is in the file, and its arguments need not be given. What is in
+    /// Go on with the run of a checkpoint file. Its input and its stack's size are in the file, and its arguments need not be given. What is in
     /// --output stays, up to where the run goes on.
-    #[arg(long, value_name = "FILE", conflicts_with = "checkpoints")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoints", "stack_size"])]
     pub(super) resume: Option<PathBuf>,
     /// What executes: native code where the command was built with the feature `jit` for a 64-bit x86 Unix, or the
     /// interpreter.

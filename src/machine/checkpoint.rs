@@ -1,9 +1,9 @@
 //! The state of a machine at rest, from which it can go on any number of times.
 
 use crate::guest::{Guest, Layout, STACK_BYTES, Start, StartError};
-use crate::isa::{Isa, Op, SemanticStatement, Word};
+use crate::isa::{Isa, Op, SemanticStatement, Successor, Word};
 use crate::pages::{PAGE_BYTES, PageError, Snapshot};
-use crate::program::Program;
+use crate::program::{Program, only_jumps};
 
 /// The state of a machine after `cycle` cycles.
 ///
@@ -50,7 +50,7 @@ impl<G: Guest> Checkpoint<G> {
     ) -> Result<Self, StartError> {
         let mut registers = vec![0; I::SPEC.registers.names.len()];
         let mut pages = program.pages().clone();
-        let own_stacks: Vec<Word> = program.code().ops().iter().filter_map(stack_pointer_set::<I>).collect();
+        let own_stacks = own_stacks(program);
         let layout = Layout {
             entry: program.entry(),
             segments: program.segments(),
@@ -93,6 +93,35 @@ impl<G: Guest> Checkpoint<G> {
         }
         Ok(*hasher.finalize().as_bytes())
     }
+}
+
+/// What the program sets the stack pointer to, in code that its entry leads to by jumps whose target the code states. A
+/// jump that links is taken to come back. Data among the code says nothing. O(code).
+fn own_stacks<I: Isa>(program: &Program<I>) -> Vec<Word> {
+    let code = program.code();
+    let mut reached = vec![false; code.ops().len()];
+    let mut waiting: Vec<u32> = code.index_of(program.entry()).into_iter().collect();
+    let mut stacks = Vec::new();
+    while let Some(index) = waiting.pop() {
+        let place = index as usize;
+        let (Some(op), Some(reached)) = (code.ops().get(place), reached.get_mut(place)) else { continue };
+        if core::mem::replace(reached, true) {
+            continue;
+        }
+        stacks.extend(stack_pointer_set::<I>(op));
+        let semantics = usize::from(op.kind).checked_sub(1).and_then(|kind| I::SEMANTICS.get(kind));
+        let successor = Successor::of(op, semantics);
+        if let Successor::Branch(target) | Successor::Jump(target) = successor {
+            waiting.extend(code.index_of(target));
+        }
+        let goes_on = match successor {
+            Successor::Next | Successor::Branch(_) | Successor::Call => true,
+            Successor::Jump(_) | Successor::Indirect { .. } => !only_jumps::<I>(op),
+            Successor::None => false,
+        };
+        waiting.extend(goes_on.then_some(index + 1));
+    }
+    stacks
 }
 
 /// What an instruction sets the stack pointer to, if it states that alone.

@@ -148,7 +148,7 @@ impl Fault {
                 "an address was computed by a negative offset from 0: a null pointer or a base register that was never set"
             }
             TrapCause::StackOverflow => {
-                "the stack has outgrown its limit: look for a recursion that does not end or a large local variable, or give more by --stack-size"
+                "the stack has outgrown its limit: look for a recursion that does not end or a large local variable, or give more by --stack-size; start-up code that gives the program a stack of its own sets sp by lui or la"
             }
             TrapCause::SelfJump => {
                 "the guest would loop here for ever without changing anything; a guest ends by the call exit (a7 = 93, a0 = its exit code, ecall)"

@@ -172,13 +172,13 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                     }
                 }
                 Ok(_) => break Some(Stop::Exit),
-                // The plain loop finds out whether it is taken.
-                Err(Trap { cause: TrapCause::Undecodable, .. })
-                    if ops.get(at).is_some_and(jumps_to_itself::<I>) =>
-                {
-                    break None;
-                }
-                Err(trap) => break Some(Stop::Trap(trap)),
+                Err(trap) => match step_self_jump(hart, ops, last, trap) {
+                    Ok(()) => {
+                        spare -= 1;
+                        start = last + 1;
+                    }
+                    Err(trap) => break Some(Stop::Trap(trap)),
+                },
             }
             if spare < 0 {
                 break None;
@@ -357,6 +357,24 @@ impl<I: Isa, G: Guest> Machine<I, G> {
 #[inline(never)]
 fn is_stuck<I: Isa>(ops: &[Op], index: u32) -> bool {
     ops.get(index as usize).is_some_and(only_jumps::<I>)
+}
+
+/// Executes an instruction that only jumps to itself, which the code table keeps from the fused loop: it is not taken, or
+/// traps. Of any other instruction it gives the trap.
+#[cold]
+#[inline(never)]
+fn step_self_jump<I: Isa, G: Guest>(
+    hart: &mut Hart<I, G>,
+    ops: &[Op],
+    index: u32,
+    trap: Trap,
+) -> Result<(), Trap> {
+    let undecodable = trap.cause == TrapCause::Undecodable;
+    let op = ops.get(index as usize).filter(|op| undecodable && jumps_to_itself::<I>(op)).ok_or(trap)?;
+    match I::step(hart, op, index, &mut ())? {
+        Flow::Jump(pc) => Err(Trap { cause: TrapCause::SelfJump, value: pc }),
+        Flow::Next | Flow::Exit => Ok(()),
+    }
 }
 
 /// How the loop was left.

@@ -296,6 +296,11 @@ impl<'a> Emitter<'a> {
             }
         }
         let successor = successor::<I>(op);
+        if successor == Successor::Next
+            && let Some((condition, _)) = jump.take()
+        {
+            self.exit_before(condition?, at);
+        }
         if let Some((condition, target)) = jump {
             self.check_target(condition, target, successor, at);
             // Another jump to itself leaves the region, and is told by whoever runs it.

@@ -55,8 +55,12 @@ pub(super) fn semantics<I: Isa>(op: &Op) -> Option<&'static Semantics> {
 
 /// Where an instruction leads to. O(size of its semantics).
 pub(super) fn successor<I: Isa>(op: &Op) -> Successor {
-    // It is not taken, or it traps.
-    if jumps_to_itself::<I>(op) { Successor::None } else { Successor::of(op, semantics::<I>(op)) }
+    match Successor::of(op, semantics::<I>(op)) {
+        // Native code goes on behind it, or exits before it.
+        Successor::Branch(_) if jumps_to_itself::<I>(op) => Successor::Next,
+        Successor::Jump(_) if jumps_to_itself::<I>(op) => Successor::None,
+        successor => successor,
+    }
 }
 
 /// What may be in a region, and where it is entered.

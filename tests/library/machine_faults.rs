@@ -132,6 +132,17 @@ fn a_branch_to_itself_that_is_not_taken_goes_on() {
     }
 }
 
+/// Such a branch in a hot loop keeps nothing from being compiled.
+#[test]
+fn a_branch_to_itself_that_is_not_taken_is_compiled() {
+    let source = format!("li s0, 0x400000; 1: bltz s0, .; addi s0, s0, -1; bnez s0, 1b; li a0, 9; {EXIT}");
+    for executor in executors() {
+        let execution = run_with(&assembled(&source), Options { executor, ..Options::default() });
+        assert_eq!((execution.exit_code(), execution.cycles()), (Some(9), 1 + 3 * 0x40_0000 + 3));
+        assert_eq!(execution.native_code().is_some_and(|code| code.regions > 0), executor == Executor::Native);
+    }
+}
+
 /// A run up to the jump is proven as a segment; the whole is refused.
 #[test]
 fn what_was_executed_before_a_jump_to_itself_can_be_proven() {
@@ -180,6 +191,13 @@ fn a_frame_larger_than_the_stack_is_an_overflow() {
         "li t0, 0x1000000; sub sp, sp, t0; li a0, 1; mv a1, sp; li a2, 4; li a7, 64; ecall; neg a0, a0; {EXIT}"
     );
     assert_eq!(run(&assembled(&source)).exit_code(), Some(14));
+}
+
+/// `lui sp, 0x70000`, as data among the code: the program has no stack of its own.
+#[test]
+fn data_among_code_says_nothing_of_the_stack() {
+    let program = assembled("j 1f; .word 0x70000137; 1: addi sp, sp, -16; sw ra, 0(sp); jal 1b");
+    assert_eq!(fault(&program).cause, TrapCause::StackOverflow);
 }
 
 /// Memory below the default stack is memory for whoever has the stack elsewhere, or in its place.

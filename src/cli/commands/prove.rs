@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ark_bn254::Fr;
 use serde_json::json;
 
-use super::{execution, subject};
+use super::{execution, fault, subject};
 use crate::checkpoint::{Options, Stopped};
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
@@ -48,7 +48,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) ->
         (stopped, _) => return Err(Failure::stopped(stopped)),
     }
 
-    let executed = execution.cycles();
+    let (executed, fault) = (execution.cycles(), fault(&execution));
     let bar = output::progress("proving");
     let cancel = cancel.with_meter({
         let bar = bar.clone();
@@ -56,7 +56,13 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) ->
     });
     let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel);
     let oracle = match &prove.cycles {
-        Some(cycles) if cycles.end > executed => return Err(Failure::cycles(cycles, executed)),
+        Some(cycles) if cycles.end > executed => {
+            let failure = Failure::cycles(cycles, executed);
+            return Err(match fault {
+                Some(fault) => failure.but(&format!("the run faulted there: {fault}")),
+                None => failure,
+            });
+        }
         Some(cycles) => WitnessOracle::segment(generator, cycles.clone()),
         None => WitnessOracle::new(generator),
     };

@@ -101,7 +101,7 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run, elf: Elf) -> Done 
 fn resume(path: &Path, guest: &Guest) -> Result<Resume, Failure> {
     let failure = |error| Failure::checkpoint_file(path, &error);
     let mut resume = Resume::open(FileOptions::new(path)).map_err(failure)?;
-    if !guest.arguments.is_empty() {
+    if !guest.arguments.is_empty() || guest.arg0.is_some() {
         resume = resume.with_arguments(&files::arguments(guest)).map_err(failure)?;
     }
     if guest.input.is_some() {
