@@ -37,6 +37,9 @@ pub(crate) fn lines() -> Vec<Line> {
 /// Machine instructions by function and by the guest's place in the list.
 type Counts = BTreeMap<(String, String), u64>;
 
+/// By how many compiled instructions the two native runs of a guest may differ: 2 % of the cycles between them in time.
+const ALIKE: u64 = 20;
+
 fn lines_of(guest: &'static str, place: usize, counts: &Counts) -> [Line; 6] {
     let counted = |function: &str| {
         let key = (function.to_owned(), format!("guest_{place}"));
@@ -46,9 +49,9 @@ fn lines_of(guest: &'static str, place: usize, counts: &Counts) -> [Line; 6] {
         |pass, count, unit, machine_instructions| Line { guest, pass, count, unit, machine_instructions };
     let cycles = Run::new(guest, INTERPRETED).execute(by(Executor::Interpreter)).cycles();
     let [short, long] = NATIVE.map(|millions| Run::new(guest, millions).execute(by(Executor::Native)));
-    let compiled = compiled(&short);
-    assert_eq!(compiled, self::compiled(&long), "{guest}: the same is compiled in both");
-    // Both compile the same, so what the longer one takes beyond the shorter one is execution alone.
+    let (compiled, of_long) = (compiled(&short), compiled(&long));
+    assert!(compiled.abs_diff(of_long) <= ALIKE, "{guest}: {compiled} and {of_long} are compiled");
+    // Both compile about the same, so what the longer one takes beyond the shorter one is execution.
     let [few, many] = ["native_short", "native_long"].map(counted);
     let (more_cycles, more) = (long.cycles() - short.cycles(), many - few);
     let executing = (more as f64 / more_cycles as f64 * short.cycles() as f64) as u64;

@@ -139,7 +139,10 @@ fn a_branch_to_itself_that_is_not_taken_is_compiled() {
     for executor in executors() {
         let execution = run_with(&assembled(&source), Options { executor, ..Options::default() });
         assert_eq!((execution.exit_code(), execution.cycles()), (Some(9), 1 + 3 * 0x40_0000 + 3));
-        assert_eq!(execution.native_code().is_some_and(|code| code.regions > 0), executor == Executor::Native);
+        assert_eq!(
+            execution.native_code().is_some_and(|code| code.regions > 0),
+            executor == Executor::Native
+        );
     }
 }
 
