@@ -48,11 +48,12 @@ const BURST: (u32, u64) = (24, 512);
 /// interpreter executes about 6000 cycles. The first are for a guest that waits meanwhile. A guest that goes on pays
 /// less; but code that comes late is of less use.
 const CYCLES_TO_PAY_WAITING: (u64, u64) = (1 << 20, 2500);
-const CYCLES_TO_PAY_BESIDE: (u64, u64) = (500_000, 1000);
+const CYCLES_TO_PAY_BESIDE: (u64, u64) = (250_000, 700);
 
-/// Good code is compiled for a region that executed so many cycles, or that was left so often for another one; the latter
-/// twice as often each time.
-const CYCLES_TO_IMPROVE: u64 = 30_000_000;
+/// Good code is compiled for a region that executed so many cycles: fewer, where the guest goes on meanwhile. So it is for
+/// one that was left so often for another region, and then twice as often each time.
+const CYCLES_TO_IMPROVE_WAITING: u64 = 30_000_000;
+const CYCLES_TO_IMPROVE_BESIDE: u64 = 5_000_000;
 const EXITS_TO_WIDEN: u32 = 200_000;
 
 /// What coming back from native code counts as, in interpreted cycles.
@@ -515,7 +516,8 @@ impl<I: Isa> Native<I> {
         let enough = match (self.effort, quality) {
             (Effort::Eager { .. }, _) | (_, Quality::Good) => u64::MAX,
             (Effort::Random { .. }, _) => self.draw(1 << 10),
-            _ => CYCLES_TO_IMPROVE,
+            (Effort::Waiting, Quality::Quick) => CYCLES_TO_IMPROVE_WAITING,
+            (Effort::Beside, Quality::Quick) => CYCLES_TO_IMPROVE_BESIDE,
         };
         self.regions.push(Installed {
             function: installed,
