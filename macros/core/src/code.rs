@@ -41,6 +41,7 @@ codes! {
     BadLetters = "bad-letters", "A field's letters do not stand for its bits, one each.";
     BadName = "bad-name", "A name has letters that generated code cannot have.";
     BadSlice = "bad-slice", "A slice does not lie within the value.";
+    BadUnit = "bad-unit", "A table, a unit, a rule or a form is not written as one.";
     CallMemory = "call-memory", "A call does with memory what no row can hold.";
     CallNumber = "call-number", "A call has no number, or another call's.";
     CellRange = "cell-range", "A row of an instruction has a cell outside its column's range class.";
@@ -92,6 +93,9 @@ codes! {
     TooManyPorts = "too-many-ports", "A row would need more than one memory access, write of `rd`, jump or call.";
     UncoveredNode = "uncovered-node", "Neither a constraint nor a look-up determines a value that an instruction computes.";
     UnfixedField = "unfixed-field", "An instruction does not say what a field of its format is.";
+    UndeterminedOutput = "undetermined-output", "A row of an instruction can put out something else, and units do not see it.";
+    UnitRow = "unit-row", "A row of an instruction breaks what units say of it.";
+    UnitShortage = "unit-shortage", "An instruction needs more of units than a row has room for.";
     UnknownClass = "unknown-class", "There is no such range class.";
     UnknownColumn = "unknown-column", "There is no such column.";
     UnknownField = "unknown-field", "The format has no such field.";

@@ -19,6 +19,7 @@ pub mod model;
 mod parse;
 mod source;
 pub mod text;
+pub mod units;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Label};

@@ -3,6 +3,9 @@
 use crate::ir::{Expr, ExprKind, Semantics, Statement, Type};
 use crate::parse::Text;
 use crate::source::Span;
+use crate::units::Units;
+use crate::units::select::Selection;
+use crate::units::wiring::Wiring;
 
 /// A checked spec, with what it extends merged in. Instructions, groups, constraints, links and calls are in the order
 /// of their names, so that the order of tables means nothing; columns are in the order of the spec, recorded ones
@@ -51,6 +54,12 @@ pub struct Model {
     pub pseudos: Vec<Pseudo>,
     /// The pairs of instructions that the interpreter executes as one, by their places.
     pub fused: Vec<(usize, usize)>,
+    /// What a row offers: tables of look-ups, units, ports and rules.
+    pub units: Units,
+    /// How each instruction uses units; none if it always traps.
+    pub selections: Vec<Option<Selection>>,
+    /// The relations of all instructions together, and the columns of the code table that they read.
+    pub wiring: Wiring,
     /// The hash of the meaning.
     pub fingerprint: [u8; 32],
 }

@@ -8,6 +8,7 @@ mod coverage;
 mod determined;
 mod encoding;
 mod expr;
+mod forms;
 mod fused;
 mod honest;
 mod instruction;
@@ -17,6 +18,7 @@ mod pseudo;
 mod replaced;
 mod rows;
 mod semantics;
+mod units;
 
 pub use expr::FUNCTIONS;
 pub use rows::{Case, Reply, Row, edge_rows};
@@ -98,8 +100,12 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         pseudos,
         calls: calls(tables, errors),
         fused,
+        units: units::units(tables, errors),
+        selections: Vec::new(),
+        wiring: crate::units::wiring::Wiring::default(),
         fingerprint: [0; 32],
     };
+    units::compile(&mut model, errors);
     model.fingerprint = fingerprint(&model);
     // Rows are run only of a model that is sound: an expression in error has no value.
     if errors.is_empty() {
@@ -114,6 +120,7 @@ fn run(model: &mut Model, errors: &mut Vec<Diagnostic>) {
     let rows = rows::edge_rows(model);
     honest::check(model, &rows, &order, errors);
     lookups::check(model, &rows, errors);
+    units::check(model, &rows, errors);
     if errors.is_empty() {
         (model.coverage, model.open) = coverage::coverage(model, &rows, errors);
     }

@@ -9,6 +9,7 @@ use std::fmt;
 use super::XLEN;
 use crate::ir::{Environment, Expr, ExprKind, OpFact, Statement, eval, signed, walk};
 use crate::model::{Class, ColumnSource, Immediate, Instruction, Model, Operand, Recorded};
+use crate::units::row::Found;
 
 /// Values of registers and of memory words.
 const EDGES: [u32; 16] = [
@@ -106,6 +107,27 @@ pub struct Row {
     pub next: Option<u32>,
     /// The values of [`nodes`].
     pub(crate) values: Vec<u64>,
+    /// What `step` would record.
+    pub(crate) recorded: Vec<(Recorded, u32)>,
+    /// What a load gives.
+    pub(crate) loaded: u32,
+}
+
+impl Row {
+    /// What units find in it.
+    pub fn found(&self) -> Found {
+        let Case { reads, imm, pc, reply, .. } = &self.case;
+        let before = self.recorded.iter().find(|(what, _)| *what == Recorded::MemBefore);
+        Found {
+            reads: reads.map(Option::unwrap_or_default),
+            pc: *pc,
+            imm: imm.unwrap_or_default(),
+            before: before.map_or(0, |(_, value)| *value),
+            loaded: self.loaded,
+            reply: reply.result,
+            next_pc: self.next.unwrap_or_default(),
+        }
+    }
 }
 
 /// Every expression of an instruction, each before its operands.
@@ -392,7 +414,8 @@ fn row(model: &Model, kind: usize, order: &[usize], nodes: &[&Expr], case: Case)
     let values = nodes.iter().map(|node| eval(node, &run)).collect();
     let words = cells(model, kind, order, &case, &recorded);
     let cells = words.iter().zip(&model.columns).map(|(word, column)| integer(column.class, *word)).collect();
-    Some(Row { case, cells, values, next })
+    let loaded = run.loaded;
+    Some(Row { case, cells, values, next, recorded, loaded })
 }
 
 /// How far the bytes are from the word's low end; none if the access traps.

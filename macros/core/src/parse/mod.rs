@@ -68,6 +68,59 @@ pub(crate) struct Tables {
     pub(crate) pseudos: Vec<PseudoTable>,
     /// Instructions, each with those that are fused with it when they follow.
     pub(crate) fused: Vec<Entry<Vec<Text>>>,
+    pub(crate) ports: Vec<PortsTable>,
+    pub(crate) tables: Vec<TableTable>,
+    pub(crate) units: Vec<UnitTable>,
+    pub(crate) rules: Vec<RuleTable>,
+    /// Cells, each with the cell whose column it shares.
+    pub(crate) overlay: Vec<Entry<Text>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PortsTable {
+    pub(crate) write: Option<Text>,
+    pub(crate) memory: Option<Text>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TableTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) keys: Vec<Entry<Text>>,
+    pub(crate) values: Vec<Entry<Text>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UnitTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
+    pub(crate) inputs: Vec<Entry<Text>>,
+    pub(crate) defaults: Vec<Entry<Int>>,
+    pub(crate) cells: Vec<Entry<Text>>,
+    pub(crate) fill: Vec<Entry<Text>>,
+    pub(crate) relations: Vec<Text>,
+    pub(crate) lookups: Vec<Entry<Text>>,
+    pub(crate) outputs: Vec<Entry<OutputTable>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OutputTable {
+    pub(crate) form: Text,
+    pub(crate) means: Option<Text>,
+    pub(crate) given: Vec<Entry<Int>>,
+    pub(crate) tables: Vec<Entry<Text>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RuleTable {
+    pub(crate) pattern: Text,
+    pub(crate) doc: Text,
+    pub(crate) operands: Vec<Entry<Text>>,
+    pub(crate) uses: Vec<Entry<Text>>,
+    pub(crate) assert: Vec<Text>,
+    pub(crate) give: Option<Text>,
+    pub(crate) address: Option<Text>,
+    pub(crate) fill: Vec<Entry<Text>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -301,6 +354,43 @@ fn parse_file(
         fill: table.bool("fill"),
     });
     own.fused = root.table("fused", false, |table| table.entries_of_texts()).unwrap_or_default();
+    own.ports.extend(root.table("ports", false, |table| PortsTable {
+        write: table.text("write"),
+        memory: table.text("memory"),
+    }));
+    own.tables = root.list("table", |table| TableTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        keys: table.table("keys", true, |keys| keys.entries_of_text()).unwrap_or_default(),
+        values: table.table("values", false, |values| values.entries_of_text()).unwrap_or_default(),
+    });
+    own.units = root.list("unit", |table| UnitTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        inputs: table.table("inputs", true, |inputs| inputs.entries_of_text()).unwrap_or_default(),
+        defaults: table.table("defaults", false, |inputs| inputs.entries_of_int()).unwrap_or_default(),
+        cells: table.table("cells", true, |cells| cells.entries_of_text()).unwrap_or_default(),
+        fill: table.table("fill", false, |cells| cells.entries_of_text()).unwrap_or_default(),
+        relations: table.texts("relations"),
+        lookups: table.table("lookups", false, |slots| slots.entries_of_text()).unwrap_or_default(),
+        outputs: table.tables_by_key("outputs", |output| OutputTable {
+            form: output.required("form"),
+            means: output.text("means"),
+            given: output.table("given", false, |given| given.entries_of_int()).unwrap_or_default(),
+            tables: output.table("tables", false, |tables| tables.entries_of_text()).unwrap_or_default(),
+        }),
+    });
+    own.rules = root.list("rule", |table| RuleTable {
+        pattern: table.required("match"),
+        doc: table.required("doc"),
+        operands: table.table("operands", true, |operands| operands.entries_of_text()).unwrap_or_default(),
+        uses: table.table("use", false, |uses| uses.entries_of_text()).unwrap_or_default(),
+        assert: table.texts("assert"),
+        give: table.text("give"),
+        address: table.text("address"),
+        fill: table.table("fill", false, |fill| fill.entries_of_text()).unwrap_or_default(),
+    });
+    own.overlay = root.table("overlay", false, |table| table.entries_of_text()).unwrap_or_default();
     root.finish();
     // What was left out would be reported of every table that needs it.
     reading.incomplete |= errors.iter().any(|error| error.code == Code::TooLarge);
@@ -366,4 +456,9 @@ fn merge(tables: &mut Tables, own: Tables) {
     tables.calls.extend(own.calls);
     tables.pseudos.extend(own.pseudos);
     tables.fused.extend(own.fused);
+    tables.ports.extend(own.ports);
+    tables.tables.extend(own.tables);
+    tables.units.extend(own.units);
+    tables.rules.extend(own.rules);
+    tables.overlay.extend(own.overlay);
 }

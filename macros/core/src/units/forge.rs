@@ -1,0 +1,307 @@
+//! A liar: honest rows with cells changed, so that what a row puts out differs, and relations and look-ups still hold.
+//!
+//! It changes one cell, two cells so that a relation's sum stays, or all limbs of a product; and either leaves the other
+//! cells alone or lets them follow honestly. What it finds is a hole in a unit, a rule or a table. What it does not find
+//! may be there: a proof of uniqueness is another matter.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::form::{Form, Var};
+use super::row::{Cells, Found, Rows};
+use super::{PRIME, Port};
+
+/// A cell of a row, and the value that a liar gives it.
+pub type Lie = Vec<((usize, usize), i128)>;
+
+/// A row that passes and puts out something else.
+#[derive(Clone, Debug)]
+pub struct Forged {
+    /// The cells that were changed.
+    pub lie: Lie,
+    /// What is put out otherwise.
+    pub output: &'static str,
+    /// The honest value, and the other one.
+    pub values: (i128, i128),
+}
+
+/// What a liar adds to a cell.
+const DELTAS: [i128; 14] =
+    [1, -1, 2, 4, 255, 256, -256, 0xffff, 0x1_0000, -0x1_0000, 1 << 31, 1 << 32, (1 << 32) - 1, -(1 << 32)];
+
+/// What a liar puts into a cell.
+const VALUES: [i128; 8] = [0, 1, 16, 32, 0xffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff];
+
+/// A polynomial over cells, by place: coefficients modulo the prime.
+type Sum = Vec<(i128, Vec<usize>)>;
+
+/// A row with its constants put in.
+struct Target<'a> {
+    rows: Rows<'a>,
+    found: &'a Found,
+    homes: Vec<(usize, usize)>,
+    honest: Vec<i128>,
+    sums: Vec<Sum>,
+    slots: Vec<(usize, Vec<usize>)>,
+    outputs: Vec<(&'static str, Sum)>,
+    /// The word before, which the memory argument gives.
+    before: Option<usize>,
+}
+
+/// Tries to forge an honest row; gives the first forgery, and how many lies were told. Of pairs of cells, and of rows that
+/// follow from what is forced, a `1/every` part is tried.
+pub fn forge(rows: Rows<'_>, found: &Found, honest: &Cells, every: usize) -> (usize, Option<Forged>) {
+    let target = Target::new(rows, found, honest);
+    let mut told = 0;
+    let singles = target.singles();
+    for lie in singles.iter().cloned().chain(target.pairs(every)) {
+        told += 1;
+        if let Some(forged) = target.passes(&lie) {
+            return (told, Some(forged));
+        }
+    }
+    // The rest of the row follows from what is forced.
+    for lie in singles.iter().step_by(every).chain(&target.products()) {
+        let forced: Lie = lie.iter().map(|(at, value)| (target.homes[*at], *value)).collect();
+        let Ok(cells) = rows.refill(found, &forced) else { continue };
+        let lie = target
+            .homes
+            .iter()
+            .enumerate()
+            .map(|(at, home)| (at, cells.get(home).copied().unwrap_or_default()));
+        let lie: Vec<(usize, i128)> = lie.filter(|(at, value)| *value != target.honest[*at]).collect();
+        told += 1;
+        if let Some(forged) = target.passes(&lie) {
+            return (told, Some(forged));
+        }
+    }
+    (told, None)
+}
+
+impl<'a> Target<'a> {
+    fn new(rows: Rows<'a>, found: &'a Found, honest: &Cells) -> Self {
+        let used = rows
+            .selection
+            .uses
+            .keys()
+            .flat_map(|unit| (0..rows.units.units[*unit].cells.len()).map(move |cell| (*unit, cell)));
+        let mut homes: Vec<(usize, usize)> = used.map(|cell| rows.units.home(cell)).collect();
+        homes.sort_unstable();
+        homes.dedup();
+        let mut target = Self {
+            rows,
+            found,
+            homes,
+            honest: Vec::new(),
+            sums: Vec::new(),
+            slots: Vec::new(),
+            outputs: Vec::new(),
+            before: None,
+        };
+        let memory = rows.units.port(Port::Memory).filter(|unit| rows.selection.uses.contains_key(unit));
+        target.before = memory.and_then(|unit| target.place((unit, 0)));
+        target.honest =
+            target.homes.iter().map(|home| honest.get(home).copied().unwrap_or_default()).collect();
+        for (at, unit) in rows.units.units.iter().enumerate() {
+            let used = rows.selection.uses.get(&at);
+            for relation in &unit.relations {
+                let form = relation.form.put(&mut |var| match var {
+                    Var::On => Some(Form::constant(used.is_some().into())),
+                    Var::Input(input) => {
+                        Some(used.and_then(|used| used.inputs.get(&input)).cloned().unwrap_or_default())
+                    }
+                    _ => None,
+                });
+                target.sums.push(target.sum(&form));
+            }
+            for (slot, table) in used.into_iter().flat_map(|used| &used.tables) {
+                let places = unit.slots[*slot].places.iter().map(|cell| target.place((at, *cell)));
+                target.slots.push((*table, places.flatten().collect()));
+            }
+        }
+        target.sums.extend(rows.selection.asserts.iter().map(|form| target.sum(form)).collect::<Vec<_>>());
+        target.sums.retain(|sum| !sum.is_empty());
+        let mut output = |name, form: Option<Form>| {
+            let sum = form.map(|form| target.sum(&form));
+            target.outputs.extend(sum.map(|sum| (name, sum)));
+        };
+        let port = |port: Port, cell: usize| {
+            let unit = rows.units.port(port).filter(|unit| rows.selection.uses.contains_key(unit))?;
+            Some(Form::from(Var::Cell(unit, cell)))
+        };
+        // What a call answers is its interface's to say.
+        if rows.selection.next.is_some() {
+            output("rd", port(Port::Write, 0));
+        }
+        output("the word after", port(Port::Memory, 1));
+        output("the address", rows.selection.address.clone());
+        output("the next pc", rows.selection.next.clone());
+        target
+    }
+
+    fn place(&self, cell: (usize, usize)) -> Option<usize> {
+        self.homes.binary_search(&self.rows.units.home(cell)).ok()
+    }
+
+    fn sum(&self, form: &Form) -> Sum {
+        let mut sum: BTreeMap<Vec<usize>, i128> = BTreeMap::new();
+        for (product, coefficient) in form.terms() {
+            let mut value = coefficient.rem_euclid(PRIME);
+            let mut cells = Some(Vec::new());
+            for var in product {
+                match var {
+                    Var::Cell(unit, cell) => match (self.place((*unit, *cell)), &mut cells) {
+                        (Some(at), Some(cells)) => cells.push(at),
+                        _ => cells = None,
+                    },
+                    var => value = times(value, self.rows.known(*var, self.found).rem_euclid(PRIME)),
+                }
+            }
+            // A cell that the instruction does not use is 0.
+            if let Some(mut cells) = cells {
+                cells.sort_unstable();
+                let entry = sum.entry(cells).or_default();
+                *entry = (*entry + value) % PRIME;
+            }
+        }
+        sum.into_iter()
+            .filter(|(_, coefficient)| *coefficient != 0)
+            .map(|(cells, coefficient)| (coefficient, cells))
+            .collect()
+    }
+
+    fn singles(&self) -> Vec<Vec<(usize, i128)>> {
+        let mut lies = Vec::new();
+        for (at, honest) in self.honest.iter().enumerate() {
+            let near = DELTAS.into_iter().map(|delta| (honest + delta).rem_euclid(PRIME));
+            let reads = self.found.reads.into_iter().map(i128::from);
+            let values: HashSet<i128> =
+                near.chain(VALUES).chain(reads).filter(|value| value != honest).collect();
+            let mut values: Vec<i128> = values.into_iter().collect();
+            values.sort_unstable();
+            lies.extend(values.into_iter().map(|value| vec![(at, value)]));
+        }
+        lies
+    }
+
+    /// Two cells of a relation, changed so that its linear part stays: by multiples of the other one's coefficient, or by
+    /// what it takes for a change of one.
+    fn pairs(&self, every: usize) -> Vec<Vec<(usize, i128)>> {
+        let mut lies = Vec::new();
+        let mut at = 0;
+        for sum in &self.sums {
+            let linear: Vec<(i128, usize)> =
+                sum.iter().filter(|(_, cells)| cells.len() == 1).map(|(c, cells)| (*c, cells[0])).collect();
+            for (x, a) in &linear {
+                for (y, b) in &linear {
+                    if a == b {
+                        continue;
+                    }
+                    let ratio = times(*x, inverse(*y));
+                    for delta in [1, 2, 0x100, 0x1_0000, 1 << 31] {
+                        at += 1;
+                        if at % every == 0 {
+                            let other = (self.honest[*b] - times(ratio, delta)).rem_euclid(PRIME);
+                            lies.push(vec![(*a, (self.honest[*a] + delta) % PRIME), (*b, other)]);
+                        }
+                    }
+                }
+            }
+        }
+        lies
+    }
+
+    /// The limbs of a product's two words for the same value plus or minus the prime, and for other quotients.
+    fn products(&self) -> Vec<Vec<(usize, i128)>> {
+        let mut lies = Vec::new();
+        for (unit, used) in &self.rows.selection.uses {
+            let declared = &self.rows.units.units[*unit];
+            if declared.inputs.len() < 2 || used.inputs.len() < 2 {
+                continue;
+            }
+            // Pairs of limbs in the order of the cells: any four that are sixteen bits wide.
+            let limbs: Vec<usize> =
+                (0..declared.cells.len()).filter(|cell| declared.cells[*cell].bits == 16).collect();
+            for limbs in limbs.chunks_exact(4) {
+                let places: Vec<usize> = limbs.iter().filter_map(|cell| self.place((*unit, *cell))).collect();
+                let [a, b, c, d] = places[..] else { continue };
+                let value = |at: usize, shift: u32| self.honest[at] << shift;
+                let whole = value(a, 0) + value(b, 16) + value(c, 32) + value(d, 48);
+                let high = value(c, 0) + value(d, 16);
+                for other in
+                    [whole + PRIME, whole - PRIME].into_iter().filter(|other| (0..1 << 64).contains(other))
+                {
+                    lies.push(
+                        [a, b, c, d]
+                            .into_iter()
+                            .zip([0, 16, 32, 48])
+                            .map(|(at, by)| (at, other >> by & 0xffff))
+                            .collect(),
+                    );
+                }
+                for other in [high + 1, high - 1, high + 2, 2 * high, 0, 1, 0xffff_ffff] {
+                    if (0..1 << 32).contains(&other) && other != high {
+                        lies.push(vec![(c, other & 0xffff), (d, other >> 16)]);
+                    }
+                }
+            }
+        }
+        lies
+    }
+
+    /// Whether a lie passes and changes an output.
+    fn passes(&self, lie: &[(usize, i128)]) -> Option<Forged> {
+        let changed = |at: usize| lie.iter().find(|(changed, _)| *changed == at).map(|(_, value)| *value);
+        let of = |at: usize| changed(at).unwrap_or(self.honest[at]);
+        if self.before.is_some_and(|before| changed(before).is_some()) {
+            return None;
+        }
+        let touched = |cells: &[usize]| cells.iter().any(|cell| changed(*cell).is_some());
+        let value = |sum: &Sum| {
+            sum.iter().fold(0, |total, (c, cells)| {
+                (total + cells.iter().fold(*c, |all, cell| times(all, of(*cell)))) % PRIME
+            })
+        };
+        for sum in &self.sums {
+            if sum.iter().any(|(_, cells)| touched(cells)) && value(sum) != 0 {
+                return None;
+            }
+        }
+        for (table, places) in &self.slots {
+            if touched(places) {
+                let table = &self.rows.units.tables[*table];
+                let cells: Vec<i128> = places.iter().map(|at| of(*at)).collect();
+                let (keys, values) = cells.split_at(table.keys.len());
+                let found = table.find(keys)?.into_iter().map(i128::from).chain(std::iter::repeat(0));
+                if values.iter().copied().zip(found).any(|(cell, value)| cell != value) {
+                    return None;
+                }
+            }
+        }
+        let honest = |sum: &Sum| {
+            let of = |at: &usize| self.honest[*at];
+            sum.iter().fold(0, |total, (c, cells)| (total + cells.iter().map(of).fold(*c, times)) % PRIME)
+        };
+        self.outputs.iter().find_map(|(output, sum)| {
+            let values = (honest(sum), value(sum));
+            let lie = lie.iter().map(|(at, value)| (self.homes[*at], *value)).collect();
+            (values.0 != values.1).then_some(Forged { lie, output, values })
+        })
+    }
+}
+
+fn times(a: i128, b: i128) -> i128 {
+    (a.cast_unsigned() * b.cast_unsigned() % PRIME.cast_unsigned()).cast_signed()
+}
+
+/// By Fermat's little theorem.
+fn inverse(a: i128) -> i128 {
+    let (mut result, mut base, mut exponent) = (1, a, PRIME - 2);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result = times(result, base);
+        }
+        base = times(base, base);
+        exponent >>= 1;
+    }
+    result
+}

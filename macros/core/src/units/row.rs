@@ -1,0 +1,397 @@
+//! Rows as units see them: filled as an honest prover does, and held against relations, assertions and look-ups.
+//!
+//! Everything is read from the selection and the declarations, apart from generated code and from semantics; so a row that
+//! semantics made and that passes here says that the two agree on it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::form::{Form, Var};
+use super::select::Selection;
+use super::{PRIME, Port, Units};
+use crate::ir::{self, Environment, Expr, OpFact, signed};
+
+/// What an instruction finds, and what its interface answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Found {
+    /// What the read ports read.
+    pub reads: [u32; 4],
+    /// The instruction's address.
+    pub pc: u32,
+    /// The immediate.
+    pub imm: u32,
+    /// The aligned word of memory before.
+    pub before: u32,
+    /// What a load gives.
+    pub loaded: u32,
+    /// What a call answers.
+    pub reply: u32,
+    /// The address of the next row's instruction.
+    pub next_pc: u32,
+}
+
+/// The columns of one row, by home cell; those that are not there are 0.
+pub type Cells = BTreeMap<(usize, usize), i128>;
+
+/// Something that a row breaks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// A unit's relation is not zero: unit, relation.
+    Relation(usize, usize),
+    /// A look-up finds nothing like its cells: unit, slot.
+    Lookup(usize, usize),
+    /// An assertion is not zero.
+    Assert(usize),
+    /// The next address is another one.
+    NextPc,
+}
+
+/// A row's fill that cannot be computed: a cell that depends on itself, or that nothing gives a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfilled(pub usize, pub usize);
+
+/// One instruction's rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// What the spec declares.
+    pub units: &'a Units,
+    /// How the instruction uses it.
+    pub selection: &'a Selection,
+}
+
+impl Rows<'_> {
+    /// The honest cells.
+    ///
+    /// # Errors
+    /// The cell that has no value.
+    pub fn fill(&self, found: &Found) -> Result<Cells, Unfilled> {
+        self.refill(found, &[])
+    }
+
+    /// The cells that follow honestly from columns that are forced.
+    ///
+    /// # Errors
+    /// The cell that has no value.
+    pub(super) fn refill(&self, found: &Found, forced: &[((usize, usize), i128)]) -> Result<Cells, Unfilled> {
+        let mut filling = Filling { rows: *self, found, cells: Cells::new(), open: Vec::new() };
+        for unit in self.selection.uses.keys().filter(|_| !forced.is_empty()) {
+            for cell in 0..self.units.units[*unit].cells.len() {
+                let home = self.units.home((*unit, cell));
+                let value = forced.iter().find(|(column, _)| *column == home);
+                filling.cells.extend(value.map(|(_, value)| ((*unit, cell), *value)));
+            }
+        }
+        for unit in self.selection.uses.keys() {
+            for cell in 0..self.units.units[*unit].cells.len() {
+                filling.cell((*unit, cell))?;
+            }
+        }
+        let homes = filling.cells.into_iter().map(|(cell, value)| (self.units.home(cell), value));
+        Ok(homes.collect())
+    }
+
+    /// What the row breaks. O(relations + look-ups).
+    pub fn faults(&self, found: &Found, cells: &Cells) -> Vec<Fault> {
+        let value = |form: &Form| form.value(&mut |var| self.var(var, found, cells));
+        let mut faults = Vec::new();
+        for (at, unit) in self.units.units.iter().enumerate() {
+            let used = self.selection.uses.get(&at);
+            for (relation, form) in unit.relations.iter().enumerate() {
+                let sum = form.form.value(&mut |var| match var {
+                    Var::On => used.is_some().into(),
+                    Var::Input(input) => used.and_then(|used| used.inputs.get(&input)).map_or(0, &value),
+                    var => self.var(var, found, cells),
+                });
+                if sum % PRIME != 0 {
+                    faults.push(Fault::Relation(at, relation));
+                }
+            }
+            for (slot, table) in used.into_iter().flat_map(|used| &used.tables) {
+                if !self.finds((at, *slot), *table, cells) {
+                    faults.push(Fault::Lookup(at, *slot));
+                }
+            }
+        }
+        let asserts = self.selection.asserts.iter().enumerate();
+        faults.extend(asserts.filter(|(_, form)| value(form) % PRIME != 0).map(|(at, _)| Fault::Assert(at)));
+        let next = self.selection.next.as_ref();
+        faults.extend(
+            next.filter(|form| (value(form) - i128::from(found.next_pc)) % PRIME != 0).map(|_| Fault::NextPc),
+        );
+        faults
+    }
+
+    /// Whether a table has what a look-up's cells say.
+    fn finds(&self, (unit, slot): (usize, usize), table: usize, cells: &Cells) -> bool {
+        let table = &self.units.tables[table];
+        let places = &self.units.units[unit].slots[slot].places;
+        let cells: Vec<i128> = places.iter().map(|cell| self.cell((unit, *cell), cells)).collect();
+        let (keys, values) = cells.split_at(table.keys.len());
+        let found = table.find(keys);
+        found.is_some_and(|found| {
+            let padded = found.into_iter().map(i128::from).chain(std::iter::repeat(0));
+            values.iter().copied().zip(padded).all(|(cell, value)| cell == value)
+        })
+    }
+
+    /// The value of an input; 0 where the unit is not used.
+    pub fn input(&self, unit: usize, input: usize, found: &Found, cells: &Cells) -> i128 {
+        let form = self.selection.uses.get(&unit).and_then(|used| used.inputs.get(&input));
+        form.map_or(0, |form| form.value(&mut |var| self.var(var, found, cells)))
+    }
+
+    /// What is written to the register, if one is.
+    pub fn written(&self, cells: &Cells) -> Option<i128> {
+        let port = self.units.port(Port::Write)?;
+        self.selection.uses.contains_key(&port).then(|| self.cell((port, 0), cells))
+    }
+
+    /// The word of memory after, if there is an access.
+    pub fn after(&self, cells: &Cells) -> Option<i128> {
+        let port = self.units.port(Port::Memory)?;
+        self.selection.uses.contains_key(&port).then(|| self.cell((port, 1), cells))
+    }
+
+    /// A form's value in the row.
+    pub fn value(&self, form: &Form, found: &Found, cells: &Cells) -> i128 {
+        form.value(&mut |var| self.var(var, found, cells))
+    }
+
+    fn cell(&self, cell: (usize, usize), cells: &Cells) -> i128 {
+        cells.get(&self.units.home(cell)).copied().unwrap_or_default()
+    }
+
+    fn var(&self, var: Var, found: &Found, cells: &Cells) -> i128 {
+        match var {
+            Var::Cell(unit, cell) => self.cell((unit, cell), cells),
+            var => self.known(var, found),
+        }
+    }
+
+    /// A variable that is no cell.
+    pub(super) fn known(&self, var: Var, found: &Found) -> i128 {
+        match var {
+            Var::Entry(at) => ir::eval(&self.units.entries[at], &Leaves { found, of: &|_| 0 }).into(),
+            Var::Read(port) => found.reads[port].into(),
+            Var::NextPc => found.next_pc.into(),
+            _ => 0,
+        }
+    }
+
+    /// A fault in words: which unit, and the cells' values.
+    pub fn describe(&self, fault: &Fault, found: &Found, cells: &Cells) -> String {
+        let shown = |unit: usize, cell: &usize| {
+            format!("{} = {:#x}", self.units.units[unit].cells[*cell].name, self.cell((unit, *cell), cells))
+        };
+        match fault {
+            Fault::Relation(unit, relation) => {
+                let declared = &self.units.units[*unit];
+                let read =
+                    declared.relations[*relation].form.vars().into_iter().filter_map(|var| match var {
+                        Var::Cell(_, cell) => Some(shown(*unit, &cell)),
+                        Var::Input(at) => Some(format!(
+                            "{} = {:#x}",
+                            declared.inputs[at].name,
+                            self.input(*unit, at, found, cells)
+                        )),
+                        _ => None,
+                    });
+                let read: Vec<String> = read.collect();
+                format!(
+                    "unit `{}`: `{}` is not so: {}",
+                    declared.name,
+                    declared.relations[*relation].text,
+                    read.join(", ")
+                )
+            }
+            Fault::Lookup(unit, slot) => {
+                let declared = &self.units.units[*unit];
+                let table = self.selection.uses.get(unit).and_then(|used| used.tables.get(slot));
+                let table = table.map_or("", |table| &self.units.tables[*table].name);
+                let cells: Vec<String> =
+                    declared.slots[*slot].places.iter().map(|cell| shown(*unit, cell)).collect();
+                let (unit, slot) = (&declared.name, &declared.slots[*slot].name);
+                format!(
+                    "unit `{unit}`, look-up `{slot}`: table `{table}` has no such entry: {}",
+                    cells.join(", ")
+                )
+            }
+            Fault::Assert(at) => {
+                let form = &self.selection.asserts[*at];
+                let text = super::form::Named(form, |var| self.units.name(var));
+                format!("`{text}` is {}, and not 0", self.value(form, found, cells))
+            }
+            Fault::NextPc => {
+                let value = self.selection.next.as_ref().map_or(0, |form| self.value(form, found, cells));
+                format!("the next pc is {value:#x} by the units, and {:#x} by the row", found.next_pc)
+            }
+        }
+    }
+}
+
+/// A row that is being filled.
+struct Filling<'a> {
+    rows: Rows<'a>,
+    found: &'a Found,
+    cells: Cells,
+    open: Vec<(usize, usize)>,
+}
+
+impl Filling<'_> {
+    fn cell(&mut self, at: (usize, usize)) -> Result<i128, Unfilled> {
+        if let Some(value) = self.cells.get(&at) {
+            return Ok(*value);
+        }
+        if self.open.contains(&at) {
+            return Err(Unfilled(at.0, at.1));
+        }
+        self.open.push(at);
+        let value = self.honest(at)?;
+        self.open.pop();
+        self.cells.insert(at, value);
+        Ok(value)
+    }
+
+    fn honest(&mut self, (unit, cell): (usize, usize)) -> Result<i128, Unfilled> {
+        let Rows { units, selection } = self.rows;
+        let declared = &units.units[unit];
+        match (declared.port, cell) {
+            (Some(Port::Write), 0) if selection.next.is_none() => return Ok(self.found.reply.into()),
+            (Some(Port::Memory), 0) => return Ok(self.found.before.into()),
+            _ => {}
+        }
+        if let Some((_, expr)) = selection.fill.iter().find(|(filled, _)| *filled == (unit, cell)) {
+            return Ok(ir::eval(expr, &Leaves { found: self.found, of: &|_| 0 }).into());
+        }
+        if let Some(fill) = &declared.cells[cell].fill {
+            let mut inputs: Vec<(&str, u64)> = Vec::new();
+            let mut names = Vec::new();
+            ir::walk(fill, &mut |part| {
+                if let ir::ExprKind::Local(name) = &part.kind {
+                    names.push(name.clone());
+                }
+            });
+            for (at, input) in declared.inputs.iter().enumerate() {
+                if names.contains(&input.name) {
+                    let form = selection.uses.get(&unit).and_then(|used| used.inputs.get(&at));
+                    let value = form.map_or(Ok(0), |form| self.form(form))?;
+                    inputs.push((
+                        &input.name,
+                        value.rem_euclid(1 << 64) as u64 & (u64::MAX >> (64 - input.ty.width)),
+                    ));
+                }
+            }
+            let of =
+                |name: &str| inputs.iter().find(|(input, _)| *input == name).map_or(0, |(_, value)| *value);
+            return Ok(eval(fill, &of).into());
+        }
+        let used = selection.uses.get(&unit);
+        for (at, slot) in declared.slots.iter().enumerate() {
+            let Some(place) = slot.places.iter().position(|place| *place == cell) else { continue };
+            let Some(table) = used.and_then(|used| used.tables.get(&at)) else { continue };
+            let table = &units.tables[*table];
+            let Some(value) = place.checked_sub(table.keys.len()) else { continue };
+            let mut keys = Vec::new();
+            for key in &slot.places[..table.keys.len()] {
+                keys.push(self.cell((unit, *key))?);
+            }
+            // Keys out of range are a fault of the look-up, and found there.
+            return Ok(table
+                .find(&keys)
+                .and_then(|found| found.get(value).copied())
+                .unwrap_or_default()
+                .into());
+        }
+        Err(Unfilled(unit, cell))
+    }
+
+    fn form(&mut self, form: &Form) -> Result<i128, Unfilled> {
+        let mut sum = 0;
+        for (product, coefficient) in form.terms() {
+            let mut value = coefficient;
+            for var in product {
+                value *= match var {
+                    Var::Cell(unit, cell) => self.cell((*unit, *cell))?,
+                    var => self.rows.known(*var, self.found),
+                };
+                value %= PRIME;
+            }
+            sum += value;
+        }
+        Ok(sum)
+    }
+}
+
+/// What the leaves of an expression are worth in a row.
+struct Leaves<'a> {
+    found: &'a Found,
+    of: &'a dyn Fn(&str) -> u64,
+}
+
+impl Environment for Leaves<'_> {
+    fn read(&self, port: usize) -> u64 {
+        self.found.reads[port].into()
+    }
+
+    fn pc(&self) -> u64 {
+        self.found.pc.into()
+    }
+
+    fn imm(&self) -> u64 {
+        self.found.imm.into()
+    }
+
+    fn local(&self, name: &str) -> u64 {
+        (self.of)(name)
+    }
+
+    fn loaded(&self) -> u64 {
+        self.found.loaded.into()
+    }
+
+    fn replied(&self) -> u64 {
+        self.found.reply.into()
+    }
+
+    fn fact(&self, _: OpFact) -> u64 {
+        0
+    }
+
+    fn cell(&self, _: usize) -> u64 {
+        0
+    }
+}
+
+/// An expression over names alone.
+pub fn eval(expr: &Expr, of: &dyn Fn(&str) -> u64) -> u64 {
+    ir::eval(expr, &Leaves { found: &Found::default(), of })
+}
+
+/// Whether an integer is one that an input is made for.
+pub fn is_of(value: i128, ty: crate::ir::Type) -> bool {
+    let (min, max) = match ty.signed {
+        true => (-(1 << (ty.width - 1)), (1 << (ty.width - 1)) - 1),
+        false => (0, (1 << ty.width) - 1),
+    };
+    (min..=max).contains(&value)
+}
+
+/// An output's meaning for the inputs of a row.
+pub fn meaning(rows: &Rows<'_>, unit: usize, expr: &Expr, found: &Found, cells: &Cells) -> i128 {
+    let declared = &rows.units.units[unit];
+    let of = |name: &str| {
+        let at = declared.inputs.iter().position(|input| input.name == name);
+        at.map_or(0, |at| {
+            let input = rows.input(unit, at, found, cells);
+            input as u64 & (u64::MAX >> (64 - declared.inputs[at].ty.width))
+        })
+    };
+    let bits = eval(expr, &of);
+    if expr.ty.signed { signed(bits, expr.ty).into() } else { bits.into() }
+}
+
+impl fmt::Display for Unfilled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cell {} of unit {} has no value, or depends on itself", self.1, self.0)
+    }
+}

@@ -1,0 +1,794 @@
+//! Instruction selection: from an instruction's semantics to uses of units, by the rules of the spec.
+//!
+//! Each value becomes a [`Form`] that equals its bits as an integer. What the language does without a unit is done here:
+//! constants, extensions by zero, complements, choices, and logic of single bits. Everything else is a rule's. All ways
+//! that fit are followed, the cheapest [`BEAM`] at each step; one unit serves an instruction once, and two rules may share
+//! a use that feeds different inputs of it, or the same.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::form::{Form, Var};
+use super::{OperandKind, Pattern, Port, Rule, Units};
+use crate::ir::{BinaryOp, Expr, ExprKind, Semantics, Statement, Type, UnaryOp, walk};
+
+/// How many partial selections are followed.
+const BEAM: usize = 24;
+
+/// How many copies of a unit are tried to say what an instruction lacks.
+const MAX_COPIES: usize = 4;
+
+/// How an instruction uses units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// What feeds the inputs, and which tables its look-ups read, of each unit that it uses. Every slot has a table.
+    pub uses: BTreeMap<usize, UnitUse>,
+    /// What is zero besides the units' relations.
+    pub asserts: Vec<Form>,
+    /// The address of the next row's instruction; none of a call, whose interface says it.
+    pub next: Option<Form>,
+    /// The address of the word of memory that is accessed.
+    pub address: Option<Form>,
+    /// Honest values of cells that a rule says, as expressions over the instruction's operands.
+    pub fill: Vec<((usize, usize), Expr)>,
+    /// The rules, in the order in which they were applied.
+    pub rules: Vec<usize>,
+}
+
+/// One use of a unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitUse {
+    /// By input.
+    pub inputs: BTreeMap<usize, Form>,
+    /// By slot.
+    pub tables: BTreeMap<usize, usize>,
+}
+
+/// Why an instruction cannot be brought down to units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// No rule matches this expression.
+    NoRule(Expr),
+    /// Rules match, and use these units more often than there are: unit, and how many more.
+    Units(Vec<(usize, usize)>),
+    /// Rules match, but whatever is used together shares cells, or feeds one unit in two ways.
+    Conflict,
+    /// The relations would be of too high a degree.
+    Degree,
+}
+
+/// Selects units for an instruction. The expression of an entry's constants are added to `units.entries`.
+///
+/// # Errors
+/// What there is too little of.
+pub fn select(units: &mut Units, semantics: &Semantics) -> Result<Selection, Shortage> {
+    let selector = Selector {
+        units,
+        entries: RefCell::new(units.entries.clone()),
+        copies: 1,
+        missing: RefCell::default(),
+    };
+    let (found, degree) = selector.instruction(semantics);
+    if let Some(found) = found {
+        units.entries = selector.entries.into_inner();
+        return Ok(found);
+    }
+    if let Some(missing) = selector.missing.borrow().clone() {
+        return Err(Shortage::NoRule(missing));
+    }
+    if degree {
+        return Err(Shortage::Degree);
+    }
+    let selector = Selector { copies: MAX_COPIES, ..selector };
+    let count = units.units.len();
+    let Some(found) = selector.instruction(semantics).0 else { return Err(Shortage::Conflict) };
+    let mut more: BTreeMap<usize, usize> = BTreeMap::new();
+    found
+        .uses
+        .keys()
+        .filter(|unit| **unit >= count)
+        .for_each(|unit| *more.entry(unit % count).or_default() += 1);
+    Err(if more.is_empty() { Shortage::Conflict } else { Shortage::Units(more.into_iter().collect()) })
+}
+
+/// A selection that is not complete.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct State {
+    selection: Selection,
+    /// Values that have forms.
+    known: Vec<(Expr, Form)>,
+}
+
+struct Selector<'a> {
+    units: &'a Units,
+    entries: RefCell<Vec<Expr>>,
+    copies: usize,
+    /// An expression that no rule matched, the first.
+    missing: RefCell<Option<Expr>>,
+}
+
+type Ways<T> = Vec<(T, State)>;
+
+impl Selector<'_> {
+    /// The cheapest way; and whether some way failed by its degree alone.
+    fn instruction(&self, semantics: &Semantics) -> (Option<Selection>, bool) {
+        let mut locals: Vec<(String, Expr)> = Vec::new();
+        let link = Expr::new(
+            ExprKind::Binary(
+                BinaryOp::Add,
+                Box::new(Expr::new(ExprKind::Pc, Type::unsigned(32))),
+                Box::new(Expr::new(ExprKind::Const(4), Type::unsigned(32))),
+            ),
+            Type::unsigned(32),
+        );
+        let link = self.entry(&link);
+        let start = State {
+            selection: Selection { next: Some(link.clone()), ..Selection::default() },
+            ..State::default()
+        };
+        let mut states = vec![start];
+        for statement in &semantics.statements {
+            let inline = |expr: &Expr| normal(&inlined(expr, &locals));
+            states = match statement {
+                Statement::Let(name, value) => {
+                    locals.push((name.clone(), inline(value)));
+                    continue;
+                }
+                Statement::Load { bits, address } => {
+                    let loaded = Expr::new(ExprKind::Loaded, Type::unsigned(*bits));
+                    let root = [inline(address)];
+                    self.each(states, |state| {
+                        let ways = self.rules(&Root::Load(*bits, &root[0]), state);
+                        ways.into_iter().map(|(given, mut state)| {
+                            state.known.push((loaded.clone(), given.value));
+                            state.selection.address = given.address;
+                            state
+                        })
+                    })
+                }
+                Statement::Store { bits, address, value } => {
+                    let (address, value) = (inline(address), inline(value));
+                    self.each(states, |state| {
+                        let ways = self.rules(&Root::Store(*bits, &address, &value), state);
+                        ways.into_iter().map(|(given, mut state)| {
+                            state.selection.address = given.address;
+                            state
+                        })
+                    })
+                }
+                Statement::Write(value) => {
+                    let value = inline(value);
+                    let Some(port) = self.units.port(Port::Write) else { return (None, false) };
+                    self.each(states, |state| {
+                        let ways = self.value(&value, state);
+                        ways.into_iter().filter_map(move |(form, mut state)| {
+                            let mut used = UnitUse::default();
+                            used.inputs.insert(0, form);
+                            state.selection.uses.insert(port, used);
+                            Some(state)
+                        })
+                    })
+                }
+                Statement::Jump { condition, target } => {
+                    let target = inline(target);
+                    let condition = condition.as_ref().map(&inline);
+                    let link = link.clone();
+                    self.each(states, |state| self.jump(condition.as_ref(), &target, &link, state))
+                }
+                Statement::Call { .. } => {
+                    let replied = Expr::new(ExprKind::Replied, Type::unsigned(32));
+                    for state in &mut states {
+                        state.selection.next = None;
+                        if let Some(port) = self.units.port(Port::Write) {
+                            state.known.push((replied.clone(), Form::from(Var::Cell(port, 0))));
+                        }
+                    }
+                    states
+                }
+                // A row in which a condition of a trap holds does not exist, and one that always traps neither.
+                Statement::Trap { .. } => states,
+            };
+        }
+        let mut degree = false;
+        let mut best: Option<(usize, Selection)> = None;
+        for state in states {
+            let mut selection = state.selection;
+            self.complete(&mut selection);
+            if self.degree(&selection) > super::MAX_DEGREE {
+                degree = true;
+                continue;
+            }
+            let cost = self.cost(&selection);
+            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                best = Some((cost, selection));
+            }
+        }
+        (best.map(|(_, selection)| selection), degree)
+    }
+
+    fn jump(&self, condition: Option<&Expr>, target: &Expr, link: &Form, state: State) -> Vec<State> {
+        let conditions: Ways<Form> = match condition {
+            Some(condition) => self.value(condition, state),
+            None => vec![(Form::constant(1), state)],
+        };
+        let mut ways = Vec::new();
+        for (condition, state) in conditions {
+            let before = state.selection.asserts.len();
+            for (given, mut state) in self.rules(&Root::Jump(target), state) {
+                // What a jump asks for is asked for only where it is taken.
+                for assert in &mut state.selection.asserts[before..] {
+                    *assert = &*assert * &condition;
+                }
+                state.selection.next = Some(link + &(&condition * &(&given.value - link)));
+                ways.push(state);
+            }
+        }
+        ways
+    }
+
+    fn each<I: IntoIterator<Item = State>>(
+        &self,
+        states: Vec<State>,
+        step: impl Fn(State) -> I,
+    ) -> Vec<State> {
+        let ways = states.into_iter().flat_map(step).map(|state| ((), state)).collect();
+        self.fewest(ways).into_iter().map(|((), state)| state).collect()
+    }
+
+    /// The cheapest ways, each once.
+    fn fewest<T: PartialEq>(&self, ways: Ways<T>) -> Ways<T> {
+        let mut distinct: Ways<T> = Vec::new();
+        for way in ways {
+            if !distinct.contains(&way) {
+                distinct.push(way);
+            }
+        }
+        distinct.sort_by_key(|(_, state)| self.cost(&state.selection));
+        distinct.truncate(BEAM);
+        distinct
+    }
+
+    /// The fewest units, of these the first in the spec, then the fewest products: a row has room for every unit anyway, and
+    /// instructions that are wired alike share columns.
+    fn cost(&self, selection: &Selection) -> usize {
+        let count = self.units.units.len();
+        let units: usize = selection.uses.keys().map(|unit| 16 * count + unit).sum();
+        let forms = selection.uses.values().flat_map(|used| used.inputs.values()).chain(&selection.asserts);
+        64 * units + forms.map(|form| form.terms().count()).sum::<usize>()
+    }
+
+    /// The ways to give a value a form.
+    fn value(&self, expr: &Expr, state: State) -> Ways<Form> {
+        if let Some((_, form)) = state.known.iter().find(|(known, _)| known == expr) {
+            return vec![(form.clone(), state)];
+        }
+        if is_entry(expr) {
+            return vec![(self.entry(expr), state)];
+        }
+        let mut ways = self.plain(expr, &state);
+        let rules = self.rules(&Root::Value(expr), state);
+        ways.extend(rules.into_iter().map(|(given, state)| (given.value, state)));
+        if ways.is_empty() {
+            self.missing.borrow_mut().get_or_insert_with(|| expr.clone());
+        }
+        // A value of high degree may be kept in a cell.
+        let high: Ways<Form> = ways.iter().filter(|(form, _)| form.degree() > 1).cloned().collect();
+        for (form, state) in high {
+            ways.extend(self.kept(expr, &form, &state));
+        }
+        for (form, state) in &mut ways {
+            if !matches!(expr.kind, ExprKind::Read(_)) {
+                state.known.push((expr.clone(), form.clone()));
+            }
+        }
+        self.fewest(ways)
+    }
+
+    /// What needs no unit.
+    fn plain(&self, expr: &Expr, state: &State) -> Ways<Form> {
+        let state = state.clone();
+        let top = |width: u32| Form::constant((1i128 << width) - 1);
+        let bits = expr.ty.width;
+        let two = |a: &Expr, b: &Expr, of: &dyn Fn(&Form, &Form) -> Form| -> Ways<Form> {
+            let mut ways = Vec::new();
+            for (a, state) in self.value(a, state.clone()) {
+                ways.extend(self.value(b, state).into_iter().map(|(b, state)| (of(&a, &b), state)));
+            }
+            ways
+        };
+        let double = |a: &Form, b: &Form| &Form::constant(2) * &(a * b);
+        match &expr.kind {
+            ExprKind::Read(port) => vec![(Form::from(Var::Read(*port)), state)],
+            ExprKind::Reinterpret(a) | ExprKind::Extend(a, false) => self.value(a, state),
+            ExprKind::Extend(a, true) if a.ty.width == 1 => {
+                self.value(a, state).into_iter().map(|(a, state)| (&top(bits) * &a, state)).collect()
+            }
+            ExprKind::Unary(UnaryOp::Not, a) => {
+                self.value(a, state).into_iter().map(|(a, state)| (&top(bits) - &a, state)).collect()
+            }
+            ExprKind::Unary(UnaryOp::CountOnes, a) if a.ty.width == 1 => self.value(a, state),
+            ExprKind::Binary(op, a, b) if a.ty.width == 1 => match op {
+                BinaryOp::And | BinaryOp::Mul => two(a, b, &|a, b| a * b),
+                BinaryOp::Or => two(a, b, &|a, b| &(a + b) - &(a * b)),
+                BinaryOp::Xor | BinaryOp::Add | BinaryOp::Sub => two(a, b, &|a, b| &(a + b) - &double(a, b)),
+                BinaryOp::Eq => two(a, b, &|a, b| &(&Form::constant(1) - &(a + b)) + &double(a, b)),
+                _ => Vec::new(),
+            },
+            ExprKind::If(c, a, b) => {
+                let mut ways = Vec::new();
+                for (c, state) in self.value(c, state) {
+                    for (a, state) in self.value(a, state) {
+                        let choose = |(b, state)| (&b + &(&c * &(&a - &b)), state);
+                        ways.extend(self.value(b, state).into_iter().map(choose));
+                    }
+                }
+                ways
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The value in a cell of its own, by a rule that matches anything.
+    fn kept(&self, expr: &Expr, form: &Form, state: &State) -> Ways<Form> {
+        let mut ways = Vec::new();
+        for (at, rule) in self.units.rules.iter().enumerate() {
+            if bare(rule) == Some(OperandKind::Any) && rule.operands[0].ty.width >= expr.ty.width {
+                let given = self.applied(at, &[Some(expr.clone())], &[form.clone()], state.clone());
+                ways.extend(given.into_iter().map(|(given, state)| (given.value, state)));
+            }
+        }
+        ways
+    }
+
+    /// An integer whose low bits are the value, and the greatest that it can be.
+    fn wide(&self, expr: &Expr, limit: u32, state: State) -> Ways<(Form, u128)> {
+        let whole = 1u128 << expr.ty.width;
+        let mut ways: Ways<(Form, u128)> = Vec::new();
+        let exact = |form: Form| (form, whole - 1);
+        match &expr.kind {
+            ExprKind::Binary(BinaryOp::Add, a, b) => {
+                for ((a, most_a), state) in self.wide(a, limit, state.clone()) {
+                    let sums = self.wide(b, limit, state);
+                    ways.extend(
+                        sums.into_iter().map(|((b, most_b), state)| ((&a + &b, most_a + most_b), state)),
+                    );
+                }
+            }
+            ExprKind::Binary(BinaryOp::Sub, a, b) => {
+                for ((a, most), state) in self.wide(a, limit, state.clone()) {
+                    let less =
+                        |(b, state)| ((&(&a + &Form::constant(whole as i128)) - &b, most + whole), state);
+                    ways.extend(self.value(b, state).into_iter().map(less));
+                }
+            }
+            ExprKind::Unary(UnaryOp::Neg, a) => {
+                let less = |(a, state)| ((&Form::constant(whole as i128) - &a, whole), state);
+                ways.extend(self.value(a, state.clone()).into_iter().map(less));
+            }
+            ExprKind::Binary(BinaryOp::Shl, a, by) => {
+                if let ExprKind::Const(by) = by.kind
+                    && by < 8
+                {
+                    let more = |((a, most), state): ((Form, u128), State)| {
+                        ((&Form::constant(1 << by) * &a, most << by), state)
+                    };
+                    ways.extend(self.wide(a, limit, state.clone()).into_iter().map(more));
+                }
+            }
+            _ => {}
+        }
+        ways.retain(|((_, most), _)| *most < 1u128 << limit);
+        if ways.is_empty() {
+            ways.extend(self.value(expr, state).into_iter().map(|(form, state)| (exact(form), state)));
+        }
+        self.fewest(ways)
+    }
+
+    /// All that rules give of a root.
+    fn rules(&self, root: &Root<'_>, state: State) -> Ways<Given> {
+        let mut ways = Vec::new();
+        for (at, rule) in self.units.rules.iter().enumerate() {
+            for bound in matches(rule, root) {
+                let mut lowered: Ways<Vec<Form>> = vec![(Vec::new(), state.clone())];
+                for (operand, expr) in rule.operands.iter().zip(&bound) {
+                    let Some(expr) = expr else { continue };
+                    let mut next = Vec::new();
+                    for (forms, state) in lowered {
+                        let one: Ways<Form> = match operand.kind {
+                            OperandKind::Entry => vec![(self.entry(expr), state)],
+                            OperandKind::Any => self.value(expr, state),
+                            OperandKind::Wide(bits) => {
+                                let wide = self.wide(expr, bits, state);
+                                wide.into_iter().map(|((form, _), state)| (form, state)).collect()
+                            }
+                        };
+                        next.extend(
+                            one.into_iter().map(|(form, state)| ([&forms[..], &[form]].concat(), state)),
+                        );
+                    }
+                    lowered = self.fewest(next);
+                }
+                for (forms, state) in lowered {
+                    ways.extend(self.applied(at, &bound, &forms, state));
+                }
+            }
+        }
+        self.fewest(ways)
+    }
+
+    /// A rule with forms in the place of its operands; none if its uses cannot be joined to those that there are.
+    fn applied(&self, at: usize, bound: &[Option<Expr>], forms: &[Form], state: State) -> Ways<Given> {
+        let rule = &self.units.rules[at];
+        let Some((places, mut state)) = self.joined(rule, (bound, forms), &state) else { return Vec::new() };
+        let mut tables = Vec::new();
+        let mut put = |form: &Form| self.put(rule, form, &places, (bound, forms), &mut tables);
+        let value = put(&rule.give);
+        let address = rule.address.as_ref().map(&mut put);
+        let asserts: Vec<Form> = rule.asserts.iter().map(&mut put).filter(|form| !form.is_zero()).collect();
+        if !self.read(&tables, &mut state) {
+            return Vec::new();
+        }
+        state.selection.asserts.extend(asserts);
+        let operand = |name: &str| operand(rule, bound, name);
+        for (used, cell, expr) in &rule.fill {
+            let honest = normal(&substituted(expr, &operand));
+            state.selection.fill.push(((places[*used], *cell), honest));
+        }
+        state.selection.rules.push(at);
+        vec![(Given { value, address }, state)]
+    }
+
+    /// The uses of a rule joined to those that there are, with the unit of each, or the copy of it: the first that is fed
+    /// alike or not yet.
+    fn joined(
+        &self,
+        rule: &Rule,
+        operands: (&[Option<Expr>], &[Form]),
+        state: &State,
+    ) -> Option<(Vec<usize>, State)> {
+        let count = self.units.units.len();
+        let mut places: Vec<usize> = rule.uses.iter().map(|used| used.unit).collect();
+        loop {
+            let mut joined = state.clone();
+            let fails = |at: &usize| !self.join(rule, *at, &places, operands, &mut joined);
+            match (0..rule.uses.len()).find(fails) {
+                None => return Some((places, joined)),
+                Some(at) if places[at] + count < self.copies * count => places[at] += count,
+                Some(_) => return None,
+            }
+        }
+    }
+
+    /// Joins a use to those of the state; false if that unit is fed otherwise, or another that shares its cells is used.
+    fn join(
+        &self,
+        rule: &Rule,
+        at: usize,
+        places: &[usize],
+        operands: (&[Option<Expr>], &[Form]),
+        state: &mut State,
+    ) -> bool {
+        let (used, place) = (&rule.uses[at], places[at]);
+        let mut tables = Vec::new();
+        let put =
+            |(input, form): &(usize, Form)| (*input, self.put(rule, form, places, operands, &mut tables));
+        let mut inputs: Vec<(usize, Form)> = used.inputs.iter().map(put).collect();
+        let unit = &self.units.units[used.unit];
+        for (at, input) in unit.inputs.iter().enumerate() {
+            if input.default != 0 && inputs.iter().all(|(given, _)| *given != at) {
+                inputs.push((at, Form::constant(input.default)));
+            }
+        }
+        tables.extend(used.tables.iter().map(|(slot, table)| (place, *slot, *table)));
+        if !state.selection.uses.contains_key(&place)
+            && self.copies == 1
+            && state.selection.uses.keys().any(|other| self.units.share(*other, place))
+        {
+            return false;
+        }
+        let there = state.selection.uses.entry(place).or_default();
+        for (input, form) in inputs {
+            if *there.inputs.entry(input).or_insert_with(|| form.clone()) != form {
+                return false;
+            }
+        }
+        self.read(&tables, state)
+    }
+
+    /// Has slots read tables; false if one reads another already.
+    fn read(&self, tables: &[(usize, usize, usize)], state: &mut State) -> bool {
+        tables.iter().all(|(place, slot, table)| {
+            state
+                .selection
+                .uses
+                .get_mut(place)
+                .is_some_and(|used| *used.tables.entry(*slot).or_insert(*table) == *table)
+        })
+    }
+
+    /// A rule's form over cells; `tables` gets what its outputs have to read: unit, slot, table.
+    fn put(
+        &self,
+        rule: &Rule,
+        form: &Form,
+        places: &[usize],
+        (bound, forms): (&[Option<Expr>], &[Form]),
+        tables: &mut Vec<(usize, usize, usize)>,
+    ) -> Form {
+        let operand = |name: &str| operand(rule, bound, name);
+        form.put(&mut |var| match var {
+            Var::Operand(at) => Some(forms[at].clone()),
+            Var::Output(used, output) => {
+                let place = places[used];
+                let unit = &self.units.units[rule.uses[used].unit];
+                let Some(output) = unit.outputs.get(output) else {
+                    let cell = output - unit.outputs.len();
+                    tables.extend(
+                        self.value_tables(&rule.uses[used], cell).map(|(slot, table)| (place, slot, table)),
+                    );
+                    return Some(Form::from(Var::Cell(place, cell)));
+                };
+                tables.extend(output.tables.iter().map(|(slot, table)| (place, *slot, *table)));
+                Some(output.form.put(&mut |var| match var {
+                    Var::Cell(_, cell) => Some(Form::from(Var::Cell(place, cell))),
+                    _ => None,
+                }))
+            }
+            Var::Entry(at) => {
+                let expr = self.entries.borrow()[at].clone();
+                Some(self.entry(&normal(&substituted(&expr, &operand))))
+            }
+            _ => None,
+        })
+    }
+
+    /// The look-ups that give a cell its value, each with the table that a use reads there.
+    fn value_tables(&self, used: &super::Use, cell: usize) -> impl Iterator<Item = (usize, usize)> {
+        let slots = self.units.units[used.unit].slots.iter().enumerate();
+        slots.filter_map(move |(at, slot)| {
+            let named = used.tables.iter().find(|(named, _)| *named == at);
+            let table = named.map_or(slot.table, |(_, table)| *table);
+            slot.places[self.units.tables[table].keys.len()..].contains(&cell).then_some((at, table))
+        })
+    }
+
+    /// The form of what the entry knows.
+    fn entry(&self, expr: &Expr) -> Form {
+        let mut varies = false;
+        walk(expr, &mut |part| varies |= matches!(part.kind, ExprKind::Imm | ExprKind::Pc));
+        if !varies {
+            return Form::constant(super::row::eval(expr, &|_| 0).into());
+        }
+        let mut entries = self.entries.borrow_mut();
+        let known = entries.iter().position(|known| known == expr);
+        let at = known.unwrap_or_else(|| {
+            entries.push(expr.clone());
+            entries.len() - 1
+        });
+        Form::from(Var::Entry(at))
+    }
+
+    /// Fills in the tables of slots that no rule asks for.
+    fn complete(&self, selection: &mut Selection) {
+        for (place, used) in &mut selection.uses {
+            for (at, slot) in self.units.units[place % self.units.units.len()].slots.iter().enumerate() {
+                used.tables.entry(at).or_insert(slot.table);
+            }
+        }
+    }
+
+    /// The highest degree of what the selection makes of relations: a product that an input is part of has a column of the
+    /// code table as its coefficient.
+    fn degree(&self, selection: &Selection) -> usize {
+        let wired = |form: &Form| if form.is_zero() { 0 } else { form.degree() + 1 };
+        let next = selection.next.iter().map(wired);
+        let asserts = selection.asserts.iter().map(wired);
+        let units = selection.uses.iter().flat_map(|(place, used)| {
+            let unit = &self.units.units[place % self.units.units.len()];
+            unit.relations.iter().map(|relation| {
+                let degree = |product: &[Var]| {
+                    let mut wired = false;
+                    let sum: usize = product
+                        .iter()
+                        .map(|var| match var {
+                            Var::Input(at) => {
+                                wired = true;
+                                used.inputs.get(at).map_or(0, Form::degree)
+                            }
+                            Var::On => {
+                                wired = true;
+                                0
+                            }
+                            _ => 1,
+                        })
+                        .sum();
+                    sum + usize::from(wired)
+                };
+                relation.form.terms().map(|(product, _)| degree(product)).max().unwrap_or_default()
+            })
+        });
+        next.chain(asserts).chain(units).max().unwrap_or_default()
+    }
+}
+
+impl Units {
+    /// Whether two units share a column.
+    pub fn share(&self, a: usize, b: usize) -> bool {
+        let (a, b) = (a % self.units.len(), b % self.units.len());
+        let homes = |unit: usize| (0..self.units[unit].cells.len()).map(move |cell| self.home((unit, cell)));
+        a != b && homes(a).any(|home| homes(b).any(|other| other == home))
+    }
+}
+
+/// The expression that an operand of a rule stands for.
+fn operand(rule: &Rule, bound: &[Option<Expr>], name: &str) -> Option<Expr> {
+    rule.operands.iter().position(|operand| operand.name == name).and_then(|at| bound[at].clone())
+}
+
+/// What a rule gives.
+#[derive(Clone, Debug, PartialEq)]
+struct Given {
+    value: Form,
+    address: Option<Form>,
+}
+
+/// What is to be brought down.
+enum Root<'a> {
+    Value(&'a Expr),
+    Load(u32, &'a Expr),
+    Store(u32, &'a Expr, &'a Expr),
+    Jump(&'a Expr),
+}
+
+/// The kind of the operand that is all of a rule's pattern.
+fn bare(rule: &Rule) -> Option<OperandKind> {
+    match &rule.pattern {
+        Pattern::Value(Expr { kind: ExprKind::Local(_), .. }) => Some(rule.operands[0].kind),
+        _ => None,
+    }
+}
+
+/// All ways in which a rule matches: an expression for each operand.
+fn matches(rule: &Rule, root: &Root<'_>) -> Vec<Vec<Option<Expr>>> {
+    let start = vec![vec![None; rule.operands.len()]];
+    match (&rule.pattern, root) {
+        (Pattern::Value(_), Root::Value(expr)) if bare(rule).is_some() => {
+            let sums = matches!(
+                expr.kind,
+                ExprKind::Binary(BinaryOp::Add | BinaryOp::Sub, ..) | ExprKind::Unary(UnaryOp::Neg, _)
+            );
+            let applies = bare(rule) != Some(OperandKind::Any) && sums && expr.ty == rule.operands[0].ty;
+            if applies { vec![vec![Some((*expr).clone())]] } else { Vec::new() }
+        }
+        (Pattern::Value(pattern), Root::Value(expr)) => unify(rule, pattern, expr, start),
+        (Pattern::Load(bits, pattern), Root::Load(width, address)) if bits == width => {
+            unify(rule, pattern, address, start)
+        }
+        (Pattern::Store(bits, pattern, stored), Root::Store(width, address, value)) if bits == width => {
+            let found = unify(rule, pattern, address, start);
+            unify(rule, stored, value, found)
+        }
+        (Pattern::Jump(pattern), Root::Jump(target)) => unify(rule, pattern, target, start),
+        _ => Vec::new(),
+    }
+}
+
+fn unify(rule: &Rule, pattern: &Expr, expr: &Expr, found: Vec<Vec<Option<Expr>>>) -> Vec<Vec<Option<Expr>>> {
+    if pattern.ty != expr.ty || found.is_empty() {
+        return Vec::new();
+    }
+    match (&pattern.kind, &expr.kind) {
+        (ExprKind::Local(name), _) => {
+            let Some(at) = rule.operands.iter().position(|operand| operand.name == *name) else {
+                return Vec::new();
+            };
+            if rule.operands[at].kind == OperandKind::Entry && !is_entry(expr) {
+                return Vec::new();
+            }
+            let mut found = found;
+            found.retain_mut(|bound| *bound[at].get_or_insert_with(|| expr.clone()) == *expr);
+            found
+        }
+        (ExprKind::Const(a), ExprKind::Const(b)) if a == b => found,
+        (ExprKind::Unary(op, a), ExprKind::Unary(other, b)) if op == other => unify(rule, a, b, found),
+        (ExprKind::Slice(a, lo), ExprKind::Slice(b, other)) if lo == other => unify(rule, a, b, found),
+        (ExprKind::Extend(a, signed), ExprKind::Extend(b, other)) if signed == other => {
+            unify(rule, a, b, found)
+        }
+        (ExprKind::Reinterpret(a), ExprKind::Reinterpret(b)) => unify(rule, a, b, found),
+        (ExprKind::If(c, a, b), ExprKind::If(d, x, y)) => {
+            let found = unify(rule, c, d, found);
+            let found = unify(rule, a, x, found);
+            unify(rule, b, y, found)
+        }
+        (ExprKind::Binary(op, a, b), ExprKind::Binary(other, x, y)) if op == other => {
+            let mut ways = unify(rule, b, y, unify(rule, a, x, found.clone()));
+            if commutes(*op) {
+                let swapped = unify(rule, b, x, unify(rule, a, y, found));
+                ways.extend(swapped.into_iter().filter(|way| !ways.contains(way)).collect::<Vec<_>>());
+            }
+            ways
+        }
+        _ => Vec::new(),
+    }
+}
+
+const fn commutes(op: BinaryOp) -> bool {
+    matches!(op, BinaryOp::Add | BinaryOp::Mul | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor | BinaryOp::Eq)
+}
+
+/// Whether the code table's entry knows the value.
+pub fn is_entry(expr: &Expr) -> bool {
+    let mut entry = true;
+    walk(expr, &mut |part| {
+        entry &= !matches!(
+            part.kind,
+            ExprKind::Read(_) | ExprKind::Loaded | ExprKind::Replied | ExprKind::Local(_)
+        );
+    });
+    entry
+}
+
+/// With the values of its `let`s in their place.
+fn inlined(expr: &Expr, locals: &[(String, Expr)]) -> Expr {
+    substituted(expr, &|name| locals.iter().find(|(local, _)| local == name).map(|(_, value)| value.clone()))
+}
+
+/// With expressions in the place of names.
+pub fn substituted(expr: &Expr, of: &dyn Fn(&str) -> Option<Expr>) -> Expr {
+    if let ExprKind::Local(name) = &expr.kind
+        && let Some(value) = of(name)
+    {
+        return value;
+    }
+    rebuilt(expr, &|part| substituted(part, of))
+}
+
+/// With other operands.
+fn rebuilt(expr: &Expr, of: &dyn Fn(&Expr) -> Expr) -> Expr {
+    let part = |a: &Expr| Box::new(of(a));
+    let kind = match &expr.kind {
+        ExprKind::Unary(op, a) => ExprKind::Unary(*op, part(a)),
+        ExprKind::Binary(op, a, b) => ExprKind::Binary(*op, part(a), part(b)),
+        ExprKind::Slice(a, lo) => ExprKind::Slice(part(a), *lo),
+        ExprKind::Extend(a, signed) => ExprKind::Extend(part(a), *signed),
+        ExprKind::Reinterpret(a) => ExprKind::Reinterpret(part(a)),
+        ExprKind::If(c, a, b) => ExprKind::If(part(c), part(a), part(b)),
+        leaf => leaf.clone(),
+    };
+    Expr { kind, ty: expr.ty, place: expr.place.clone() }
+}
+
+/// One form of what the language says in several: comparisons by `<` and `==`, slices of what is not extended, conversions
+/// that change nothing left out.
+pub fn normal(expr: &Expr) -> Expr {
+    let expr = rebuilt(expr, &normal);
+    let bit = |kind| Expr::new(kind, Type::unsigned(1));
+    let not = |a: Expr| bit(ExprKind::Unary(UnaryOp::Not, Box::new(a)));
+    let less =
+        |a: &Expr, b: &Expr| bit(ExprKind::Binary(BinaryOp::Lt, Box::new(a.clone()), Box::new(b.clone())));
+    match &expr.kind {
+        ExprKind::Binary(BinaryOp::Gt, a, b) => less(b, a),
+        ExprKind::Binary(BinaryOp::Ge, a, b) => not(less(a, b)),
+        ExprKind::Binary(BinaryOp::Le, a, b) => not(less(b, a)),
+        ExprKind::Binary(BinaryOp::Ne, a, b) => {
+            not(bit(ExprKind::Binary(BinaryOp::Eq, a.clone(), b.clone())))
+        }
+        ExprKind::Slice(a, 0) if a.ty == expr.ty => (**a).clone(),
+        ExprKind::Slice(a, lo) => match &a.kind {
+            ExprKind::Slice(inner, base) => {
+                normal(&Expr::new(ExprKind::Slice(inner.clone(), lo + base), expr.ty))
+            }
+            ExprKind::Extend(inner, _) if lo + expr.ty.width <= inner.ty.width => {
+                normal(&Expr::new(ExprKind::Slice(inner.clone(), *lo), expr.ty))
+            }
+            ExprKind::Reinterpret(inner) => normal(&Expr::new(ExprKind::Slice(inner.clone(), *lo), expr.ty)),
+            _ => expr,
+        },
+        ExprKind::Reinterpret(a) => match &a.kind {
+            ExprKind::Reinterpret(inner) if inner.ty == expr.ty => (**inner).clone(),
+            _ => expr,
+        },
+        _ => expr,
+    }
+}
