@@ -63,6 +63,7 @@
 pub mod arch_test;
 pub mod asm;
 pub mod cancel;
+pub mod check;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;

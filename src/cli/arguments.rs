@@ -40,6 +40,8 @@ pub(super) enum Command {
     Witness(Witness),
     /// Log what a program executes, an instruction a line.
     Trace(Trace),
+    /// Hold every row of a run against the units' relations and look-ups, and against constraints.
+    Check(Check),
     /// Let gdb debug a program: forwards, and backwards.
     Debug(Debug),
     /// Count where a program's cycles go.
@@ -72,6 +74,7 @@ impl Command {
             Self::Run(run) => Some(&run.guest.elf),
             Self::Witness(witness) => Some(&witness.subject.guest.elf),
             Self::Trace(trace) => Some(&trace.subject.guest.elf),
+            Self::Check(check) => Some(&check.subject.guest.elf),
             Self::Debug(debug) => Some(&debug.subject.guest.elf),
             Self::Profile(profile) => Some(&profile.subject.guest.elf),
             Self::Report(report) => Some(&report.subject.guest.elf),
@@ -88,6 +91,7 @@ impl Command {
             Self::Run(run) => (run.guest.files(), vec![run.output.as_ref(), run.signature.as_ref()]),
             Self::Witness(witness) => (witness.subject.files(), vec![witness.output.as_ref()]),
             Self::Trace(trace) => (trace.subject.files(), vec![trace.output.as_ref()]),
+            Self::Check(check) => (check.subject.files(), vec![]),
             Self::Debug(debug) => (debug.subject.files(), vec![debug.output.as_ref()]),
             Self::Profile(Profile { subject, flamegraph, firefox, folded, .. }) => {
                 (subject.files(), vec![flamegraph.as_ref(), firefox.as_ref(), folded.as_ref()])
@@ -260,6 +264,16 @@ pub(super) struct Trace {
     /// Where the log goes [default: standard output; with --json, nowhere].
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::CHECK_ROWS)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) subject: Subject,
+    /// Which cycles, from 0 [default: all].
+    #[arg(long, value_name = "A..B", value_parser = cycles)]
+    pub(super) cycles: Option<Range<u64>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -21,6 +21,11 @@ Examples:
   retrace trace guest.elf --cycles 0..10              the first ten, as spike logs commits
   retrace trace guest.elf --cycles 1000..1100 --format jsonl";
 
+pub(super) const CHECK_ROWS: &str = "\
+Examples:
+  retrace check guest.elf --input in.txt              all rows
+  retrace check guest.elf --cycles 1000..2000         some of them";
+
 pub(super) const DEBUG: &str = "\
 Examples:
   retrace debug guest.elf --input in.txt              and then, elsewhere, what it says

@@ -124,6 +124,7 @@ fn checkpoints_isa(command: &Command) -> Result<Option<(String, Fingerprint)>, F
         Command::Run(run) => return run.resume.as_deref().map(resumed_isa).transpose(),
         Command::Witness(witness) => &witness.subject,
         Command::Trace(trace) => &trace.subject,
+        Command::Check(check) => &check.subject,
         Command::Debug(debug) => &debug.subject,
         Command::Profile(profile) => &profile.subject,
         Command::Report(report) => &report.subject,

@@ -103,6 +103,7 @@ fn command<I: Isa>(arguments: Arguments, inputs: Inputs) -> Done {
         Command::Run(run) => commands::run::<I>(&common, &run, elf?),
         Command::Witness(witness) => commands::witness::<I>(&common, &witness, elf?),
         Command::Trace(trace) => commands::trace::<I>(&common, &trace, elf?),
+        Command::Check(check) => commands::check::<I>(&common, &check, elf?),
         Command::Debug(debug) => commands::debug::<I>(&common, &debug, elf?),
         Command::Profile(profile) => commands::profile::<I>(&common, &profile, elf?),
         Command::Report(report) => commands::report::<I>(&common, &report, elf?, proofs),

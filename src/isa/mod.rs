@@ -13,6 +13,7 @@ mod ports;
 mod semantics;
 mod spec;
 mod successor;
+pub mod units;
 
 pub use column::{Column, ColumnId, ColumnSource, PublicColumn, RangeClass};
 pub use columns::{Columns, MAX_RECORDED, MAX_ROWS, RowRecorder, STRIDE};
@@ -24,6 +25,8 @@ pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
 pub use semantics::{BinaryOp, Expr, ExprKind, SemanticStatement, Semantics, Type, UnaryOp};
 pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Pseudo, Registers, Spec};
 pub(crate) use successor::Successor;
+pub use units::Found;
+use units::Units;
 
 /// A machine word. Every spec states its `xlen`; generated code asserts that it is this type's width, so that the
 /// runtime can take every width from here.
@@ -39,6 +42,9 @@ pub trait Isa: Copy + Default + core::fmt::Debug + Send + Sync + 'static {
     /// What each of the spec's instructions does, as data, in their order: native code is made from it. What has none
     /// is left to [`step`](Self::step).
     const SEMANTICS: &'static [Semantics] = &[];
+
+    /// What a row offers a prover, as data; nothing, if the spec declares no units.
+    const UNITS: &'static Units = &Units::NONE;
 
     /// Predecodes the word found at `pc`. A word that is no instruction gives an [`Op`] of kind
     /// [`Op::UNDECODABLE`], which is an error only when it is executed. O(1).
@@ -84,4 +90,23 @@ pub trait Isa: Copy + Default + core::fmt::Debug + Send + Sync + 'static {
     /// Fills the derived columns among `wanted` for rows `0..rows`, and what they are derived from, each once.
     /// The recorded columns must be filled. `code` is the program's code table. O(rows) a column.
     fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]);
+
+    /// Fills the cells of a row's units, as an honest prover does; `cells` has room for [`Units::cells`], and those of units
+    /// that the instruction does not use stay as they are. O(cells).
+    fn fill(op: &Op, found: &Found, cells: &mut [Word]) {
+        let _ = (op, found, cells);
+    }
+
+    /// The columns of the code table of an entry; `columns` has room for [`Units::columns`]. O(columns).
+    fn wire(op: &Op, columns: &mut [i64]) {
+        let _ = op;
+        columns.fill(0);
+    }
+
+    /// The values that a table, by its place from 0, has for these keys, and zeros after them; false if it has no such
+    /// keys. O(1).
+    fn look_up(table: usize, keys: &[Word], values: &mut [Word]) -> bool {
+        let _ = (table, keys, values);
+        false
+    }
 }

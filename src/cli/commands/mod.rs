@@ -1,5 +1,6 @@
 //! The commands on programs, one a file.
 
+mod check;
 mod checkpoints;
 mod completions;
 mod debug;
@@ -14,6 +15,7 @@ mod trace;
 mod verify;
 mod witness;
 
+pub(super) use check::check;
 pub(super) use checkpoints::checkpoints;
 pub(super) use completions::completions;
 pub(super) use debug::debug;

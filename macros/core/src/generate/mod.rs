@@ -11,6 +11,7 @@ mod fused;
 mod operands;
 mod semantics;
 mod step;
+mod units;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -49,6 +50,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
     let fused = fused::fused(model);
     let semantics = semantics::semantics(model);
     let derive = derive::derive(model);
+    let units = units::units(model);
     quote! {
         #attributes
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
                 AsmPiece, BinaryOp, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Expr, ExprKind, Field,
                 Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Linear, Link, MemoryAccess, Op, Operand,
                 Lookup, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, SemanticStatement, Semantics, Spec,
-                Trap, TrapCause, Type, UnaryOp, Word,
+                Trap, TrapCause, Type, UnaryOp, Word, units, Found,
             };
 
             const _: () = assert!(Word::BITS == #xlen);
@@ -71,6 +73,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             impl Isa for #name {
                 const SPEC: &'static Spec = &SPEC;
                 const SEMANTICS: &'static [Semantics] = SEMANTICS;
+                const UNITS: &'static units::Units = &UNITS;
 
                 #[inline]
                 fn decode(word: u32, pc: Word) -> Op {
@@ -100,6 +103,19 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
                 fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]) {
                     derive(columns, rows, code, wanted)
                 }
+
+                #[inline]
+                fn fill(op: &Op, found: &Found, cells: &mut [Word]) {
+                    fill(op, found, cells)
+                }
+
+                fn wire(op: &Op, columns: &mut [i64]) {
+                    wire(op, columns)
+                }
+
+                fn look_up(table: usize, keys: &[Word], values: &mut [Word]) -> bool {
+                    look_up(table, keys, values)
+                }
             }
 
             #data
@@ -108,6 +124,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             #fused
             #semantics
             #derive
+            #units
         };
     }
 }
