@@ -14,6 +14,7 @@ mod memory;
 mod native;
 #[cfg(feature = "profile")]
 mod observe;
+mod position;
 #[cfg(test)]
 pub(crate) mod test_isa;
 
@@ -39,6 +40,7 @@ use crate::pages::Snapshot;
 use crate::program::{Program, jumps_to_itself, only_jumps};
 use hart::Hart;
 use memory::MemoryFailure;
+use position::{OUTSIDE, Position};
 
 /// A machine that runs a program of instruction set `I` under the guest interface `G`.
 ///
@@ -48,12 +50,7 @@ pub struct Machine<I: Isa, G> {
     program: Arc<Program<I>>,
     hart: Hart<I, G>,
     cycle: u64,
-    /// The next instruction's place in the code table; [`OUTSIDE`] where there is none.
-    index: u32,
-    /// The program counter where `index` is [`OUTSIDE`].
-    outside: Word,
-    /// The code table's entry that jumped to `outside`.
-    jumped_from: Option<u32>,
+    position: Position,
 }
 
 /// Why a run paused.
@@ -67,9 +64,6 @@ pub enum Pause {
     Stored(Word),
 }
 
-/// Beyond every code table.
-const OUTSIDE: u32 = u32::MAX;
-
 impl<I: Isa, G: Guest> Machine<I, G> {
     /// A machine in the state of a checkpoint, which must be one of this program's. Output is dropped until
     /// [`set_output`](Self::set_output).
@@ -79,7 +73,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     pub fn new(program: Arc<Program<I>>, input: Input, checkpoint: &Checkpoint<G>) -> std::io::Result<Self> {
         let memory = Memory::new(Arc::clone(program.code().ranges()))?;
         let hart = Hart::new(memory, checkpoint.guest.clone(), input);
-        let mut machine = Self { program, hart, cycle: 0, index: OUTSIDE, outside: 0, jumped_from: None };
+        let mut machine = Self { program, hart, cycle: 0, position: Position::ENDED };
         machine.restore(checkpoint);
         Ok(machine)
     }
@@ -88,7 +82,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     pub fn restore(&mut self, checkpoint: &Checkpoint<G>) {
         self.hart.restore(checkpoint);
         self.cycle = checkpoint.cycle;
-        self.go_to(checkpoint.pc);
+        self.go_to(checkpoint.pc, None);
     }
 
     /// The state as it is now, to go back to. O(pages written since the last checkpoint was taken or restored).
@@ -148,12 +142,12 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         let most = i64::try_from(beyond).unwrap_or(i64::MAX);
         // `spare` < 0 means: the next straight-line run could pass `until`. It is the only limit check, once a jump.
         let mut spare = most;
-        let mut start = self.index;
+        let mut start = self.position.index();
         let stop = loop {
             let mut at = start as usize;
             let flow = loop {
                 let Some(&code) = fused.get(at) else {
-                    break Err(Trap { cause: TrapCause::OutsideCode, value: self.outside });
+                    break Err(Trap { cause: TrapCause::OutsideCode, value: self.position.pc(ops) });
                 };
                 match I::step_fused(hart, code, ops, &mut at) {
                     Ok(Flow::Next) => at += 1,
@@ -168,7 +162,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                     spare -= 1;
                     start = code.index_of(pc).unwrap_or(OUTSIDE);
                     if start == OUTSIDE {
-                        (self.outside, self.jumped_from) = (pc, Some(last));
+                        self.position = Position::Outside { pc, jumped_from: Some(last) };
                     }
                 }
                 Ok(_) => break Some(Stop::Exit),
@@ -184,7 +178,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                 break None;
             }
         };
-        self.index = start;
+        self.position.set_index(start);
         self.cycle += most.abs_diff(spare);
         stop
     }
@@ -194,14 +188,14 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     fn execute<R: Recorder, const TO_JUMP: bool>(&mut self, until: u64, recorder: &mut R) -> Stop {
         let Self { program, hart, .. } = self;
         let (code, ops) = (program.code(), program.code().ops());
-        let mut index = self.index;
+        let mut index = self.position.index();
         let mut left = until.saturating_sub(self.cycle);
         let stop = loop {
             if left == 0 {
                 break Stop::Reached;
             }
             let Some(op) = ops.get(index as usize) else {
-                break Stop::Trap(Trap { cause: TrapCause::OutsideCode, value: self.outside });
+                break Stop::Trap(Trap { cause: TrapCause::OutsideCode, value: self.position.pc(ops) });
             };
             let flow = match I::step(hart, op, index, recorder) {
                 Ok(flow) => flow,
@@ -217,7 +211,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                         index = target;
                     }
                     None => {
-                        (self.outside, self.jumped_from) = (pc, Some(index));
+                        self.position = Position::Outside { pc, jumped_from: Some(index) };
                         index = OUTSIDE;
                     }
                 },
@@ -229,7 +223,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                 break Stop::Jumped;
             }
         };
-        self.index = index;
+        self.position.set_index(index);
         self.cycle = until.max(self.cycle) - left;
         stop
     }
@@ -241,7 +235,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             Stop::Exit => {
                 recorder.next_row();
                 self.cycle += 1;
-                (self.index, self.outside, self.jumped_from) = (OUTSIDE, 0, None);
+                self.position = Position::ENDED;
                 Ok(Pause::Exited(self.hart.exit_code))
             }
             Stop::Trap(trap) => Err(self.error(trap)),
@@ -276,7 +270,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
 
     /// The next instruction's address; 0 after the guest ended.
     pub fn pc(&self) -> Word {
-        self.program.code().ops().get(self.index as usize).map_or(self.outside, |op| op.pc)
+        self.position.pc(self.program.code().ops())
     }
 
     /// The general registers, by number.
@@ -321,18 +315,23 @@ impl<I: Isa, G: Guest> Machine<I, G> {
 
     /// Where the jump was that left the code, if the program counter is outside: for errors, and no part of the state.
     pub(crate) fn jumped_from(&self) -> Option<Word> {
-        let from = self.jumped_from.filter(|_| self.index == OUTSIDE)?;
+        let Position::Outside { jumped_from: Some(from), .. } = self.position else { return None };
         self.program.code().ops().get(from as usize).map(|op| op.pc)
     }
 
     /// Says again what [`jumped_from`](Self::jumped_from) said of this state.
-    pub(crate) fn set_jumped_from(&mut self, pc: Option<Word>) {
-        self.jumped_from = pc.and_then(|pc| self.program.code().index_of(pc));
+    pub(crate) fn set_jumped_from(&mut self, from: Option<Word>) {
+        if let Position::Outside { jumped_from, .. } = &mut self.position {
+            *jumped_from = from.and_then(|pc| self.program.code().index_of(pc));
+        }
     }
 
-    fn go_to(&mut self, pc: Word) {
-        self.index = self.program.code().index_of(pc).unwrap_or(OUTSIDE);
-        (self.outside, self.jumped_from) = (pc, None);
+    /// Goes to an address; `jumped_from` is the place of the instruction that jumped there, if one did.
+    fn go_to(&mut self, pc: Word, jumped_from: Option<u32>) {
+        self.position = match self.program.code().index_of(pc) {
+            Some(index) => Position::Code(index),
+            None => Position::Outside { pc, jumped_from },
+        };
     }
 
     #[cold]

@@ -1,8 +1,9 @@
 //! The fast pass with native code: what is compiled runs, and the interpreter executes the rest.
 
-use super::{Machine, OUTSIDE, Pause, RunError, Stop, is_stuck};
+use super::position::Position;
+use super::{Machine, Pause, RunError, Stop, is_stuck};
 use crate::guest::Guest;
-use crate::isa::{Isa, Trap, TrapCause, Word};
+use crate::isa::{Isa, Trap, TrapCause};
 use crate::native::{ExitReason, Native};
 
 impl<I: Isa, G: Guest> Machine<I, G> {
@@ -16,7 +17,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         }
         loop {
             native.take_over();
-            if native.is_compiled(self.index)
+            if native.is_compiled(self.position.index())
                 && let Some(pause) = self.run_compiled(until, native)?
             {
                 return Ok(pause);
@@ -31,7 +32,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             let pause = from.saturating_add(native.until_burst());
             match self.execute_fused(Some(native.fused()), pause, until) {
                 Some(Stop::Trap(trap))
-                    if trap.cause == TrapCause::Undecodable && native.is_compiled(self.index) => {}
+                    if trap.cause == TrapCause::Undecodable && native.is_compiled(self.position.index()) => {}
                 Some(stop) => return self.pause(stop, &mut ()),
                 None if self.cycle >= pause => {}
                 // Too near the limit.
@@ -45,13 +46,16 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     fn run_compiled(&mut self, until: u64, native: &mut Native<I>) -> Result<Option<Pause>, RunError> {
         loop {
             let left = until.saturating_sub(self.cycle);
-            let Some(returned) = native.run(self.index, self.hart.operands(), left) else { return Ok(None) };
+            let Some(returned) = native.run(self.position.index(), self.hart.operands(), left) else {
+                return Ok(None);
+            };
             self.cycle = until.max(self.cycle) - returned.cycles_left;
             match returned.reason {
-                ExitReason::At => self.index = returned.index,
+                ExitReason::At => self.position = Position::Code(returned.index),
                 ExitReason::Jumped => {
-                    self.jump(returned.index, returned.pc);
-                    if self.index == returned.index && is_stuck::<I>(self.program.code().ops(), self.index) {
+                    self.go_to(returned.pc, Some(returned.index));
+                    let index = self.position.index();
+                    if index == returned.index && is_stuck::<I>(self.program.code().ops(), index) {
                         // It changed nothing: this is the state before it.
                         self.cycle -= 1;
                         let trap = Trap { cause: TrapCause::SelfJump, value: returned.pc };
@@ -59,7 +63,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                     }
                 }
                 ExitReason::Before => {
-                    self.index = returned.index;
+                    self.position = Position::Code(returned.index);
                     let next = self.cycle.saturating_add(1).min(until);
                     match self.execute::<(), false>(next, &mut ()) {
                         Stop::Reached => {}
@@ -67,12 +71,12 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                     }
                 }
                 ExitReason::Limited => {
-                    self.index = returned.index;
+                    self.position = Position::Code(returned.index);
                     return self.run(until, &mut ()).map(Some);
                 }
             }
             native.take_over();
-            if !native.goes_on_at(self.index) {
+            if !native.goes_on_at(self.position.index()) {
                 return Ok(None);
             }
         }
@@ -83,12 +87,12 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         let (jumps, cycles) = native.begin_burst();
         let end = self.cycle.saturating_add(cycles);
         for _ in 0..jumps {
-            let (first, begun) = (self.index, self.cycle);
+            let (first, begun) = (self.position.index(), self.cycle);
             match self.execute::<(), true>(until, &mut ()) {
-                Stop::Jumped => native.ran(first, self.cycle - begun, self.index),
+                Stop::Jumped => native.ran(first, self.cycle - begun, self.position.index()),
                 stop => return self.pause(stop, &mut ()).map(Some),
             }
-            if self.cycle >= end || native.is_compiled(self.index) {
+            if self.cycle >= end || native.is_compiled(self.position.index()) {
                 break;
             }
         }
@@ -98,24 +102,17 @@ impl<I: Isa, G: Guest> Machine<I, G> {
 
     /// Runs with every jump counted.
     fn run_eagerly(&mut self, until: u64, native: &mut Native<I>) -> Result<Pause, RunError> {
-        native.jumped_to(self.index);
+        native.jumped_to(self.position.index());
         loop {
             if let Some(pause) = self.run_compiled(until, native)? {
                 return Ok(pause);
             }
             match self.execute::<(), true>(until, &mut ()) {
                 Stop::Jumped => {
-                    native.jumped_to(self.index);
+                    native.jumped_to(self.position.index());
                 }
                 stop => return self.pause(stop, &mut ()),
             }
-        }
-    }
-
-    fn jump(&mut self, from: u32, pc: Word) {
-        self.index = self.program.code().index_of(pc).unwrap_or(OUTSIDE);
-        if self.index == OUTSIDE {
-            (self.outside, self.jumped_from) = (pc, Some(from));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The loop beside an observer: for counts, logs and debuggers, which need no rows.
 
-use super::{Machine, OUTSIDE, Pause, RunError, Stop, is_stuck};
+use super::position::{OUTSIDE, Position};
+use super::{Machine, Pause, RunError, Stop, is_stuck};
 use crate::guest::Guest;
 use crate::isa::{Access, CallMemory, Flow, Isa, MAX_READS, Ports, Reply, Spec, Trap, TrapCause, Word};
 use crate::pages::WORD_BYTES;
@@ -48,7 +49,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
     pub(crate) fn observe(&mut self, until: u64, observer: &mut impl Observer) -> Result<Pause, RunError> {
         let Self { program, hart, .. } = self;
         let (code, ops) = (program.code(), program.code().ops());
-        let mut first = self.index;
+        let mut first = self.position.index();
         let mut index = first;
         let mut left = until.saturating_sub(self.cycle);
         let stop = loop {
@@ -56,7 +57,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                 break Stop::Reached;
             }
             let Some(op) = ops.get(index as usize) else {
-                break Stop::Trap(Trap { cause: TrapCause::OutsideCode, value: self.outside });
+                break Stop::Trap(Trap { cause: TrapCause::OutsideCode, value: self.position.pc(ops) });
             };
             let mut ports = Observed { ports: &mut *hart, observer: &mut *observer, spec: I::SPEC };
             match I::step(&mut ports, op, index, &mut ()) {
@@ -70,7 +71,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                     observer.executed(first, index, Some(jump));
                     first = target.unwrap_or(OUTSIDE);
                     if first == OUTSIDE {
-                        (self.outside, self.jumped_from) = (to, Some(index));
+                        self.position = Position::Outside { pc: to, jumped_from: Some(index) };
                     }
                     index = first;
                 }
@@ -86,7 +87,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         if first < end {
             observer.executed(first, end - 1, None);
         }
-        self.index = index;
+        self.position.set_index(index);
         self.cycle = until.max(self.cycle) - left;
         self.pause(stop, &mut ())
     }
