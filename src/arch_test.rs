@@ -84,7 +84,9 @@ pub enum ArchTestError {
         value: Word,
     },
     /// The run was ended by something else than a store.
-    #[error("there is no signature, since the run ended without a store to `{TOHOST}`: {}", describe(.0))]
+    #[error(
+        "there is no signature, since the run ended without a store to `{TOHOST}`, as a test's halt macro makes it: it {0}"
+    )]
     NotStored(Box<Stopped>),
     /// The store was no exit.
     #[error(
@@ -110,25 +112,6 @@ const END: &str = "end_signature";
 
 /// HTIF's exit: device 0, command 0, and a payload whose lowest bit is set; the exit code is above it.
 const EXIT: Word = 1;
-
-fn describe(stopped: &Stopped) -> String {
-    match stopped {
-        Stopped::Exited(code) => {
-            format!(
-                "the guest ended with exit code {code} by a call; a test's halt macro must store to `{TOHOST}`"
-            )
-        }
-        Stopped::CycleLimit => {
-            "the cycle limit was reached; raise it, or look for a loop that does not end".to_owned()
-        }
-        Stopped::Stored(value) => format!("another word was looked at, and became {value:#x}"),
-        Stopped::Interrupted => "it was interrupted".to_owned(),
-        Stopped::MemoryLimit { limit, grew, .. } => {
-            format!("the guest touched more than {limit} bytes of memory, most of it {grew}")
-        }
-        Stopped::Trapped(fault) => fault.to_string(),
-    }
-}
 
 impl ArchTest {
     /// Finds the places by their symbols. O(number of symbols).

@@ -388,13 +388,13 @@ fn without_a_store_to_tohost_there_is_no_signature() {
             &["forever", "--max-cycles", "1000"],
             125,
             "cycle_limit",
-            "without a store to `tohost`: the cycle limit",
+            "as a test's halt macro makes it: it reached its cycle limit",
         ),
-        ("tohost", &["call"], 125, "exited", "exit code 3 by a call"),
+        ("tohost", &["call"], 125, "exited", "it ended with exit code 3"),
         ("tohost", &["request"], 125, "tohost", "0x00000000_00000030"),
         ("tohost", &["device"], 125, "tohost", "0x01010000_00000001"),
         ("tohost", &["null"], 126, "faulted", "store to page 0"),
-        ("signature", &["--max-cycles", "3"], 125, "cycle_limit", "the cycle limit"),
+        ("signature", &["--max-cycles", "3"], 125, "cycle_limit", "its cycle limit"),
         ("tiny", &[], 125, "", "no symbol `tohost`"),
     ];
     for (guest, arguments, status, stopped, message) in cases {

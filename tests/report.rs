@@ -74,7 +74,7 @@ fn cycles_are_those_of_the_profile() {
     let run = json(&["run", QUICKSORT, "--json"]);
     assert_eq!(run["cycles"].as_u64(), Some(total));
     assert_eq!(figure(&content(&fact(&page, "cycles"))), total);
-    assert_eq!(content(&fact(&page, "ended")), "with exit code 0");
+    assert_eq!(content(&fact(&page, "run")), "ended with exit code 0");
 
     let bars = with_class(&page, "div", "bar");
     let instructions = profile["instructions"].as_array().expect("it is a list");
@@ -212,7 +212,7 @@ fn a_proof_is_verified_or_refused() {
 fn a_guest_that_faults_is_reported() {
     let arguments = [FAULTS, "ebreak"];
     let text = page("faults", &arguments);
-    assert!(content(&fact(&parsed(&text).document, "ended")).contains("by a fault: "));
+    assert!(content(&fact(&parsed(&text).document, "run")).contains("faulted: "));
     assert_eq!(page("faults-again", &[FAULTS, "ebreak", "--threads", "1"]), text);
 }
 

@@ -2,39 +2,13 @@
 
 use std::sync::Arc;
 
-use super::file::{CheckpointFileError, Opened, StoredStop};
-use super::{Checkpoint, CheckpointManager, ExecuteError};
-use crate::guest::{Guest, Input, MemoryUse, OutputSummary};
+use super::file::{CheckpointFileError, Opened};
+use super::{Checkpoint, CheckpointManager, ExecuteError, Stopped};
+use crate::guest::{Guest, Input, OutputSummary};
 use crate::isa::{Isa, Word};
 use crate::machine::{Fault, Machine, NativeCode, RunError};
 use crate::pages::PAGE_WORDS;
 use crate::program::Program;
-
-/// Why a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stopped {
-    /// The guest ended with this exit code, of which a shell sees the low byte.
-    Exited(Word),
-    /// As many cycles as allowed were executed.
-    CycleLimit,
-    /// The word at [`Options::until_stored`](super::Options::until_stored) became this.
-    Stored(Word),
-    /// The next cycle would touch more memory than [`Options::max_memory`](super::Options::max_memory) allows. A resumed
-    /// run that may touch more goes on.
-    MemoryLimit {
-        /// The limit, in bytes.
-        limit: u64,
-        /// The address that the cycle would access.
-        address: Word,
-        /// What most of the memory touched is used for.
-        grew: MemoryUse,
-    },
-    /// [`Progress`](super::Progress) asked for it.
-    Interrupted,
-    /// The guest did what it may not do; the cycles before are the execution.
-    Trapped(Box<Fault>),
-}
 
 /// A run: T cycles, the checkpoints that any of them can be replayed from, and how it ended.
 ///
@@ -59,18 +33,8 @@ impl<I: Isa, G: Guest> Execution<I, G> {
         let input = opened.input();
         let checkpoints = opened.checkpoints()?;
         let exit: Checkpoint<G> = opened.source().load(opened.index.latest)?;
-        let stopped = match opened.index.stopped {
-            Some(StoredStop::Exited(code)) => Stopped::Exited(code),
-            Some(StoredStop::CycleLimit) => Stopped::CycleLimit,
-            Some(StoredStop::Stored(word)) => Stopped::Stored(word),
-            Some(StoredStop::MemoryLimit { limit, address, grew }) => {
-                Stopped::MemoryLimit { limit, address, grew }
-            }
-            Some(StoredStop::Interrupted) | None => Stopped::Interrupted,
-            Some(StoredStop::Trapped) => {
-                Stopped::Trapped(next_fault(&program, &input, &exit, opened.index.jumped_from)?)
-            }
-        };
+        let stopped = opened.index.stopped.unwrap_or(Stopped::Interrupted);
+        let stopped = stopped.try_map(|()| next_fault(&program, &input, &exit, opened.index.jumped_from))?;
         let output = &opened.index.output;
         Ok(Self {
             checkpoints,
@@ -97,8 +61,13 @@ impl<I: Isa, G: Guest> Execution<I, G> {
 
     /// The exit code, if the guest ended by itself.
     pub fn exit_code(&self) -> Option<Word> {
-        match self.stopped {
-            Stopped::Exited(code) => Some(code),
+        self.stopped.exit_code()
+    }
+
+    /// The fault that ended the run, if one did.
+    pub fn fault(&self) -> Option<&Fault> {
+        match &self.stopped {
+            Stopped::Trapped(fault) => Some(fault),
             _ => None,
         }
     }
@@ -141,19 +110,6 @@ impl<I: Isa, G: Guest> Execution<I, G> {
     /// What was compiled for the run; none if the interpreter executed it, or if it was read from a file.
     pub fn native_code(&self) -> Option<NativeCode> {
         self.native_code
-    }
-}
-
-impl From<&Stopped> for StoredStop {
-    fn from(stopped: &Stopped) -> Self {
-        match stopped {
-            Stopped::Exited(code) => Self::Exited(*code),
-            Stopped::CycleLimit => Self::CycleLimit,
-            Stopped::Stored(word) => Self::Stored(*word),
-            &Stopped::MemoryLimit { limit, address, grew } => Self::MemoryLimit { limit, address, grew },
-            Stopped::Interrupted => Self::Interrupted,
-            Stopped::Trapped(_) => Self::Trapped,
-        }
     }
 }
 

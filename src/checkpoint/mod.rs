@@ -39,9 +39,11 @@ mod execution;
 mod file;
 mod manager;
 mod run;
+mod stopped;
 
 pub use crate::machine::{Checkpoint, Executor, NativeCode};
-pub use execution::{Execution, Stopped};
-pub use file::{CheckpointFile, CheckpointFileError, Entry, FileOptions, FileStopped};
+pub use execution::Execution;
+pub use file::{CheckpointFile, CheckpointFileError, Entry, FileOptions};
 pub use manager::{CheckpointManager, Policy};
 pub use run::{ExecuteError, MAX_MEMORY, Options, Progress, Resume, execute};
+pub use stopped::Stopped;

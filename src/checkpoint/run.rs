@@ -5,9 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::file::{
-    self, CheckpointFileError, FileOptions, FileStopped, Index, Opened, Shape, StoredStop, Writer,
-};
+use super::file::{self, CheckpointFileError, FileOptions, Index, Opened, Shape, Writer};
 use super::{Checkpoint, CheckpointManager, Execution, Policy, Stopped};
 use crate::guest::{Guest, Input, MemoryUse, Output, STACK_BYTES, StartError};
 use crate::isa::{Fingerprint, Isa, Word};
@@ -235,9 +233,10 @@ impl Resume {
         self.opened.isa()
     }
 
-    /// How the run ended, as far as it went. One that exited or faulted has ended for good: there is nothing to go on with.
-    pub fn stopped(&self) -> FileStopped {
-        self.opened.stopped()
+    /// How the run ended, as far as it went; none if it was cut off. After a [final](Stopped::is_final) end there is
+    /// nothing to go on with.
+    pub fn stopped(&self) -> Option<Stopped<()>> {
+        self.opened.index.stopped
     }
 
     /// Reads the input from here, and not from the file.
@@ -273,7 +272,7 @@ impl Resume {
         let begun = Instant::now();
         let program = program.into();
         let Self { file, mut opened, input } = self;
-        if matches!(opened.index.stopped, Some(StoredStop::Exited(_) | StoredStop::Trapped)) {
+        if opened.index.stopped.is_some_and(|stopped| stopped.is_final()) {
             return Execution::stored(program, opened);
         }
         opened.expect::<I, G>(&program)?;
@@ -411,7 +410,7 @@ impl<I: Isa, G: Guest> Run<I, G> {
         let (seconds, touched) = (self.seconds(), self.touched(machine));
         let Some(writer) = &mut self.writer else { return Ok(None) };
         let interval = self.checkpoints.interval();
-        let stopped = stopped.map(StoredStop::from);
+        let stopped = stopped.map(Stopped::without_fault);
         let (jumped_from, output) = (machine.jumped_from(), machine.output().hash_state());
         let index = Index { interval, stopped, jumped_from, output, seconds, ..Index::default() };
         let index = index.with_touched(&touched);

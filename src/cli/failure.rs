@@ -108,25 +108,13 @@ impl Failure {
 
     /// A run that should have ended by itself, and did not.
     pub(super) fn stopped(stopped: &Stopped) -> Self {
+        let failure = Self::new(stopped.kind(), format!("the run {stopped}"));
         match stopped {
             Stopped::Trapped(fault) => Self::fault(fault),
-            Stopped::CycleLimit => {
-                let message =
-                    "the cycle limit was reached before the guest ended; give a higher --max-cycles, or none";
-                Self::new("cycle_limit", message)
-            }
             Stopped::Interrupted => Self::interrupted(),
-            Stopped::MemoryLimit { limit, address, grew } => {
-                let message = format!(
-                    "the guest would touch more than {} of memory, at {address:#010x}; most of it is {grew}; allow more by --max-memory, or look for what grows",
-                    output::bytes(*limit)
-                );
-                Self::new("memory_limit", message)
-            }
-            Stopped::Stored(value) => {
-                Self::new("stored", format!("the run was stopped at a store of {value:#x}"))
-            }
-            Stopped::Exited(code) => Self::new("exited", format!("the guest ended with exit code {code}")),
+            Stopped::CycleLimit => failure.but("give a higher --max-cycles, or none"),
+            Stopped::MemoryLimit { .. } => failure.but("allow more by --max-memory, or look for what grows"),
+            Stopped::Stored(_) | Stopped::Exited(_) => failure,
         }
     }
 

@@ -12,7 +12,7 @@ pub(crate) use stops::{Breaks, Watchpoint};
 use std::io;
 use std::sync::Arc;
 
-use crate::checkpoint::{Checkpoint, CheckpointFileError, CheckpointManager, Execution, Stopped};
+use crate::checkpoint::{Checkpoint, CheckpointFileError, CheckpointManager, Execution};
 use crate::guest::{Guest, Input, Output};
 use crate::isa::{Isa, Word};
 use crate::machine::{Executor, FastPass, Fault, Machine, Pause, RunError};
@@ -115,10 +115,7 @@ impl<I: Isa, G: Guest> Debugger<I, G> {
     pub(crate) fn of(execution: &Execution<I, G>, output: Output) -> io::Result<Self> {
         let (program, input) = (Arc::clone(execution.program()), execution.input().clone());
         let debugger = Self::new(program, input, execution.checkpoints().clone(), output)?;
-        let fault = match execution.stopped() {
-            Stopped::Trapped(fault) => Some(fault.clone()),
-            _ => None,
-        };
+        let fault = execution.fault().cloned().map(Box::new);
         Ok(Self { executed: execution.cycles(), exit_code: execution.exit_code(), fault, ..debugger })
     }
 

@@ -42,7 +42,7 @@ pub struct ProveReport {
 #[non_exhaustive]
 pub enum ProveError {
     /// The guest did not end by itself.
-    #[error("only a run that ends by itself can be proven as a whole, and this one {}", describe(.0))]
+    #[error("only a run that ends by itself can be proven as a whole, and this one {0}")]
     NotExited(Box<Stopped>),
     /// The oracle is over a segment.
     #[error(
@@ -63,19 +63,6 @@ pub enum ProveError {
     /// The witness could not be regenerated.
     #[error(transparent)]
     Prover(#[from] ProverError),
-}
-
-fn describe(stopped: &Stopped) -> String {
-    match stopped {
-        Stopped::Trapped(fault) => format!("faulted: {fault}"),
-        Stopped::CycleLimit => "reached its cycle limit; raise it, or prove it as a segment".to_owned(),
-        Stopped::Interrupted => "was interrupted".to_owned(),
-        Stopped::MemoryLimit { limit, grew, .. } => {
-            format!("touched more than {limit} bytes of memory, most of it {grew}; let it touch more")
-        }
-        Stopped::Stored(_) => "was stopped at a store; let the guest end by a call".to_owned(),
-        Stopped::Exited(code) => format!("ended with exit code {code}"),
-    }
 }
 
 /// Proves the execution behind `oracle`, from its first cycle to its guest's end, within a space budget: [`plan`] and

@@ -303,9 +303,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
         Stopped::Exited(code) => exit_code(Some(*code)),
         Stopped::CycleLimit => exit_code(None),
         Stopped::Interrupted => return Err(OracleError::Cancelled.into()),
-        Stopped::Stored(_) => "a store that was looked for".to_owned(),
-        Stopped::MemoryLimit { grew, .. } => format!("a run that touches too much memory: {grew}"),
-        Stopped::Trapped(fault) => fault.to_string(),
+        stopped => format!("a run that {stopped}"),
     };
     differs("exit code", exit_code(statement.exit_code), stopped)?;
     differs("number of cycles", cycles.end.to_string(), execution.cycles().to_string())?;

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{CheckpointFileError, Result};
-use crate::guest::{MemoryUse, OutputHash};
+use crate::checkpoint::Stopped;
+use crate::guest::OutputHash;
 use crate::isa::Word;
 
 pub(super) const MAGIC: [u8; 8] = *b"RTRCKPTS";
@@ -136,8 +137,8 @@ pub(in crate::checkpoint) struct Index {
     pub(in crate::checkpoint) input: Vec<u64>,
     /// The state that a resumed run starts from: cycle and record. It may be the last checkpoint.
     pub(in crate::checkpoint) latest: (u64, u64),
-    /// How the run ended in the latest state, if it did.
-    pub(in crate::checkpoint) stopped: Option<StoredStop>,
+    /// How the run ended in the latest state, if it did. A fault is found again by executing the next cycle.
+    pub(in crate::checkpoint) stopped: Option<Stopped<()>>,
     /// Where the jump was that left the code just before the latest state, if one did.
     pub(in crate::checkpoint) jumped_from: Option<Word>,
     /// The hash of the output up to the latest state.
@@ -164,17 +165,6 @@ impl Index {
         };
         self.touched.iter().scan(0, sum).collect()
     }
-}
-
-/// How a run ended; a fault is found again by executing the next cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::checkpoint) enum StoredStop {
-    Exited(Word),
-    CycleLimit,
-    Stored(Word),
-    Interrupted,
-    Trapped,
-    MemoryLimit { limit: u64, address: Word, grew: MemoryUse },
 }
 
 /// A record's content as a value of this type, with no byte left.

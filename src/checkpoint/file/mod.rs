@@ -23,7 +23,7 @@ mod writer;
 
 pub use error::CheckpointFileError;
 
-pub(super) use layout::{Index, StoredStop};
+pub(super) use layout::Index;
 pub(super) use reader::{Opened, head};
 pub(super) use store::Shape;
 pub(super) use writer::Writer;
@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Checkpoint, ExecuteError, Execution, Policy};
+use super::{Checkpoint, ExecuteError, Execution, Policy, Stopped};
 use crate::guest::Guest;
 use crate::isa::{Fingerprint, Isa};
 use crate::program::Program;
@@ -89,26 +89,6 @@ impl<G> Place<G> {
 #[derive(Debug)]
 pub struct CheckpointFile {
     opened: Opened,
-}
-
-/// How a run that wrote a checkpoint file ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FileStopped {
-    /// It did not: it goes on, or was cut off.
-    Running,
-    /// The guest ended with this exit code.
-    Exited(u32),
-    /// It reached its cycle limit.
-    CycleLimit,
-    /// It was to stop at a store, of this word.
-    Stored(u32),
-    /// It would have touched more memory than it was allowed to.
-    MemoryLimit,
-    /// It was interrupted.
-    Interrupted,
-    /// The guest faulted.
-    Trapped,
 }
 
 /// A checkpoint in a file.
@@ -189,9 +169,9 @@ impl CheckpointFile {
         self.opened.index.output.length()
     }
 
-    /// How the run ended, if it did.
-    pub fn stopped(&self) -> FileStopped {
-        self.opened.stopped()
+    /// How the run ended; none if it goes on, or was cut off.
+    pub fn stopped(&self) -> Option<Stopped<()>> {
+        self.opened.index.stopped
     }
 
     /// Every checkpoint, ascending. O(pages) a checkpoint.

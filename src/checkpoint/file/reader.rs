@@ -12,7 +12,7 @@ use super::lock::open_locked;
 use super::record::{INPUT_BLOCK, Kind};
 use super::records::Records;
 use super::store::{Shape, Store, StoredInput};
-use super::{FileOptions, FileStopped, Source, StoredStop};
+use super::{FileOptions, Source};
 use crate::checkpoint::{CheckpointManager, Policy};
 use crate::file::read_file_at;
 use crate::guest::{Guest, Input};
@@ -106,19 +106,6 @@ impl Opened {
     /// The name and the fingerprint of its spec.
     pub(in crate::checkpoint) fn isa(&self) -> (&str, Fingerprint) {
         (&self.head.isa, Fingerprint(self.head.fingerprint))
-    }
-
-    /// How the run ended, if it did.
-    pub(in crate::checkpoint) fn stopped(&self) -> FileStopped {
-        match self.index.stopped {
-            None => FileStopped::Running,
-            Some(StoredStop::Exited(code)) => FileStopped::Exited(code),
-            Some(StoredStop::CycleLimit) => FileStopped::CycleLimit,
-            Some(StoredStop::Stored(word)) => FileStopped::Stored(word),
-            Some(StoredStop::MemoryLimit { .. }) => FileStopped::MemoryLimit,
-            Some(StoredStop::Interrupted) => FileStopped::Interrupted,
-            Some(StoredStop::Trapped) => FileStopped::Trapped,
-        }
     }
 
     /// Checks that it is about this program, under this spec and guest interface; from then on its checkpoints can be

@@ -103,7 +103,7 @@ fn a_file_and_the_program_are_enough() {
     let opened = CheckpointFile::open(&file.0).unwrap();
     opened.verify().unwrap();
     assert_eq!(opened.cycles(), expected.cycles());
-    assert_eq!(opened.stopped(), FileStopped::Exited(expected.exit_code().unwrap()));
+    assert_eq!(opened.stopped(), Some(Stopped::Exited(expected.exit_code().unwrap())));
     let found = opened.execution::<TestIsa, Linux>(echo()).unwrap();
     assert_same(&found, &expected);
     let states =
@@ -235,7 +235,7 @@ fn a_fault_is_found_again() {
     let begun = execute(faulty.clone(), Linux::default(), Input::empty(), options(&file)).unwrap();
     assert!(matches!(begun.stopped(), Stopped::Trapped(_)));
     let opened = CheckpointFile::open(&file.0).unwrap();
-    assert_eq!(opened.stopped(), FileStopped::Trapped);
+    assert_eq!(opened.stopped(), Some(Stopped::Trapped(())));
     let found = opened.execution::<TestIsa, Linux>(faulty.clone()).unwrap();
     assert_eq!(found.stopped(), begun.stopped());
     let resumed: Run = Resume::open(file.options()).unwrap().run(faulty, Options::default()).unwrap();

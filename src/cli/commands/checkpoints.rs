@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::checkpoint::{CheckpointFile, CheckpointFileError, Entry, FileStopped};
+use crate::checkpoint::{CheckpointFile, CheckpointFileError, Entry, Stopped};
 use crate::cli::arguments::{Checkpoints, Common};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::output;
@@ -96,14 +96,11 @@ fn as_text(file: &CheckpointFile, pages: u64, entries: &[Entry]) -> String {
 }
 
 /// How the run ended, in a word, and with what.
-fn stopped(stopped: FileStopped) -> (&'static str, Option<u32>) {
-    match stopped {
-        FileStopped::Running => ("unfinished", None),
-        FileStopped::Exited(code) => ("exited", Some(code)),
-        FileStopped::CycleLimit => ("cycle_limit", None),
-        FileStopped::Stored(word) => ("tohost", Some(word)),
-        FileStopped::MemoryLimit => ("memory_limit", None),
-        FileStopped::Interrupted => ("interrupted", None),
-        FileStopped::Trapped => ("faulted", None),
-    }
+fn stopped(stopped: Option<Stopped<()>>) -> (&'static str, Option<u32>) {
+    let Some(stopped) = stopped else { return ("unfinished", None) };
+    let word = match stopped {
+        Stopped::Exited(word) | Stopped::Stored(word) => Some(word),
+        _ => None,
+    };
+    (stopped.kind(), word)
 }

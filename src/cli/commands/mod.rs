@@ -94,14 +94,6 @@ fn progress<I: Isa>(
     }
 }
 
-/// The fault that ended a run, in words.
-fn fault<I: Isa>(execution: &Execution<I, Linux>) -> Option<String> {
-    match execution.stopped() {
-        Stopped::Trapped(fault) => Some(fault.to_string()),
-        _ => None,
-    }
-}
-
 /// What a statement is about, in words.
 fn subject(statement: &Statement) -> String {
     let written = output::bytes(statement.exit.output.length);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ark_bn254::Fr;
 use serde_json::json;
 
-use super::{execution, fault, subject};
+use super::{execution, subject};
 use crate::checkpoint::{Options, Stopped};
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
@@ -48,7 +48,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) ->
         (stopped, _) => return Err(Failure::stopped(stopped)),
     }
 
-    let (executed, fault) = (execution.cycles(), fault(&execution));
+    let (executed, fault) = (execution.cycles(), execution.fault().map(ToString::to_string));
     let bar = output::progress("proving");
     let cancel = cancel.with_meter({
         let bar = bar.clone();

@@ -11,9 +11,7 @@ use serde_json::json;
 use super::fault_report::Report;
 use super::progress;
 use crate::arch_test::{ArchTest, ArchTestError};
-use crate::checkpoint::{
-    ExecuteError, Execution, FileOptions, FileStopped, Options, Progress, Resume, Stopped, execute,
-};
+use crate::checkpoint::{ExecuteError, Execution, FileOptions, Options, Progress, Resume, Stopped, execute};
 use crate::cli::arguments::{Common, Guest, Run};
 use crate::cli::failure::{BROKEN_PIPE, Done, Failure};
 use crate::cli::files::{self, Elf};
@@ -33,9 +31,8 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run, elf: Elf) -> Done 
     let cancel = interrupt::cancel();
     // As a shell's redirection would do it: the file holds what the guest has put out so far, whatever ends the run.
     let written = resume.as_ref().map(Resume::output_length);
-    let already_ended = resume
-        .as_ref()
-        .is_some_and(|resume| matches!(resume.stopped(), FileStopped::Exited(_) | FileStopped::Trapped));
+    let stopped = resume.as_ref().and_then(Resume::stopped);
+    let already_ended = stopped.is_some_and(|stopped| stopped.is_final());
     let output = files::guest_output(common, run.output.as_deref(), written)?;
     let quiet = common.json || run.output.is_some();
     let bar = if quiet { output::progress("cycles") } else { indicatif::ProgressBar::hidden() };
@@ -76,10 +73,8 @@ pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run, elf: Elf) -> Done 
         (None, stopped) => Err(unfinished(stopped, run)),
     };
     let execution = Arc::new(execution);
-    let report = match execution.stopped() {
-        Stopped::Trapped(fault) => Some(Report::new(&execution, fault, &elf, common.isa.as_deref(), run)),
-        _ => None,
-    };
+    let report = execution.fault();
+    let report = report.map(|fault| Report::new(&execution, fault, &elf, common.isa.as_deref(), run));
     if common.json {
         print(&execution, &ended, already_ended, report.as_ref())?;
         return Ok(ended.map_or_else(|failure| failure.exit_code(), exit_code));
@@ -154,20 +149,12 @@ fn print<I: Isa>(
     already_ended: bool,
     report: Option<&Report>,
 ) -> Result<(), Failure> {
-    let stopped = match execution.stopped() {
-        Stopped::Exited(_) => "exited",
-        Stopped::CycleLimit => "cycle_limit",
-        Stopped::MemoryLimit { .. } => "memory_limit",
-        Stopped::Interrupted => "interrupted",
-        Stopped::Trapped(_) => "faulted",
-        Stopped::Stored(_) => "tohost",
-    };
     let (cycles, seconds) = (execution.cycles(), execution.seconds());
     let (summary, compiled) = (execution.output(), execution.native_code());
     let mut object = json!({
         "ok": ended.is_ok(),
         "isa": I::SPEC.name,
-        "stopped": stopped,
+        "stopped": execution.stopped().kind(),
         "already_ended": already_ended,
         "exit_code": ended.as_ref().ok().copied().or(execution.exit_code()),
         "cycles": cycles,
@@ -190,7 +177,7 @@ fn print<I: Isa>(
     if let Err(failure) = ended {
         object["error"] = failure.to_json();
     }
-    if let Stopped::Trapped(fault) = execution.stopped() {
+    if let Some(fault) = execution.fault() {
         object["error"]["word"] = json!(fault.word);
         object["error"]["mnemonic"] = json!(fault.mnemonic);
         object["error"]["symbol"] = json!(fault.symbol);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{execution, fault};
+use super::execution;
 use crate::asm::disassemble;
 use crate::cancel::Cancel;
 use crate::checkpoint::{Execution, Options};
@@ -32,7 +32,7 @@ pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace, elf: Elf) ->
     let hidden = indicatif::ProgressBar::hidden();
     let options = Options { max_cycles, ..Options::default() };
     let (execution, cancel) = execution(&trace.subject, program, options, &hidden)?;
-    let fault = fault(&execution);
+    let fault = execution.fault().map(ToString::to_string);
     if let Some(fault) = fault.as_ref().filter(|_| !common.json) {
         output::note(&format!("note: the log ends where the guest faults: {fault}"));
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use gdbstub::stub::{DisconnectReason, GdbStub};
 use serde_json::json;
 
-use crate::checkpoint::{Checkpoint, CheckpointManager, ExecuteError, Policy, Stopped};
+use crate::checkpoint::{Checkpoint, CheckpointManager, ExecuteError, Policy};
 use crate::cli::arguments::{Common, Debug};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::files::{self, Elf};
@@ -89,7 +89,7 @@ fn debugger<I: Isa>(
     let made = match &debug.subject.checkpoints {
         Some(path) => {
             let execution = files::execution(path, program)?;
-            let ended = matches!(execution.stopped(), Stopped::Exited(_) | Stopped::Trapped(_));
+            let ended = execution.stopped().is_final();
             Debugger::of(&execution, if ended { Output::dropped() } else { output()? })
         }
         None => {

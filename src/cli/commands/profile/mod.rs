@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{execution, fault};
+use super::execution;
 use crate::cancel::Cancel;
 use crate::checkpoint::{Execution, Options, Stopped};
 use crate::cli::arguments::{Common, Profile, Subject, Table};
@@ -61,7 +61,7 @@ pub(super) fn count_cycles<I: Isa>(
 pub(in crate::cli) fn profile<I: Isa>(common: &Common, profile: &Profile, elf: Elf) -> Done {
     let counted = count_cycles::<I>(&profile.subject, elf, profile.cycles.clone(), Options::default())?;
     let Counted { execution, profile: counts, .. } = counted;
-    let fault = fault(&execution);
+    let fault = execution.fault().map(ToString::to_string);
 
     write_files(profile, &counts)?;
     if common.json {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use ark_bn254::Fr;
 use serde_json::json;
 
-use super::fault;
 use super::profile::{Counted, count_cycles};
 use super::verify::work;
 use crate::checkpoint::{Execution, Options, Policy};
@@ -65,7 +64,7 @@ pub(in crate::cli) fn report<I: Isa>(
             "isa": I::SPEC.name,
             "cycles": execution.cycles(),
             "exit_code": execution.exit_code(),
-            "fault": fault(&execution),
+            "fault": execution.fault().map(ToString::to_string),
             "page_bytes": page.len(),
             "peak_rss_bytes": host::peak_rss(),
         }))?;

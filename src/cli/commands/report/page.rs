@@ -77,20 +77,14 @@ fn fact(label: &str, value: impl maud::Render) -> Markup {
 fn run<I: Isa>(content: &Content<'_, I>) -> Markup {
     let execution = content.execution;
     let (input, output) = (execution.input(), execution.output());
-    let ended = match execution.stopped() {
-        Stopped::Exited(code) => format!("with exit code {code}"),
-        Stopped::Trapped(fault) => format!("by a fault: {fault}"),
-        Stopped::Interrupted => "not yet: here is what there is so far".to_owned(),
-        Stopped::CycleLimit => "at its cycle limit".to_owned(),
-        Stopped::MemoryLimit { limit, grew, .. } => {
-            format!("at its limit of memory, {limit} bytes; most of it is {grew}")
-        }
-        Stopped::Stored(word) => format!("by a store of {word:#x} to tohost"),
+    let so_far = match execution.stopped() {
+        Stopped::Interrupted => ": here is what there is so far",
+        _ => "",
     };
     html! {
         dl {
             (fact("cycles", number(execution.cycles())))
-            (fact("ended", ended))
+            (fact("run", format!("{}{so_far}", execution.stopped())))
             (fact("instruction set", html! { (I::SPEC.name) " " code { (I::SPEC.fingerprint) } }))
             (fact("program", html! { code { (hex(&execution.program().hash())) } }))
             (fact("input", html! { (count(input.length(), "byte")) " " code { (hex(&input.hash())) } }))

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{execution, fault};
+use super::execution;
 use crate::checkpoint::{Options, Stopped};
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
@@ -40,7 +40,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: E
     let hidden = indicatif::ProgressBar::hidden();
     let options = Options { max_cycles, ..Options::default() };
     let (execution, cancel) = execution(&witness.subject, program, options, &hidden)?;
-    let fault = fault(&execution);
+    let fault = execution.fault().map(ToString::to_string);
     if let Some(fault) = fault.as_ref().filter(|_| !common.json) {
         output::note(&format!("note: the rows end where the guest faults: {fault}"));
     }
@@ -53,7 +53,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: E
         return Err(Failure::cycles(&cycles, executed));
     }
     // The run may have been left where the rows end, and then no one knows how long it is.
-    let total = matches!(execution.stopped(), Stopped::Exited(_) | Stopped::Trapped(_) | Stopped::Stored(_));
+    let total = execution.stopped().is_final() || matches!(execution.stopped(), Stopped::Stored(_));
     let about = About {
         program: hex(execution.program().hash().as_ref()),
         cycles: cycles.clone(),
