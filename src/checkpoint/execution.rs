@@ -1,5 +1,6 @@
 //! What a run gives.
 
+use core::ops::Range;
 use std::sync::Arc;
 
 use super::file::{CheckpointFileError, Opened};
@@ -9,6 +10,46 @@ use crate::isa::{Isa, Word};
 use crate::machine::{Fault, Machine, NativeCode, RunError};
 use crate::pages::PAGE_WORDS;
 use crate::program::Program;
+
+/// Cycles that an execution does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there are no cycles {}..{}: {}", cycles.start, cycles.end, why(cycles, *executed))]
+pub struct UnknownCycles {
+    /// The range asked for.
+    pub cycles: Range<u64>,
+    /// T.
+    pub executed: u64,
+}
+
+impl UnknownCycles {
+    /// Cycles of an execution that has so many; they may be none.
+    ///
+    /// # Errors
+    /// The range ends beyond the execution, or before it begins.
+    pub(crate) fn check(cycles: &Range<u64>, executed: u64) -> Result<(), Self> {
+        let known = cycles.start <= cycles.end && cycles.end <= executed;
+        if known { Ok(()) } else { Err(Self { cycles: cycles.clone(), executed }) }
+    }
+
+    /// Cycles of an execution that has so many, one at least.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); or they are none.
+    pub(crate) fn check_any(cycles: &Range<u64>, executed: u64) -> Result<(), Self> {
+        if cycles.is_empty() {
+            return Err(Self { cycles: cycles.clone(), executed });
+        }
+        Self::check(cycles, executed)
+    }
+}
+
+fn why(cycles: &Range<u64>, executed: u64) -> String {
+    match executed {
+        0 => "nothing was executed".to_owned(),
+        _ if cycles.is_empty() && cycles.end <= executed => "give one at least".to_owned(),
+        _ => format!("{executed} were executed; ask for some of 0..{executed}"),
+    }
+}
 
 /// A run: T cycles, the checkpoints that any of them can be replayed from, and how it ended.
 ///

@@ -42,7 +42,7 @@ mod run;
 mod stopped;
 
 pub use crate::machine::{Checkpoint, Executor, NativeCode};
-pub use execution::Execution;
+pub use execution::{Execution, UnknownCycles};
 pub use file::{CheckpointFile, CheckpointFileError, Entry, FileOptions};
 pub use manager::{CheckpointManager, Policy};
 pub use run::{ExecuteError, MAX_MEMORY, Options, Progress, Resume, execute};

@@ -1,6 +1,5 @@
 //! Failures: one line for people or one object for programs, and the exit code.
 
-use core::ops::Range;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{files, mistaken, output};
 use crate::arch_test::ArchTestError;
-use crate::checkpoint::{CheckpointFileError, ExecuteError, Stopped};
+use crate::checkpoint::{CheckpointFileError, ExecuteError, Stopped, UnknownCycles};
 use crate::machine::Fault;
 use crate::oracle::OracleError;
 use crate::proof::{JoinError, ProveError, VerifyError};
@@ -82,15 +81,6 @@ impl Failure {
         Self { exit: REFUSED, ..Self::new("refused", format!("the proof is refused: {reason}")) }
     }
 
-    /// Cycles that were not executed.
-    pub(super) fn cycles(cycles: &Range<u64>, executed: u64) -> Self {
-        let message = format!(
-            "there are no cycles {}..{}: {executed} were executed; ask for some of 0..{executed}",
-            cycles.start, cycles.end
-        );
-        Self::new("cycles", message)
-    }
-
     /// The same, with something that can be done about it.
     pub(super) fn but(self, remedy: &str) -> Self {
         Self { message: format!("{}; {remedy}", self.message), ..self }
@@ -157,6 +147,12 @@ impl From<io::Error> for Failure {
 impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         Self::new("execute", error.to_string())
+    }
+}
+
+impl From<UnknownCycles> for Failure {
+    fn from(error: UnknownCycles) -> Self {
+        Self::new("cycles", error.to_string())
     }
 }
 

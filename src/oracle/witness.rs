@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::cache::{ChunkCache, ROWS};
 use super::{Chunk, OracleError, Part, PolynomialOracle};
+use crate::checkpoint::UnknownCycles;
 use crate::guest::Guest;
 use crate::isa::{Column, ColumnId, ColumnSource, Isa, MAX_ROWS, Word};
 use crate::replay::{ReplayError, Selection, StreamingWitnessGenerator};
@@ -40,33 +41,14 @@ const FEW_COLUMNS: u32 = 4;
 /// How many different chunks may be regenerated at once.
 const MISSES_AT_ONCE: usize = 64;
 
-/// Why there is no oracle over an execution.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NoWitness {
-    /// The execution has no cycle: its first instruction already faulted, or none was allowed.
-    #[error("nothing was executed, so that there is no witness")]
-    Empty,
-    /// The cycles asked for are none, or not all in the execution.
-    #[error("there are no cycles {}..{} to take the witness of: the execution has {executed}", cycles.start, cycles.end)]
-    UnknownCycles {
-        /// The range asked for.
-        cycles: Range<u64>,
-        /// How many cycles the execution has.
-        executed: u64,
-    },
-}
-
 impl<I: Isa, G: Guest> WitnessOracle<I, G> {
     /// The oracle over a generator's execution, all of it.
     ///
     /// # Errors
     /// The execution has no cycle.
-    pub fn new(generator: StreamingWitnessGenerator<I, G>) -> Result<Self, NoWitness> {
-        match generator.execution().cycles() {
-            0 => Err(NoWitness::Empty),
-            cycles => Self::segment(generator, 0..cycles),
-        }
+    pub fn new(generator: StreamingWitnessGenerator<I, G>) -> Result<Self, UnknownCycles> {
+        let cycles = 0..generator.execution().cycles();
+        Self::segment(generator, cycles)
     }
 
     /// The oracle over some of its cycles.
@@ -76,11 +58,8 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
     pub fn segment(
         generator: StreamingWitnessGenerator<I, G>,
         cycles: Range<u64>,
-    ) -> Result<Self, NoWitness> {
-        let executed = generator.execution().cycles();
-        if cycles.is_empty() || cycles.end > executed {
-            return Err(NoWitness::UnknownCycles { cycles, executed });
-        }
+    ) -> Result<Self, UnknownCycles> {
+        UnknownCycles::check_any(&cycles, generator.execution().cycles())?;
         let chunks = CACHED_CHUNKS.max(2 * generator.pool().threads());
         Ok(Self {
             generator,

@@ -29,7 +29,7 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use crate::cancel::Cancel;
-use crate::checkpoint::Execution;
+use crate::checkpoint::{Execution, UnknownCycles};
 use crate::guest::Guest;
 use crate::isa::{Isa, Op};
 use crate::program::Program;
@@ -105,10 +105,7 @@ pub fn profile<I: Isa, G: Guest>(
     cancel: &Cancel,
     mut progress: impl FnMut(u64),
 ) -> Result<Profile<I>, ReplayError> {
-    let executed = execution.cycles();
-    if cycles.start > cycles.end || cycles.end > executed {
-        return Err(ReplayError::UnknownCycles { cycles, executed });
-    }
+    UnknownCycles::check(&cycles, execution.cycles())?;
     let program = execution.program();
     let mut recorder = Recorder::new(program, &map);
     let mut pass = Pass::new(execution, cancel)?;

@@ -3,7 +3,7 @@
 use super::calls::{Calls, Jumps};
 use super::pass::Pass;
 use crate::cancel::Cancel;
-use crate::checkpoint::Execution;
+use crate::checkpoint::{Execution, UnknownCycles};
 use crate::guest::Guest;
 use crate::isa::{Isa, Word};
 use crate::machine::{Jumped, Observer};
@@ -41,10 +41,7 @@ pub fn calls_at<I: Isa, G: Guest>(
     cycle: u64,
     cancel: &Cancel,
 ) -> Result<Vec<Word>, ReplayError> {
-    let executed = execution.cycles();
-    if cycle > executed {
-        return Err(ReplayError::UnknownCycles { cycles: cycle..cycle, executed });
-    }
+    UnknownCycles::check(&(cycle..cycle), execution.cycles())?;
     let program = execution.program();
     let mut follower = Follower { jumps: Jumps::of(program), calls: Calls::new(program.entry()) };
     Pass::new(execution, cancel)?.go(cycle, &mut follower, |_| {})?;
@@ -87,7 +84,7 @@ mod tests {
             assert_eq!(places, expected, "cycle {cycle}");
         }
         let beyond = calls_at(&execution, 11, &Cancel::new());
-        assert!(matches!(beyond, Err(ReplayError::UnknownCycles { executed: 10, .. })));
+        assert!(matches!(beyond, Err(ReplayError::UnknownCycles(UnknownCycles { executed: 10, .. }))));
         let cancel = Cancel::new();
         cancel.cancel();
         assert!(matches!(calls_at(&execution, 5, &cancel), Err(ReplayError::Cancelled)));

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
-use crate::checkpoint::{Checkpoint, CheckpointFileError, Execution};
+use crate::checkpoint::{Checkpoint, CheckpointFileError, Execution, UnknownCycles};
 use crate::guest::{Guest, Output, OutputSummary};
 use crate::isa::{ColumnId, Isa, MAX_ROWS};
 use crate::machine::{Executor, FastPass, Machine, RunError};
@@ -32,13 +32,8 @@ pub(crate) use worker::reached;
 #[non_exhaustive]
 pub enum ReplayError<E = core::convert::Infallible> {
     /// A range of cycles that the execution does not have.
-    #[error("there are no cycles {}..{}: the execution has {executed}", cycles.start, cycles.end)]
-    UnknownCycles {
-        /// The range asked for.
-        cycles: Range<u64>,
-        /// T.
-        executed: u64,
-    },
+    #[error(transparent)]
+    UnknownCycles(#[from] UnknownCycles),
     /// A column id that the spec does not have.
     #[error("there is no column {}: the witness has {columns}", id.0)]
     UnknownColumn {
@@ -311,11 +306,8 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     /// [`ReplayError`]
     pub fn state_at(&self, cycle: u64) -> Result<(Checkpoint<G>, OutputSummary), ReplayError> {
         let execution = &self.execution;
-        let executed = execution.cycles();
-        if cycle > executed {
-            return Err(ReplayError::UnknownCycles { cycles: cycle..cycle, executed });
-        }
-        if cycle == executed {
+        UnknownCycles::check(&(cycle..cycle), execution.cycles())?;
+        if cycle == execution.cycles() {
             return Ok((execution.exit().clone(), execution.output()));
         }
         let first = execution.checkpoints().first();
@@ -362,9 +354,7 @@ impl<I: Isa, G: Guest> StreamingWitnessGenerator<I, G> {
     fn check<E>(&self, selection: &Selection<'_>, ranges: &[Range<u64>]) -> Result<(), ReplayError<E>> {
         let Selection { segment, columns, .. } = selection;
         let executed = segment.end - segment.start;
-        if let Some(cycles) = ranges.iter().find(|range| range.start > range.end || range.end > executed) {
-            return Err(ReplayError::UnknownCycles { cycles: cycles.clone(), executed });
-        }
+        ranges.iter().try_for_each(|range| UnknownCycles::check(range, executed))?;
         let known = I::SPEC.columns.len();
         match columns.iter().find(|column| column.index() >= known) {
             Some(&id) => Err(ReplayError::UnknownColumn { id, columns: known }),

@@ -48,7 +48,7 @@ fn every_error_goes_anywhere_and_may_grow() {
         goes_anywhere::<retrace::machine::Fault>(),
         goes_anywhere::<retrace::machine::RunError>(),
         goes_anywhere::<retrace::oracle::DenseOracleError>(),
-        goes_anywhere::<retrace::oracle::NoWitness>(),
+        goes_anywhere::<retrace::checkpoint::UnknownCycles>(),
         goes_anywhere::<retrace::oracle::OracleError>(),
         goes_anywhere::<retrace::pages::PageError>(),
         goes_anywhere::<retrace::parallel::PoolError>(),

@@ -8,7 +8,7 @@ use ark_bn254::Fr;
 use serde_json::json;
 
 use super::{execution, subject};
-use crate::checkpoint::{Options, Stopped};
+use crate::checkpoint::{Options, Stopped, UnknownCycles};
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::files::{self, Elf};
@@ -20,10 +20,9 @@ use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
 pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) -> Done {
-    if let Some(cycles) = prove.cycles.as_ref().filter(|cycles| cycles.is_empty()) {
-        let message =
-            format!("there are no cycles {}..{} to prove; give one at least", cycles.start, cycles.end);
-        return Err(Failure::new("cycles", message));
+    if let Some(cycles) = &prove.cycles {
+        // No run has an empty range of them, however long it is.
+        UnknownCycles::check_any(cycles, u64::MAX)?;
     }
     let program = elf.into_program::<I>();
     let bar = output::progress("running: cycles");
@@ -56,17 +55,13 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) ->
     });
     let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel);
     let oracle = match &prove.cycles {
-        Some(cycles) if cycles.end > executed => {
-            let failure = Failure::cycles(cycles, executed);
-            return Err(match fault {
-                Some(fault) => failure.but(&format!("the run faulted there: {fault}")),
-                None => failure,
-            });
-        }
         Some(cycles) => WitnessOracle::segment(generator, cycles.clone()),
         None => WitnessOracle::new(generator),
     };
-    let oracle = oracle.map_err(|error| Failure::new("prove", error.to_string()))?;
+    let oracle = oracle.map_err(|unknown| match fault {
+        Some(fault) => Failure::from(unknown).but(&format!("the run faulted there: {fault}")),
+        None => unknown.into(),
+    })?;
     let budget = match prove.memory {
         Memory::All => Budget::Unlimited,
         Memory::Bytes(bytes) => Budget::Bytes(bytes),

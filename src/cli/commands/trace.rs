@@ -13,7 +13,7 @@ use serde_json::json;
 use super::execution;
 use crate::asm::disassemble;
 use crate::cancel::Cancel;
-use crate::checkpoint::{Execution, Options};
+use crate::checkpoint::{Execution, Options, UnknownCycles};
 use crate::cli::arguments::{Common, Trace, TraceFormat};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::files::{self, Elf};
@@ -37,9 +37,7 @@ pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace, elf: Elf) ->
         output::note(&format!("note: the log ends where the guest faults: {fault}"));
     }
     let cycles = trace.cycles.clone().unwrap_or(0..execution.cycles());
-    if cycles.end > execution.cycles() {
-        return Err(Failure::cycles(&cycles, execution.cycles()));
-    }
+    UnknownCycles::check(&cycles, execution.cycles())?;
     let write =
         |sink: &mut (dyn Write + Send)| write(&execution, cycles.clone(), trace.format, &cancel, sink);
     match files::write_stream(common, trace.output.as_deref(), write)? {

@@ -88,7 +88,7 @@ fn a_segment_is_within_the_execution() {
     for cycles in [0..0, 5..5, 0..executed + 1, executed..executed + 1, u64::MAX - 1..u64::MAX] {
         let generator = StreamingWitnessGenerator::new(Arc::clone(execution), Pool::serial());
         let refused = WitnessOracle::segment(generator, cycles.clone()).unwrap_err();
-        assert_eq!(refused, NoWitness::UnknownCycles { cycles, executed });
+        assert_eq!(refused, UnknownCycles { cycles, executed });
     }
 }
 
@@ -224,5 +224,5 @@ fn nothing_executed_is_no_witness() {
     let execution: Execution<TestIsa, Linux> =
         execute(program(&[&[Asm::ebreak()]]), Linux::default(), Input::empty(), Options::default()).unwrap();
     let generator = StreamingWitnessGenerator::new(Arc::new(execution), Pool::default());
-    assert_eq!(WitnessOracle::new(generator).unwrap_err(), NoWitness::Empty);
+    assert_eq!(WitnessOracle::new(generator).unwrap_err(), UnknownCycles { cycles: 0..0, executed: 0 });
 }

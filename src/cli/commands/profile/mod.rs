@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::execution;
 use crate::cancel::Cancel;
-use crate::checkpoint::{Execution, Options, Stopped};
+use crate::checkpoint::{Execution, Options, Stopped, UnknownCycles};
 use crate::cli::arguments::{Common, Profile, Subject, Table};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::files::{self, Elf};
@@ -43,11 +43,8 @@ pub(super) fn count_cycles<I: Isa>(
     let max_cycles = cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let options = Options { max_cycles, ..options };
     let (execution, cancel) = execution(subject, program, options, &bar)?;
-    let executed = execution.cycles();
-    let cycles = cycles.unwrap_or(0..executed);
-    if cycles.end > executed {
-        return Err(Failure::cycles(&cycles, executed));
-    }
+    let cycles = cycles.unwrap_or(0..execution.cycles());
+    UnknownCycles::check(&cycles, execution.cycles())?;
     bar.set_position(0);
     let counted = count(&execution, map, cycles, &cancel, |cycle| bar.set_position(cycle));
     bar.finish_and_clear();

@@ -98,7 +98,7 @@ fn planned<I: Isa>(generator: StreamingWitnessGenerator<I, Linux>) -> Result<Opt
     if generator.execution().cycles() == 0 {
         return Ok(None);
     }
-    let oracle = WitnessOracle::new(generator).map_err(|error| Failure::new("report", error.to_string()))?;
+    let oracle = WitnessOracle::new(generator)?;
     let budget = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
     Ok(Some(plan::<Fr, I, _>(&oracle, budget)?.schedule().clone()))
 }

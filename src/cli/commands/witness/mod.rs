@@ -13,7 +13,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::execution;
-use crate::checkpoint::{Options, Stopped};
+use crate::checkpoint::{Options, Stopped, UnknownCycles};
 use crate::cli::arguments::{Common, Format, Witness};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::files::{self, Elf};
@@ -49,9 +49,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: E
     }
     let cycles = witness.cycles.clone().unwrap_or(0..execution.cycles());
     let executed = execution.cycles();
-    if cycles.end > executed {
-        return Err(Failure::cycles(&cycles, executed));
-    }
+    UnknownCycles::check(&cycles, executed)?;
     // The run may have been left where the rows end, and then no one knows how long it is.
     let total = execution.stopped().is_final() || matches!(execution.stopped(), Stopped::Stored(_));
     let about = About {
