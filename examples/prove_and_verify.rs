@@ -12,7 +12,7 @@ use retrace::isa::Rv32i;
 use retrace::oracle::{PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Verifier, plan, prove, verify};
+use retrace::proof::{Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
@@ -25,7 +25,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::new(0)?))?;
 
     let small = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
-    let plan = plan::<Fr, _, _>(&oracle, small)?;
+    let plan = Prover::<Fr>::new(small).plan(&oracle)?;
     println!("{:?}", plan.schedule());
     let (proof, report) = plan.prove()?;
     println!(
@@ -34,12 +34,12 @@ pub fn main() -> Result<(), Box<dyn Error>> {
         proof.to_bytes().len(),
         report.sumcheck.passes
     );
-    let (same, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited)?;
+    let (same, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle)?;
     if same != proof {
         return Err("another budget gives another proof".into());
     }
 
-    let verified = verify::<Fr, _, _>(&proof, Verifier::<_, Linux>::new(program, input()))?;
+    let verified = Verifier::new(program, input()).verify::<Fr>(&proof)?;
     println!("verified; {:.3} s of it a replay, in place of a commitment", verified.replay_seconds);
     Ok(())
 }

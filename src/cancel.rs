@@ -66,8 +66,8 @@ impl Cancel {
     /// - the rows of the ranges that a replay regenerates. The way to them from a checkpoint is not counted;
     /// - for [`Plan::prove`](crate::proof::Plan::prove) T for each pass, and the plan's
     ///   [`schedule`](crate::proof::Plan::schedule) says how many passes there are. Rounds on stored arrays are not counted.
-    ///   For [`plan`](crate::proof::plan) of a segment, the cycles up to each of its ends that is no end of the run;
-    /// - for [`verify`](crate::proof::verify()) a run up to the stated exit and the stated rows; for a segment that
+    ///   For [`plan`](crate::proof::Prover::plan) of a segment, the cycles up to each of its ends that is no end of the run;
+    /// - for [`verify`](crate::proof::Verifier::verify) a run up to the stated exit and the stated rows; for a segment that
     ///   does not begin at cycle 0 a run up to its entry, too.
     #[must_use]
     pub fn with_meter(self, moved: impl Fn(u64) + Send + Sync + 'static) -> Self {

@@ -31,7 +31,7 @@
 //! use retrace::oracle::{PolynomialOracle, WitnessOracle};
 //! use retrace::parallel::Pool;
 //! use retrace::program::Program;
-//! use retrace::proof::{Verifier, prove, verify};
+//! use retrace::proof::{Prover, Verifier};
 //! use retrace::replay::StreamingWitnessGenerator;
 //! use retrace::sumcheck::Budget;
 //!
@@ -43,10 +43,10 @@
 //!
 //! let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::new(0)?))?;
 //! let budget = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
-//! let (proof, report) = prove::<Fr, _, _>(&oracle, budget)?;
+//! let (proof, report) = Prover::<Fr>::new(budget).prove(&oracle)?;
 //! println!("{} bytes in {:.3} s", proof.to_bytes().len(), report.seconds);
 //!
-//! verify::<Fr, _, _>(&proof, Verifier::<_, Linux>::new(program, Input::empty()))?;
+//! Verifier::new(program, Input::empty()).verify::<Fr>(&proof)?;
 //! # Ok(())
 //! # }
 //! ```

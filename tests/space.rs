@@ -21,7 +21,7 @@ use retrace::isa::{ColumnId, Isa, MAX_ROWS, Rv32i};
 use retrace::oracle::{Chunk, PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::proof::{Proof, Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::{Budget, Composition, LinearForm, Sum, SumCheckProver, prover_state};
 use spongefish::{DefaultHash, derive_session_id};
@@ -142,10 +142,10 @@ fn proving_peaks(bits: u32, input: &Input, budget: Budget) -> [(&'static str, us
     let run = run(&program, input);
     let oracle = oracle(&run);
     let (proof, proven): (Proof, usize) =
-        peak(|| prove::<Fr, _, _>(&oracle, budget).expect("it can be proven").0);
-    let verifier = Verifier::<_, Linux>::new(program, input.clone());
+        peak(|| Prover::<Fr>::new(budget).prove(&oracle).expect("it can be proven").0);
+    let verifier = Verifier::new(program, input.clone());
     let verifier = Verifier { executor: Executor::Interpreter, ..verifier };
-    let (_, verified) = peak(|| verify::<Fr, _, _>(&proof, verifier).expect("it is honest"));
+    let (_, verified) = peak(|| verifier.verify::<Fr>(&proof).expect("it is honest"));
     [("prove", proven), ("verify", verified)]
 }
 

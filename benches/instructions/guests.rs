@@ -38,8 +38,9 @@ pub(crate) fn generator(guest: &str) -> Generator {
 pub(crate) fn witness(guest: &str) -> (WitnessOracle<Rv32i, Linux>, Budget) {
     let run = Run { max_cycles: 1 << PROVEN, ..Run::new(guest, INTERPRETED) };
     let execution = run.execute(by(Executor::Interpreter));
-    let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::serial()))
-        .unwrap_or_else(|error| panic!("{error}"));
+    let cycles = 0..execution.cycles();
+    let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
+    let oracle = WitnessOracle::segment(generator, cycles).unwrap_or_else(|error| panic!("{error}"));
     let budget = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
     (oracle, budget)
 }

@@ -10,7 +10,7 @@ use retrace::checkpoint::{Execution, Executor};
 use retrace::guest::Linux;
 use retrace::isa::{ColumnId, Isa, MAX_ROWS, Rv32i};
 use retrace::oracle::WitnessOracle;
-use retrace::proof::{Proof, prove_segment};
+use retrace::proof::{Proof, Prover};
 use retrace::sumcheck::Budget;
 
 use crate::guests::{Generator, INTERPRETED, NATIVE, by, generator, witness};
@@ -73,7 +73,7 @@ fn all_columns(generator: Generator) -> Generator {
 #[library_benchmark]
 #[benches::guest(iter = GUESTS, setup = witness)]
 fn proof((oracle, budget): (WitnessOracle<Rv32i, Linux>, Budget)) -> (Proof, WitnessOracle<Rv32i, Linux>) {
-    let (proof, _) = prove_segment::<Fr, _, _>(&oracle, budget).unwrap_or_else(|error| panic!("{error}"));
+    let (proof, _) = Prover::<Fr>::new(budget).prove(&oracle).unwrap_or_else(|error| panic!("{error}"));
     (proof, oracle)
 }
 

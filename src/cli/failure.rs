@@ -13,7 +13,7 @@ use crate::machine::Fault;
 use crate::oracle::OracleError;
 use crate::proof::{JoinError, ProveError, VerifyError};
 use crate::replay::ReplayError;
-use crate::sumcheck::ProverError;
+use crate::sumcheck::SumCheckProverError;
 
 /// What retrace ends with when the guest faulted.
 const FAULT: u8 = 126;
@@ -174,7 +174,7 @@ impl From<ProveError> for Failure {
     fn from(error: ProveError) -> Self {
         match error {
             ProveError::NotExited(stopped) => Self::stopped(&stopped),
-            ProveError::Prover(ProverError::Oracle(OracleError::Cancelled))
+            ProveError::SumCheck(SumCheckProverError::Oracle(OracleError::Cancelled))
             | ProveError::Replay(ReplayError::Cancelled) => Self::interrupted(),
             error => Self::new("prove", error.to_string()),
         }

@@ -34,11 +34,11 @@
 /// [`pass`]: crate::oracle::PolynomialOracle::pass
 /// [`SumcheckInstance`]: crate::sumcheck::SumcheckInstance
 /// [`Transcript`]: crate::sumcheck::Transcript
-/// [`plan`]: crate::proof::plan()
-/// [`prove`]: crate::proof::prove()
-/// [`prove_segment`]: crate::proof::prove_segment
+/// [`Prover`]: crate::proof::Prover
+/// [`plan`]: crate::proof::Prover::plan
+/// [`prove`]: crate::proof::Prover::prove
 /// [`ProveError`]: crate::proof::ProveError
-/// [`verify`]: crate::proof::verify()
+/// [`verify`]: crate::proof::Verifier::verify
 /// [`Verifier`]: crate::proof::Verifier
 /// [`VerifyError`]: crate::proof::VerifyError
 /// [`FormatError`]: crate::proof::FormatError

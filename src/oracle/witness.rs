@@ -23,6 +23,7 @@ use crate::replay::{ReplayError, Selection, StreamingWitnessGenerator};
 pub struct WitnessOracle<I: Isa, G> {
     generator: StreamingWitnessGenerator<I, G>,
     cycles: Range<u64>,
+    is_segment: bool,
     cache: ChunkCache,
     /// Who regenerates a chunk holds the lock that is its turn, so that whoever wants the same one waits for it.
     misses: Vec<Mutex<()>>,
@@ -48,7 +49,7 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
     /// The execution has no cycle.
     pub fn new(generator: StreamingWitnessGenerator<I, G>) -> Result<Self, UnknownCycles> {
         let cycles = 0..generator.execution().cycles();
-        Self::segment(generator, cycles)
+        Ok(Self { is_segment: false, ..Self::segment(generator, cycles)? })
     }
 
     /// The oracle over some of its cycles.
@@ -64,6 +65,7 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
         Ok(Self {
             generator,
             cycles,
+            is_segment: true,
             cache: ChunkCache::new(chunks, I::SPEC.stored),
             misses: (0..MISSES_AT_ONCE).map(|_| Mutex::default()).collect(),
             machines: chunks / 2,
@@ -79,6 +81,11 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
     /// The execution's cycles that are the rows.
     pub fn cycles(&self) -> Range<u64> {
         self.cycles.clone()
+    }
+
+    /// Whether it was made as a [segment](Self::segment), which can be proven of any run, and not as a whole run.
+    pub fn is_segment(&self) -> bool {
+        self.is_segment
     }
 
     /// Position `index` of the interleaved witness vector: column `index % k` in row `index / k`. Costs what

@@ -3,14 +3,14 @@
 //! In: an execution and a space budget. Out: a [`Proof`] whose bytes depend on neither the budget nor the threads.
 //!
 //! ```text
-//! Execution ─▶ WitnessOracle ─▶ prove ─▶ Proof (statement, transcript) ─▶ verify ─▶ Verified
+//! Execution ─▶ WitnessOracle ─▶ Prover ─▶ Proof (statement, transcript) ─▶ Verifier ─▶ Verified
 //! ```
 //!
 //! The transcript's phases, on both sides: the statement, commitments (none yet), α, which batches the row
 //! constraints, τ, the rounds of the sum-check over the zero-check and the links, the columns' claimed values.
 //!
 //! This is not yet a succinct proof: there is no commitment to open, and no look-up or memory argument ties the
-//! columns together. So [`verify`] replays the program to learn the columns' values at the point.
+//! columns together. So [`Verifier::verify`] replays the program to learn the columns' values at the point.
 //!
 //! # Example
 //!
@@ -26,7 +26,7 @@
 //! use retrace::oracle::WitnessOracle;
 //! use retrace::parallel::Pool;
 //! # use retrace::program::Program;
-//! use retrace::proof::{Proof, Verifier, prove_segment, verify};
+//! use retrace::proof::{Proof, Prover, Verifier};
 //! use retrace::replay::StreamingWitnessGenerator;
 //! use retrace::sumcheck::Budget;
 //!
@@ -39,11 +39,11 @@
 //! for cycles in [0..32, 32..execution.cycles()] {
 //!     let generator = StreamingWitnessGenerator::new(Arc::clone(&execution), Pool::serial());
 //!     let oracle = WitnessOracle::segment(generator, cycles)?;
-//!     let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited)?;
+//!     let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle)?;
 //!     let proof = Proof::from_bytes(&proof.to_bytes())?;
 //!
-//!     let verifier = Verifier::<_, Linux>::new(program.clone(), Input::empty());
-//!     verify::<Fr, _, _>(&proof, Verifier { segments: true, ..verifier })?;
+//!     let verifier = Verifier::new(program.clone(), Input::empty());
+//!     Verifier { segments: true, ..verifier }.verify::<Fr>(&proof)?;
 //!     statements.push(proof.statement().clone());
 //! }
 //! let joined = statements[0].join(&statements[1])?;
@@ -60,9 +60,9 @@ mod verify;
 
 pub use format::{FormatError, Proof};
 pub use protocol::SpecError;
-pub use prove::{Plan, ProveError, ProveReport, plan, prove, prove_segment};
+pub use prove::{Plan, ProveError, ProveReport, Prover};
 pub use statement::{Boundary, FieldId, JoinError, Statement};
-pub use verify::{Verified, Verifier, VerifyError, verify};
+pub use verify::{Verified, Verifier, VerifyError};
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,19 @@
 //! The prover.
 
-use core::ops::Range;
+use core::marker::PhantomData;
 use std::time::Instant;
 
 use spongefish::ProverState;
 
 use super::protocol::{Instances, Shape, SpecError, session};
-use super::{Proof, Statement};
+use super::{FieldId, Proof, Statement};
 use crate::checkpoint::Stopped;
 use crate::field::SumcheckField;
 use crate::guest::Guest;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
 use crate::replay::ReplayError;
-use crate::sumcheck::{self, Budget, ProverError, Report, Schedule, SumCheckProver, prover_state};
+use crate::sumcheck::{self, Budget, Report, Schedule, SumCheckProver, SumCheckProverError, prover_state};
 
 /// What a proof took.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +32,8 @@ pub struct ProveReport {
     /// Seconds of the runs to a segment's ends, without rows, for the states that the statement has digests of. Next to
     /// nothing of a whole run.
     pub statement_seconds: f64,
-    /// Seconds of everything after the fast pass: of [`plan`], the statement included, and of [`Plan::prove`]. The time
-    /// between the two calls does not count.
+    /// Seconds of everything after the fast pass: of [`Prover::plan`], the statement included, and of [`Plan::prove`]. The
+    /// time between the two calls does not count.
     pub seconds: f64,
 }
 
@@ -41,19 +41,9 @@ pub struct ProveReport {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProveError {
-    /// The guest did not end by itself.
+    /// The oracle is over a whole run, and the guest did not end by itself.
     #[error("only a run that ends by itself can be proven as a whole, and this one {0}")]
     NotExited(Box<Stopped>),
-    /// The oracle is over a segment.
-    #[error(
-        "cycles {}..{} are not the whole run of {executed}: prove them as a segment", cycles.start, cycles.end
-    )]
-    NotWhole {
-        /// The oracle's cycles.
-        cycles: Range<u64>,
-        /// How many cycles the execution has.
-        executed: u64,
-    },
     /// The spec's constraints do not fit the field.
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -62,60 +52,59 @@ pub enum ProveError {
     Replay(#[from] ReplayError),
     /// The witness could not be regenerated.
     #[error(transparent)]
-    Prover(#[from] ProverError),
+    SumCheck(#[from] SumCheckProverError),
 }
 
-/// Proves the execution behind `oracle`, from its first cycle to its guest's end, within a space budget: [`plan`] and
-/// [`Plan::prove`], of nothing but a whole run.
+/// Proves, over the field `F`, what an oracle is over: a whole run, which must have ended by itself, or a
+/// [segment](WitnessOracle::segment) of any run, up to a fault too.
 ///
-/// # Errors
-/// [`ProveError`]
-pub fn prove<F: SumcheckField, I: Isa, G: Guest>(
-    oracle: &WitnessOracle<I, G>,
+/// The proof's [`Statement::is_whole`] says whether it is of a whole run, from the first cycle to the guest's end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Prover<F> {
     budget: Budget,
-) -> Result<(Proof, ProveReport), ProveError> {
-    let execution = oracle.generator().execution();
-    let (cycles, executed) = (oracle.cycles(), execution.cycles());
-    if cycles != (0..executed) {
-        return Err(ProveError::NotWhole { cycles, executed });
+    field: PhantomData<F>,
+}
+
+impl<F: SumcheckField> Prover<F> {
+    /// A prover within a space budget.
+    pub const fn new(budget: Budget) -> Self {
+        Self { budget, field: PhantomData }
     }
-    if execution.exit_code().is_none() {
-        return Err(ProveError::NotExited(Box::new(execution.stopped().clone())));
+
+    /// [Plans](Self::plan) a proof, and [makes](Plan::prove) it.
+    ///
+    /// # Errors
+    /// [`ProveError`]
+    pub fn prove<I: Isa, G: Guest>(
+        &self,
+        oracle: &WitnessOracle<I, G>,
+    ) -> Result<(Proof, ProveReport), ProveError> {
+        self.plan(oracle)?.prove()
     }
-    prove_segment::<F, I, G>(oracle, budget)
-}
 
-/// Proves the cycles behind `oracle`, whatever comes before and after them: [`plan`] and [`Plan::prove`].
-///
-/// # Errors
-/// [`ProveError`], but for `NotExited` and `NotWhole`.
-pub fn prove_segment<F: SumcheckField, I: Isa, G: Guest>(
-    oracle: &WitnessOracle<I, G>,
-    budget: Budget,
-) -> Result<(Proof, ProveReport), ProveError> {
-    plan::<F, I, G>(oracle, budget)?.prove()
-}
-
-/// States what the cycles behind `oracle` do, and plans the proof of it within a space budget: any cycles of a run can
-/// be proven, those before a fault included. [`Statement::is_whole`] says whether they are the whole run, from its first
-/// cycle to its guest's end.
-///
-/// Time: O(K) for the digests of a whole run's ends. Of a segment, the run up to each of its ends that is no end of the
-/// run, without rows: what is bound, and so what it costs, depends on where the segment stands, and the challenges on its
-/// statement. No pass over the witness. Space: O(√T) field elements.
-///
-/// # Errors
-/// [`ProveError`], but for `NotExited` and `NotWhole`.
-pub fn plan<F: SumcheckField, I: Isa, G: Guest>(
-    oracle: &WitnessOracle<I, G>,
-    budget: Budget,
-) -> Result<Plan<'_, F, I, G>, ProveError> {
-    let begun = Instant::now();
-    let cycles = oracle.cycles();
-    let _span = tracing::debug_span!("plan", first = cycles.start, rows = oracle.num_rows()).entered();
-    let statement = Statement::new::<F, I, G>(oracle.generator(), cycles)?;
-    tracing::debug!("stated");
-    Plan::of(oracle, statement, budget, begun)
+    /// States what the cycles behind `oracle` do, and plans the proof of it.
+    ///
+    /// Time: O(K) for the digests of a whole run's ends. Of a segment, the run up to each of its ends that is no end of the
+    /// run, without rows: what is bound, and so what it costs, depends on where the segment stands, and the challenges on
+    /// its statement. No pass over the witness. Space: O(√T) field elements.
+    ///
+    /// # Errors
+    /// [`ProveError`]
+    pub fn plan<'o, I: Isa, G: Guest>(
+        &self,
+        oracle: &'o WitnessOracle<I, G>,
+    ) -> Result<Plan<'o, F, I, G>, ProveError> {
+        let begun = Instant::now();
+        let execution = oracle.generator().execution();
+        if !oracle.is_segment() && execution.exit_code().is_none() {
+            return Err(ProveError::NotExited(Box::new(execution.stopped().clone())));
+        }
+        let cycles = oracle.cycles();
+        let _span = tracing::debug_span!("plan", first = cycles.start, rows = oracle.num_rows()).entered();
+        let statement = Statement::new(FieldId::of::<F>(), oracle.generator(), cycles)?;
+        tracing::debug!("stated");
+        Plan::of(oracle, statement, self.budget, begun)
+    }
 }
 
 /// A proof that is about to be made: the statement, the instances that show it, and the passes that it takes.
@@ -165,7 +154,7 @@ impl<'o, F: SumcheckField, I: Isa, G: Guest> Plan<'o, F, I, G> {
     /// Space: the budget, O(√T) field elements, and a replaying machine a thread.
     ///
     /// # Errors
-    /// `ProveError::Prover`: the witness cannot be regenerated, or the proof is cancelled.
+    /// `ProveError::SumCheck`: the witness cannot be regenerated, or the proof is cancelled.
     pub fn prove(mut self) -> Result<(Proof, ProveReport), ProveError> {
         let begun = Instant::now();
         let generator = self.oracle.generator();

@@ -105,7 +105,8 @@ impl Statement {
     ///
     /// # Errors
     /// There are no such cycles, or one of `state_at`.
-    pub fn new<F: Field, I: Isa, G: Guest>(
+    pub fn new<I: Isa, G: Guest>(
+        field: FieldId,
         generator: &StreamingWitnessGenerator<I, G>,
         cycles: Range<u64>,
     ) -> Result<Self, ReplayError> {
@@ -118,7 +119,7 @@ impl Statement {
         Ok(Self {
             fingerprint: I::SPEC.fingerprint,
             program: execution.program().hash(),
-            field: FieldId::of::<F>(),
+            field,
             input: execution.input().hash(),
             input_length: execution.input().length(),
             entry: boundary(cycles.start)?,

@@ -36,14 +36,14 @@ fn segment(cycles: Range<u64>) -> WitnessOracle<Rv32i, Linux> {
 /// What the verifier says to a proof of the statement as `forge` changes it.
 fn refusal(oracle: &WitnessOracle<Rv32i, Linux>, forge: impl FnOnce(&mut Statement)) -> String {
     let mut statement =
-        Statement::new::<Fr, _, _>(oracle.generator(), oracle.cycles()).expect("it is in memory");
+        Statement::new(FieldId::of::<Fr>(), oracle.generator(), oracle.cycles()).expect("it is in memory");
     let segments = !statement.is_whole();
     forge(&mut statement);
     let plan = Plan::<Fr, _, _>::of(oracle, statement, Budget::Unlimited, Instant::now());
     let (proof, _) = plan.and_then(Plan::prove).expect("it can be made");
-    let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
+    let verifier = Verifier::new(program(), Input::empty());
     let verifier = Verifier { max_cycles: 1000, segments, ..verifier };
-    match verify::<Fr, _, _>(&proof, verifier) {
+    match verifier.verify::<Fr>(&proof) {
         Ok(_) => "accepted".to_owned(),
         Err(error) => error.to_string(),
     }
@@ -127,14 +127,14 @@ fn a_forged_statement_of_a_segment_is_refused_with_the_reason() {
 /// With other cycles, however many, before as after those that were proven.
 #[test]
 fn a_statement_of_other_cycles_is_refused() {
-    let (proof, _) = prove_segment::<Fr, _, _>(&segment(7..39), Budget::Unlimited).expect("it can be proven");
+    let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&segment(7..39)).expect("it can be proven");
     let refusal = |(start, end): (u64, u64)| {
         let mut statement = proof.statement.clone();
         (statement.entry.cycle, statement.exit.cycle) = (start, end);
-        let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
+        let verifier = Verifier::new(program(), Input::empty());
         let verifier = Verifier { segments: true, max_cycles: 1000, ..verifier };
         let proof = Proof { statement, transcript: proof.transcript.clone() };
-        verify::<Fr, _, _>(&proof, verifier).expect_err("it is of cycles 7..39").to_string()
+        verifier.verify::<Fr>(&proof).expect_err("it is of cycles 7..39").to_string()
     };
     for cycles in [(7, 38), (8, 39), (6, 38), (8, 40), (7, 24)] {
         assert!(refusal(cycles).contains("the sum-check is refused"), "{cycles:?}");
@@ -159,7 +159,7 @@ fn another_number_of_cycles_is_refused() {
 }
 
 fn statement(cycles: Range<u64>) -> Statement {
-    Statement::new::<Fr, _, _>(oracle().generator(), cycles).expect("it is in memory")
+    Statement::new(FieldId::of::<Fr>(), oracle().generator(), cycles).expect("it is in memory")
 }
 
 #[test]
@@ -215,32 +215,31 @@ fn what_does_not_adjoin_is_not_joined() {
 
 #[test]
 fn a_segment_is_no_whole_run() {
-    let refused = prove::<Fr, _, _>(&segment(0..52), Budget::Unlimited);
-    assert!(matches!(refused, Err(ProveError::NotWhole { executed: 53, .. })));
-    let (proof, _) = prove_segment::<Fr, _, _>(&segment(0..52), Budget::Unlimited).expect("it can be proven");
-    let refused = verify::<Fr, _, _>(&proof, Verifier::<_, Linux>::new(program(), Input::empty()));
+    let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&segment(0..52)).expect("it can be proven");
+    let refused = Verifier::new(program(), Input::empty()).verify::<Fr>(&proof);
     assert!(matches!(refused, Err(VerifyError::Segment { ends: false, .. })));
     // All of a run is the same, however it is asked for.
-    let (as_segment, _) = prove_segment::<Fr, _, _>(&oracle(), Budget::Unlimited).expect("it can be proven");
-    let (as_run, _) = prove::<Fr, _, _>(&oracle(), Budget::Unlimited).expect("it can be proven");
+    let (as_segment, _) =
+        Prover::<Fr>::new(Budget::Unlimited).prove(&segment(0..53)).expect("it can be proven");
+    let (as_run, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle()).expect("it can be proven");
     assert_eq!(as_segment, as_run);
 }
 
 #[test]
 fn a_longer_run_than_allowed_is_not_replayed() {
     let oracle = oracle();
-    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be made");
-    let verifier = Verifier { max_cycles: 52, ..Verifier::<_, Linux>::new(program(), Input::empty()) };
-    let refused = verify::<Fr, _, _>(&proof, verifier);
+    let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("it can be made");
+    let verifier = Verifier { max_cycles: 52, ..Verifier::new(program(), Input::empty()) };
+    let refused = verifier.verify::<Fr>(&proof);
     assert!(matches!(refused, Err(VerifyError::TooLong { stated: 53, limit: 52 })));
 }
 
 #[test]
 fn a_cancelled_verification_is_no_refusal() {
-    let (proof, _) = prove::<Fr, _, _>(&oracle(), Budget::Unlimited).expect("it can be made");
-    let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
+    let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle()).expect("it can be made");
+    let verifier = Verifier::new(program(), Input::empty());
     verifier.cancel.cancel();
-    let cancelled = verify::<Fr, _, _>(&proof, verifier);
+    let cancelled = verifier.verify::<Fr>(&proof);
     assert!(matches!(cancelled, Err(VerifyError::Oracle(OracleError::Cancelled))));
 }
 
@@ -248,14 +247,14 @@ fn a_cancelled_verification_is_no_refusal() {
 #[test]
 fn fields_that_are_too_small_are_refused() {
     use crate::field::tests::{BabyBear, Goldilocks, Goldilocks2};
-    let small = prove::<BabyBear, _, _>(&oracle(), Budget::Unlimited).expect_err("31 bits");
+    let small = Prover::<BabyBear>::new(Budget::Unlimited).prove(&oracle()).expect_err("31 bits");
     assert!(small.to_string().contains("31 bits"), "{small}");
-    let guessable = prove::<Goldilocks, _, _>(&oracle(), Budget::Unlimited).expect_err("64 bits");
+    let guessable = Prover::<Goldilocks>::new(Budget::Unlimited).prove(&oracle()).expect_err("64 bits");
     assert!(guessable.to_string().contains("2^64"), "{guessable}");
     let (proof, _) =
-        prove::<Goldilocks2, _, _>(&oracle(), Budget::Unlimited).expect("2^128 elements are enough");
-    let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
-    verify::<Goldilocks2, _, _>(&proof, verifier).expect("it is honest");
+        Prover::<Goldilocks2>::new(Budget::Unlimited).prove(&oracle()).expect("2^128 elements are enough");
+    let verifier = Verifier::new(program(), Input::empty());
+    verifier.verify::<Goldilocks2>(&proof).expect("it is honest");
 }
 
 /// Where the run begins or ends elsewhere, a public column is not bound, and passes and arrays follow: of each segment,
@@ -266,7 +265,7 @@ fn a_plan_is_what_is_then_proven() {
     for cycles in [0..53, 0..52, 1..53, 1..52, 7..39] {
         let oracle = segment(cycles.clone());
         for budget in [Budget::Unlimited, Budget::Bytes(1), Budget::Bytes((40 * 32) << 4)] {
-            let plan = plan::<Fr, _, _>(&oracle, budget).expect("it can be planned");
+            let plan = Prover::<Fr>::new(budget).plan(&oracle).expect("it can be planned");
             let (statement, planned) = (plan.statement().clone(), plan.schedule().clone());
             assert_eq!(statement, self::statement(cycles.clone()));
             let (proof, report) = plan.prove().expect("it can be proven");
@@ -281,9 +280,9 @@ fn a_plan_is_what_is_then_proven() {
                 ),
                 "{cycles:?}"
             );
-            let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
+            let verifier = Verifier::new(program(), Input::empty());
             let verifier = Verifier { segments: true, ..verifier };
-            verify::<Fr, _, _>(&proof, verifier).expect("it is honest");
+            verifier.verify::<Fr>(&proof).expect("it is honest");
             bound.push(planned.columns);
         }
     }
@@ -296,7 +295,7 @@ fn a_plan_is_what_is_then_proven() {
 #[test]
 fn the_seconds_of_a_plan_are_in_the_report() {
     let oracle = segment(7..39);
-    let plan = plan::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be planned");
+    let plan = Prover::<Fr>::new(Budget::Unlimited).plan(&oracle).expect("it can be planned");
     let (stated, planned) = (plan.statement_seconds, plan.seconds);
     let (_, report) = plan.prove().expect("it can be proven");
     assert!(0.0 < stated && stated <= planned, "{stated} of {planned}");

@@ -11,7 +11,7 @@ use super::{Boundary, FieldId, Proof, Statement};
 use crate::cancel::Cancel;
 use crate::checkpoint::{Checkpoint, ExecuteError, Executor, Options, Policy, Progress, Stopped, execute};
 use crate::field::SumcheckField;
-use crate::guest::{Guest, Input, Output, StartError};
+use crate::guest::{Guest, Input, Linux, Output, StartError};
 use crate::hex::hex;
 use crate::isa::{ColumnId, ColumnSource, Fingerprint, Isa, Word};
 use crate::oracle::{OracleError, WitnessOracle, evaluate};
@@ -19,11 +19,11 @@ use crate::pages::PageError;
 use crate::parallel::Pool;
 use crate::program::Program;
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
-use crate::sumcheck::{Reduced, SumCheckVerifier, VerifierError};
+use crate::sumcheck::{Reduced, SumCheckVerifier, SumCheckVerifierError};
 
 /// What a verifier knows: the program, its arguments and its input.
 #[derive(Debug)]
-pub struct Verifier<I: Isa, G> {
+pub struct Verifier<I: Isa, G = Linux> {
     /// The program.
     pub program: Arc<Program<I>>,
     /// The guest interface, before it has seen the program.
@@ -50,12 +50,19 @@ pub struct Verifier<I: Isa, G> {
     pub cancel: Cancel,
 }
 
-impl<I: Isa, G: Guest + Default> Verifier<I, G> {
+impl<I: Isa> Verifier<I, Linux> {
     /// A verifier for a whole run of `program` on `input` with default [`Options`], of any length, on the caller's thread.
     pub fn new(program: impl Into<Arc<Program<I>>>, input: Input) -> Self {
+        Self::with_guest(program, Linux::default(), input)
+    }
+}
+
+impl<I: Isa, G: Guest> Verifier<I, G> {
+    /// As [`new`](Verifier::new), under another guest interface.
+    pub fn with_guest(program: impl Into<Arc<Program<I>>>, guest: G, input: Input) -> Self {
         Self {
             program: program.into(),
-            guest: G::default(),
+            guest,
             arguments: Options::default().arguments,
             stack_size: Options::default().stack_size,
             input,
@@ -66,6 +73,33 @@ impl<I: Isa, G: Guest + Default> Verifier<I, G> {
             segments: false,
             cancel: Cancel::new(),
         }
+    }
+
+    /// Verifies a proof over the field `F`.
+    ///
+    /// First what costs little: the statement against program, input and entry state, and the sum-check, in O(n) field
+    /// operations. Then the replay that stands in for a commitment: the program is run up to the stated exit at most, for
+    /// a segment up to its entry once more, and one pass over the segment's witness evaluates the columns at the
+    /// sum-check's point. O(exit cycle) time, O(M·K + √T) space.
+    ///
+    /// # Errors
+    /// Why the proof is refused; none of it is a panic, whatever the bytes. [`OracleError::Cancelled`] if
+    /// [`cancel`](Self::cancel) was raised before the replay ended.
+    pub fn verify<F: SumcheckField>(self, proof: &Proof) -> Result<Verified, VerifyError> {
+        let begun = Instant::now();
+        let statement = &proof.statement;
+        let _span =
+            tracing::debug_span!("verify", first = statement.entry.cycle, rows = statement.rows()).entered();
+        check_subject::<F, I, G>(statement, &self)?;
+        tracing::debug!("the statement is about what was given");
+        let reduced = check_sumcheck::<F, I>(proof)?;
+        let checked = Instant::now();
+        let sumcheck_seconds = (checked - begun).as_secs_f64();
+        tracing::debug!(seconds = sumcheck_seconds, "the sum-check holds");
+        check_replay(statement, &reduced, self)?;
+        let replay_seconds = checked.elapsed().as_secs_f64();
+        tracing::debug!(seconds = replay_seconds, "the replay agrees");
+        Ok(Verified { sumcheck_seconds, replay_seconds })
     }
 }
 
@@ -136,7 +170,7 @@ pub enum VerifyError {
     },
     /// The sum-check does not hold.
     #[error("the sum-check is refused: {0}")]
-    SumCheck(#[from] VerifierError),
+    SumCheck(#[from] SumCheckVerifierError),
     /// The messages are not as long as the statement makes them.
     #[error("the proof's messages have {found} bytes, and a proof of this statement has {expected}")]
     Length {
@@ -171,36 +205,6 @@ pub enum VerifyError {
     /// The spec's constraints do not fit the field.
     #[error(transparent)]
     Protocol(#[from] SpecError),
-}
-
-/// Verifies a proof against a program and its input.
-///
-/// First what costs little: the statement against program, input and entry state, and the sum-check, in O(n) field
-/// operations. Then the replay that stands in for a commitment: the program is run up to the stated exit at most, for a
-/// segment up to its entry once more, and one pass over the segment's witness evaluates the columns at the sum-check's
-/// point. O(exit cycle) time, O(M·K + √T) space.
-///
-/// # Errors
-/// Why the proof is refused; none of it is a panic, whatever the bytes. [`OracleError::Cancelled`] if
-/// [`Verifier::cancel`] was raised before the replay ended.
-pub fn verify<F: SumcheckField, I: Isa, G: Guest>(
-    proof: &Proof,
-    verifier: Verifier<I, G>,
-) -> Result<Verified, VerifyError> {
-    let begun = Instant::now();
-    let statement = &proof.statement;
-    let _span =
-        tracing::debug_span!("verify", first = statement.entry.cycle, rows = statement.rows()).entered();
-    check_subject::<F, I, G>(statement, &verifier)?;
-    tracing::debug!("the statement is about what was given");
-    let reduced = check_sumcheck::<F, I>(proof)?;
-    let checked = Instant::now();
-    let sumcheck_seconds = (checked - begun).as_secs_f64();
-    tracing::debug!(seconds = sumcheck_seconds, "the sum-check holds");
-    check_replay(statement, &reduced, verifier)?;
-    let replay_seconds = checked.elapsed().as_secs_f64();
-    tracing::debug!(seconds = replay_seconds, "the replay agrees");
-    Ok(Verified { sumcheck_seconds, replay_seconds })
 }
 
 /// What the statement is about, against what the verifier was given.
@@ -314,7 +318,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
         check_boundary(ENTRY, &statement.entry, &generator)?;
     }
     // A statement of no cycles was refused before.
-    let oracle = WitnessOracle::segment(generator, cycles).map_err(|_| VerifierError::Rows)?;
+    let oracle = WitnessOracle::segment(generator, cycles).map_err(|_| SumCheckVerifierError::Rows)?;
     let is_public = |id: ColumnId| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_));
     let claims: Vec<(ColumnId, F)> =
         reduced.evaluations.iter().copied().filter(|(id, _)| !is_public(*id)).collect();

@@ -30,7 +30,7 @@
 //! use retrace::oracle::{DenseOracle, PolynomialOracle, evaluate};
 //! use retrace::parallel::Pool;
 //! use retrace::sumcheck::{
-//!     Budget, Composition, Sum, SumCheckProver, SumCheckVerifier, VerifierError, prover_state,
+//!     Budget, Composition, Sum, SumCheckProver, SumCheckVerifier, SumCheckVerifierError, prover_state,
 //! };
 //! use spongefish::{DefaultHash, VerifierState, derive_session_id};
 //!
@@ -55,7 +55,7 @@
 //! let other = Sum::new(column()?, Fr::from(24u64));
 //! let mut transcript = VerifierState::<DefaultHash>::new(&session, b"adds up", &proof);
 //! let refused = verifier.verify(&[&other], &mut transcript);
-//! assert!(matches!(refused, Err(VerifierError::Identity)));
+//! assert!(matches!(refused, Err(SumCheckVerifierError::Identity)));
 //! # Ok(())
 //! # }
 //! ```
@@ -90,12 +90,12 @@ pub use costs::{COSTS, Costs, Work};
 pub use grid::Grid;
 pub use instance::{Block, MAX_WINDOW, RoundProver, Scratch, SumcheckInstance};
 pub(crate) use prover::Plan;
-pub use prover::{Proved, ProverError, Report, SumCheckProver};
+pub use prover::{Proved, Report, SumCheckProver, SumCheckProverError};
 pub use range_sum::RangeSum;
 pub use round::{Node, nodes};
 pub use schedule::Schedule;
 pub use shift::{Shift, eq_plus_one};
 pub use sum::Sum;
 pub use transcript::{ProverTranscript, Transcript, TranscriptError, VerifierTranscript, prover_state};
-pub use verifier::{Reduced, SumCheckVerifier, VerifierError};
+pub use verifier::{Reduced, SumCheckVerifier, SumCheckVerifierError};
 pub use zero_check::{ZeroCheck, ZeroCheckError};

@@ -73,7 +73,7 @@ pub struct Report {
 /// Why there is no proof. A witness that does not satisfy the claims is no error: its proof is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProverError {
+pub enum SumCheckProverError {
     /// The oracle failed, or lacks a column.
     #[error(transparent)]
     Oracle(#[from] OracleError),
@@ -122,7 +122,7 @@ impl SumCheckProver {
         &self,
         oracle: &O,
         instances: &[&dyn SumcheckInstance<F>],
-    ) -> Result<Schedule, ProverError> {
+    ) -> Result<Schedule, SumCheckProverError> {
         Ok(self.plan(oracle, instances)?.schedule)
     }
 
@@ -131,12 +131,10 @@ impl SumCheckProver {
         &self,
         oracle: &O,
         instances: &[&dyn SumcheckInstance<F>],
-    ) -> Result<Plan, ProverError> {
+    ) -> Result<Plan, SumCheckProverError> {
         let rounds = oracle.num_variables();
-        check_variables(instances, rounds as usize).map_err(|(instance, found)| ProverError::Variables {
-            instance,
-            expected: rounds as usize,
-            found,
+        check_variables(instances, rounds as usize).map_err(|(instance, found)| {
+            SumCheckProverError::Variables { instance, expected: rounds as usize, found }
         })?;
         let ids = used_columns(instances);
         let (columns, asked) = sources(&ids, &shapes(oracle.columns(), &ids)?);
@@ -149,7 +147,7 @@ impl SumCheckProver {
                     && windows.first().is_none_or(|window| *window <= first)
                     && windows.iter().sum::<u32>() <= rounds;
                 if !fit {
-                    return Err(ProverError::Windows { windows: windows.clone(), first, rounds });
+                    return Err(SumCheckProverError::Windows { windows: windows.clone(), first, rounds });
                 }
                 model.schedule(windows.clone())
             }
@@ -175,7 +173,7 @@ impl SumCheckProver {
         oracle: &O,
         instances: &[&dyn SumcheckInstance<F>],
         transcript: &mut impl ProverTranscript<F>,
-    ) -> Result<Proved<F>, ProverError> {
+    ) -> Result<Proved<F>, SumCheckProverError> {
         let plan = self.plan(oracle, instances)?;
         self.prove_as(plan, oracle, instances, transcript)
     }
@@ -187,7 +185,7 @@ impl SumCheckProver {
         oracle: &O,
         instances: &[&dyn SumcheckInstance<F>],
         transcript: &mut impl ProverTranscript<F>,
-    ) -> Result<Proved<F>, ProverError> {
+    ) -> Result<Proved<F>, SumCheckProverError> {
         let started = Instant::now();
         let rounds = oracle.num_variables();
         let Plan { ids, columns, asked, schedule } = plan;

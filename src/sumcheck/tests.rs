@@ -197,11 +197,11 @@ fn verify<F: SumcheckField>(
     rows: u64,
     instances: &[&dyn SumcheckInstance<F>],
     proof: &[u8],
-) -> Result<Reduced<F>, VerifierError> {
+) -> Result<Reduced<F>, SumCheckVerifierError> {
     let session = derive_session_id::<DefaultHash>(b"retrace test");
     let mut transcript = VerifierState::<DefaultHash>::new(&session, &[0u8], proof);
     let reduced = SumCheckVerifier::new(&columns(), rows).verify(instances, &mut transcript)?;
-    transcript.check_eof().map_err(|_| VerifierError::Evaluations(TranscriptError))?;
+    transcript.check_eof().map_err(|_| SumCheckVerifierError::Evaluations(TranscriptError))?;
     Ok(reduced)
 }
 
@@ -395,7 +395,7 @@ fn windows_that_do_not_fit_are_refused() {
         let prover = SumCheckProver::default().with_windows(windows.clone());
         let error = prover.prove(&oracle, &statement.instances(), &mut Recorder::default()).unwrap_err();
         assert!(
-            matches!(&error, ProverError::Windows { windows: refused, .. } if *refused == windows),
+            matches!(&error, SumCheckProverError::Windows { windows: refused, .. } if *refused == windows),
             "{error}"
         );
     }

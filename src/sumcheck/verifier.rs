@@ -29,7 +29,7 @@ pub struct Reduced<F> {
 /// Why a proof is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum VerifierError {
+pub enum SumCheckVerifierError {
     /// The statement has no rows, or too many.
     #[error("a witness has between 1 and 2^63 rows")]
     Rows,
@@ -78,15 +78,15 @@ impl<'a> SumCheckVerifier<'a> {
     pub fn elements<F: SumcheckField>(
         &self,
         instances: &[&dyn SumcheckInstance<F>],
-    ) -> Result<usize, VerifierError> {
+    ) -> Result<usize, SumCheckVerifierError> {
         let shapes = shapes(self.columns, &used_columns(instances))?;
         let sent = shapes.iter().filter(|shape| !is_public(shape)).count();
         Ok(self.rounds()? as usize * max_degree(instances) + sent)
     }
 
-    fn rounds(&self) -> Result<u32, VerifierError> {
+    fn rounds(&self) -> Result<u32, SumCheckVerifierError> {
         let rows = self.rows.checked_next_power_of_two().filter(|_| self.rows > 0);
-        Ok(rows.ok_or(VerifierError::Rows)?.trailing_zeros())
+        Ok(rows.ok_or(SumCheckVerifierError::Rows)?.trailing_zeros())
     }
 
     /// Reads and checks the proof of these instances. A message leaves out the linear coefficient, which follows from
@@ -101,10 +101,10 @@ impl<'a> SumCheckVerifier<'a> {
         &self,
         instances: &[&dyn SumcheckInstance<F>],
         transcript: &mut impl VerifierTranscript<F>,
-    ) -> Result<Reduced<F>, VerifierError> {
+    ) -> Result<Reduced<F>, SumCheckVerifierError> {
         let rounds = self.rounds()?;
         check_variables(instances, rounds as usize).map_err(|(instance, found)| {
-            VerifierError::Variables { instance, expected: rounds as usize, found }
+            SumCheckVerifierError::Variables { instance, expected: rounds as usize, found }
         })?;
         let columns = used_columns(instances);
         let shapes = shapes(self.columns, &columns)?;
@@ -115,7 +115,7 @@ impl<'a> SumCheckVerifier<'a> {
         let degree = max_degree(instances);
         for round in 0..rounds {
             let mut message =
-                transcript.receive(degree).map_err(|error| VerifierError::Round { round, error })?;
+                transcript.receive(degree).map_err(|error| SumCheckVerifierError::Round { round, error })?;
             // s(0) + s(1) = claim, and the constant counts in both.
             let linear = claim - message.iter().sum::<F>() - message.first().copied().unwrap_or(F::ZERO);
             message.insert(1, linear);
@@ -124,7 +124,7 @@ impl<'a> SumCheckVerifier<'a> {
             point.push(challenge);
         }
         let sent = shapes.iter().filter(|shape| !is_public(shape)).count();
-        let mut sent = transcript.receive(sent).map_err(VerifierError::Evaluations)?.into_iter();
+        let mut sent = transcript.receive(sent).map_err(SumCheckVerifierError::Evaluations)?.into_iter();
         let value = |shape: &Column| match shape.source {
             ColumnSource::Public(public) => evaluate_public(public, &point, self.rows),
             _ => sent.next().unwrap_or(F::ZERO),
@@ -136,7 +136,7 @@ impl<'a> SumCheckVerifier<'a> {
             instance.evaluate(&point, &values) * power
         });
         if identity.sum::<F>() != claim {
-            return Err(VerifierError::Identity);
+            return Err(SumCheckVerifierError::Identity);
         }
         Ok(Reduced { point, evaluations: columns.into_iter().zip(values).collect() })
     }

@@ -11,7 +11,7 @@ use retrace::oracle::{DenseOracle, PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::{
-    Budget, Shift, SumCheckProver, SumCheckVerifier, SumcheckInstance, VerifierError, ZeroCheck,
+    Budget, Shift, SumCheckProver, SumCheckVerifier, SumCheckVerifierError, SumcheckInstance, ZeroCheck,
 };
 
 /// All columns of an execution, in memory.
@@ -35,7 +35,7 @@ fn shape() -> Vec<retrace::isa::Column> {
 }
 
 /// Proves the constraints and links over cells, honest or not, and verifies all but the columns' values.
-pub fn sumcheck(cells: Vec<Vec<u32>>, entry: u32) -> Result<Vec<(Vec<Fr>, Fr)>, VerifierError> {
+pub fn sumcheck(cells: Vec<Vec<u32>>, entry: u32) -> Result<Vec<(Vec<Fr>, Fr)>, SumCheckVerifierError> {
     use retrace::sumcheck::{Composition, Transcript, prover_state};
     use spongefish::{DefaultHash, VerifierState, derive_session_id};
 

@@ -14,7 +14,7 @@ use retrace::isa::{AsmPiece, Happens, Instruction, Isa, MemoryAccess, OperandKin
 use retrace::oracle::WitnessOracle;
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Verifier, prove, verify};
+use retrace::proof::{Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
@@ -54,9 +54,9 @@ pub fn run<I: Isa>(
 pub fn prove_and_verify<I: Isa>(program: Arc<Program<I>>, execution: Execution<I, Linux>) {
     let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
     let oracle = WitnessOracle::new(generator).expect("there are rows");
-    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
-    let verifier = Verifier::<_, Linux>::new(program, Input::empty());
-    verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
+    let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("it can be proven");
+    let verifier = Verifier::new(program, Input::empty());
+    verifier.verify::<Fr>(&proof).expect("the proof is honest");
 }
 
 /// Where the code of programs made here begins, and their data.

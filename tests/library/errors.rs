@@ -61,9 +61,9 @@ fn every_error_goes_anywhere_and_may_grow() {
         goes_anywhere::<retrace::proof::VerifyError>(),
         goes_anywhere::<retrace::replay::ReplayError>(),
         goes_anywhere::<retrace::sumcheck::CompositionError>(),
-        goes_anywhere::<retrace::sumcheck::ProverError>(),
+        goes_anywhere::<retrace::sumcheck::SumCheckProverError>(),
         goes_anywhere::<retrace::sumcheck::TranscriptError>(),
-        goes_anywhere::<retrace::sumcheck::VerifierError>(),
+        goes_anywhere::<retrace::sumcheck::SumCheckVerifierError>(),
         goes_anywhere::<retrace::sumcheck::ZeroCheckError>(),
     ]);
 
@@ -111,8 +111,10 @@ fn an_error_leads_to_its_cause() {
     let last = causes.last().expect("there is one").downcast_ref::<io::Error>().expect("it is the first");
     assert_eq!(last.to_string(), "the disk is gone");
 
-    let round =
-        retrace::sumcheck::VerifierError::Round { round: 3, error: retrace::sumcheck::TranscriptError };
+    let round = retrace::sumcheck::SumCheckVerifierError::Round {
+        round: 3,
+        error: retrace::sumcheck::TranscriptError,
+    };
     assert!(round.source().is_some_and(|cause| cause.is::<retrace::sumcheck::TranscriptError>()));
     let checkpoint =
         retrace::checkpoint::CheckpointFileError::Io { doing: "read", source: io::Error::other("x") };

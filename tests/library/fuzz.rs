@@ -15,7 +15,7 @@ use retrace::isa::Rv32im;
 use retrace::oracle::WitnessOracle;
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::proof::{Proof, Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
@@ -83,7 +83,7 @@ fn a_proof_that_claims_two_to_the_sixty_cycles_costs_its_bytes() {
         execute(Arc::clone(&program), Linux::default(), Input::empty(), Options::default()).expect("it runs");
     let oracle =
         WitnessOracle::new(StreamingWitnessGenerator::new(run, Pool::serial())).expect("there are rows");
-    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+    let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("it can be proven");
     let cycles = proof.statement().exit.cycle.to_le_bytes();
     let bytes = proof.to_bytes();
     let at = bytes.windows(8).position(|window| window == cycles).expect("the statement has them");
@@ -92,11 +92,11 @@ fn a_proof_that_claims_two_to_the_sixty_cycles_costs_its_bytes() {
         altered[at..at + 8].copy_from_slice(&u64::to_le_bytes(claimed));
         let long = [&altered[..], &[0; 100_000]].concat();
         for bytes in [altered, long] {
-            let verifier = Verifier::<_, Linux>::new(Arc::clone(&program), Input::empty());
+            let verifier = Verifier::new(Arc::clone(&program), Input::empty());
             within((1 << 20) + 2 * bytes.len(), || {
                 let proof = Proof::from_bytes(&bytes).expect("it has a statement");
                 assert_eq!(proof.statement().exit.cycle, claimed);
-                verify::<Fr, _, _>(&proof, verifier).expect_err("nothing runs so long");
+                verifier.verify::<Fr>(&proof).expect_err("nothing runs so long");
             });
         }
     }

@@ -14,7 +14,7 @@ use retrace::isa::{ColumnId, Isa, Op, Rv32i, Rv32im, TrapCause};
 use retrace::oracle::WitnessOracle;
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::proof::{Proof, Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
@@ -48,12 +48,12 @@ fn cause(source: &str) -> TrapCause {
 fn proof<I: Isa>(execution: Execution<I, Linux>) -> Proof {
     let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
     let oracle = WitnessOracle::new(generator).expect("there are rows");
-    prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven").0
+    Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("it can be proven").0
 }
 
 fn verified<I: Isa>(bytes: &[u8], program: &Arc<Program<I>>) -> bool {
-    let verifier = Verifier::<I, Linux>::new(Arc::clone(program), Input::from(b"input".to_vec()));
-    Proof::from_bytes(bytes).is_ok_and(|proof| verify::<Fr, _, _>(&proof, verifier).is_ok())
+    let verifier = Verifier::new(Arc::clone(program), Input::from(b"input".to_vec()));
+    Proof::from_bytes(bytes).is_ok_and(|proof| verifier.verify::<Fr>(&proof).is_ok())
 }
 
 /// The cells of an execution: a list a stored column.

@@ -10,7 +10,7 @@ use retrace::isa::Rv32i;
 use retrace::oracle::WitnessOracle;
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Verifier, prove, verify};
+use retrace::proof::{Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 use tracing::field::{Field, Visit};
@@ -97,9 +97,9 @@ fn everything(argument: &str) {
     let execution = stored.execution::<Rv32i, Linux>(program.clone()).expect("it is whole");
     let pool = Pool::new(2).expect("threads can be started");
     let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, pool)).expect("there are rows");
-    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Bytes(1 << 20)).expect("it can be proven");
-    let verifier = Verifier { arguments, ..Verifier::<_, Linux>::new(program, Input::empty()) };
-    verify::<Fr, _, _>(&proof, verifier).expect("it is honest");
+    let (proof, _) = Prover::<Fr>::new(Budget::Bytes(1 << 20)).prove(&oracle).expect("it can be proven");
+    let verifier = Verifier { arguments, ..Verifier::new(program, Input::empty()) };
+    verifier.verify::<Fr>(&proof).expect("it is honest");
     std::fs::remove_file(path).expect("it was written");
 }
 

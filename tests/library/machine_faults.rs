@@ -12,7 +12,7 @@ use retrace::isa::{Rv32i, TrapCause, Word};
 use retrace::machine::{FastPass, Fault, Machine, RunError};
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Verifier, VerifyError, prove, verify};
+use retrace::proof::{Prover, Verifier, VerifyError};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
@@ -152,7 +152,7 @@ fn what_was_executed_before_a_jump_to_itself_can_be_proven() {
     let program = assembled("li a0, 1; addi a0, a0, 1; 1: j 1b");
     let generator = StreamingWitnessGenerator::new(run(&program), Pool::serial());
     let oracle = retrace::oracle::WitnessOracle::new(generator).expect("there are rows");
-    let refused = prove::<ark_bn254::Fr, _, _>(&oracle, Budget::Unlimited).unwrap_err();
+    let refused = Prover::<ark_bn254::Fr>::new(Budget::Unlimited).prove(&oracle).unwrap_err();
     assert!(refused.to_string().contains("jump to itself"), "{refused}");
 }
 
@@ -325,11 +325,11 @@ fn a_proof_is_of_a_stack_size_and_of_no_memory_limit() {
     let options = Options { stack_size: 16 << 20, max_memory: 1 << 20, ..Options::default() };
     let generator = StreamingWitnessGenerator::new(run_with(&program, options), Pool::serial());
     let oracle = retrace::oracle::WitnessOracle::new(generator).expect("there are rows");
-    let (proof, _) = prove::<ark_bn254::Fr, _, _>(&oracle, Budget::Unlimited).expect("it exits");
-    let verifier = || Verifier::<_, Linux>::new(Arc::clone(&program), Input::empty());
-    let accepted = verify::<ark_bn254::Fr, _, _>(&proof, Verifier { stack_size: 16 << 20, ..verifier() });
+    let (proof, _) = Prover::<ark_bn254::Fr>::new(Budget::Unlimited).prove(&oracle).expect("it exits");
+    let verifier = || Verifier::new(Arc::clone(&program), Input::empty());
+    let accepted = Verifier { stack_size: 16 << 20, ..verifier() }.verify::<ark_bn254::Fr>(&proof);
     accepted.expect("it is honest");
-    let refused = verify::<ark_bn254::Fr, _, _>(&proof, verifier()).unwrap_err();
+    let refused = verifier().verify::<ark_bn254::Fr>(&proof).unwrap_err();
     assert!(matches!(refused, VerifyError::Other { .. }), "{refused}");
     assert!(
         refused.to_string().contains("stack size") && refused.to_string().contains("--arg0"),

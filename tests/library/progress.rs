@@ -11,7 +11,7 @@ use retrace::guest::{Input, Linux, Output};
 use retrace::isa::Rv32i;
 use retrace::oracle::{PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
-use retrace::proof::{Verifier, plan, prove, verify};
+use retrace::proof::{Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
@@ -54,18 +54,17 @@ fn a_whole_run_is_its_passes_and_its_verification_a_run_and_a_pass() {
     {
         let (cancel, sum) = meter();
         let oracle = WitnessOracle::new(generator(&execution, threads, cancel)).expect("there are rows");
-        let plan = plan::<Fr, _, _>(&oracle, budget).expect("there is one");
+        let plan = Prover::<Fr>::new(budget).plan(&oracle).expect("there is one");
         let passes = u64::from(plan.schedule().passes());
         assert_eq!(sum.load(Ordering::Relaxed), 0, "a plan takes no pass");
         let (proof, _) = plan.prove().expect("it can be proven");
         assert_eq!(sum.load(Ordering::Relaxed), passes * rows, "{threads} threads, {budget:?}");
-        let (same, _) = prove::<Fr, _, _>(&oracle, budget).expect("it can be proven");
+        let (same, _) = Prover::<Fr>::new(budget).prove(&oracle).expect("it can be proven");
         assert_eq!((same, sum.load(Ordering::Relaxed)), (proof.clone(), 2 * passes * rows));
 
         let (cancel, sum) = meter();
-        let verifier =
-            Verifier { cancel, ..Verifier::<_, Linux>::new(program.clone(), Input::from(b"abc".to_vec())) };
-        verify::<Fr, _, _>(&proof, verifier).expect("it is honest");
+        let verifier = Verifier { cancel, ..Verifier::new(program.clone(), Input::from(b"abc".to_vec())) };
+        verifier.verify::<Fr>(&proof).expect("it is honest");
         assert_eq!(sum.load(Ordering::Relaxed), 2 * rows);
     }
 }
@@ -79,7 +78,7 @@ fn a_segment_has_the_way_to_its_ends_besides() {
     let (cancel, sum) = meter();
     let oracle = WitnessOracle::segment(generator(&execution, 2, cancel), CYCLES).expect("there are rows");
     assert_eq!(oracle.num_rows(), 1000);
-    let plan = plan::<Fr, _, _>(&oracle, Budget::Unlimited).expect("there is one");
+    let plan = Prover::<Fr>::new(Budget::Unlimited).plan(&oracle).expect("there is one");
     let passes = u64::from(plan.schedule().passes());
     assert_eq!(sum.load(Ordering::Relaxed), CYCLES.start + CYCLES.end, "a plan runs to the ends, once");
     let (proof, _) = plan.prove().expect("it can be proven");
@@ -87,13 +86,9 @@ fn a_segment_has_the_way_to_its_ends_besides() {
 
     let (cancel, sum) = meter();
     let arguments = vec![b"guest".to_vec(), b"1000000".to_vec()];
-    let verifier = Verifier {
-        cancel,
-        arguments,
-        segments: true,
-        ..Verifier::<_, Linux>::new(program.clone(), Input::empty())
-    };
-    verify::<Fr, _, _>(&proof, verifier).expect("it is honest");
+    let verifier =
+        Verifier { cancel, arguments, segments: true, ..Verifier::new(program.clone(), Input::empty()) };
+    verifier.verify::<Fr>(&proof).expect("it is honest");
     assert_eq!(sum.load(Ordering::Relaxed), CYCLES.end + CYCLES.start + 1000);
 }
 

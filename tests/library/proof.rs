@@ -10,9 +10,9 @@ use retrace::isa::{ColumnSource, Isa, Rv32i};
 use retrace::oracle::{PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Proof, Statement, Verifier, prove, prove_segment, verify};
+use retrace::proof::{Proof, Prover, Statement, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
-use retrace::sumcheck::{Budget, VerifierError};
+use retrace::sumcheck::{Budget, SumCheckVerifierError};
 
 use crate::common::{self, guest, load, program, run};
 use crate::forged::{dense, sumcheck};
@@ -22,6 +22,13 @@ fn oracle(execution: Execution<Rv32i, Linux>, threads: usize) -> WitnessOracle<R
     WitnessOracle::new(StreamingWitnessGenerator::new(execution, pool)).expect("there are rows")
 }
 
+/// The same rows as a segment.
+fn segment(oracle: &WitnessOracle<Rv32i, Linux>) -> WitnessOracle<Rv32i, Linux> {
+    let execution = Arc::clone(oracle.generator().execution());
+    let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
+    WitnessOracle::segment(generator, oracle.cycles()).expect("there are such cycles")
+}
+
 fn verifier(program: &Arc<Program<Rv32i>>, arguments: &[&str], input: &[u8]) -> Verifier<Rv32i, Linux> {
     let names = std::iter::once("guest").chain(arguments.iter().copied());
     let arguments = names.map(|name| name.as_bytes().to_vec()).collect();
@@ -29,12 +36,12 @@ fn verifier(program: &Arc<Program<Rv32i>>, arguments: &[&str], input: &[u8]) -> 
 }
 
 fn proof_of(execution: Execution<Rv32i, Linux>) -> Proof {
-    prove::<Fr, _, _>(&oracle(execution, 1), Budget::Unlimited).expect("it can be proven").0
+    Prover::<Fr>::new(Budget::Unlimited).prove(&oracle(execution, 1)).expect("it can be proven").0
 }
 
 fn check(bytes: &[u8], verifier: Verifier<Rv32i, Linux>) -> Result<(), String> {
     let proof = Proof::from_bytes(bytes).map_err(|error| error.to_string())?;
-    verify::<Fr, _, _>(&proof, verifier).map(|_| ()).map_err(|error| error.to_string())
+    verifier.verify::<Fr>(&proof).map(|_| ()).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -95,7 +102,7 @@ proptest! {
         let oracle = oracle(run(&program, &[], b"input", interval), threads);
         let sqrt = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
         for budget in [Budget::Unlimited, sqrt, Budget::Bytes(1)] {
-            let (proof, report) = prove::<Fr, _, _>(&oracle, budget).expect("it can be proven");
+            let (proof, report) = Prover::<Fr>::new(budget).prove(&oracle).expect("it can be proven");
             prop_assert!(proof == reference, "{budget:?}");
             prop_assert!(budget != Budget::Bytes(1) || report.sumcheck.storing_round == report.sumcheck.rounds);
         }
@@ -127,8 +134,8 @@ proptest! {
             let pool = Pool::new(threads).expect("threads can be started");
             let generator = StreamingWitnessGenerator::new(Arc::clone(&execution), pool);
             let oracle = WitnessOracle::segment(generator, pair[0]..pair[1]).expect("there are such cycles");
-            let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Bytes(1)).expect("it can be proven");
-            let (same, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+            let (proof, _) = Prover::<Fr>::new(Budget::Bytes(1)).prove(&oracle).expect("it can be proven");
+            let (same, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("it can be proven");
             prop_assert!(proof == same, "{pair:?}");
             let checked = check(&proof.to_bytes(), verifier(true));
             prop_assert!(checked.is_ok(), "{pair:?}: {checked:?}");
@@ -140,7 +147,7 @@ proptest! {
                 None => statement.clone(),
             });
         }
-        let (proof, _) = prove::<Fr, _, _>(&oracle(Arc::into_inner(execution).expect("no one else has it"), 1), Budget::Unlimited).expect("it can be proven");
+        let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle(Arc::into_inner(execution).expect("no one else has it"), 1)).expect("it can be proven");
         prop_assert_eq!(joined.as_ref(), Some(proof.statement()));
     }
 }
@@ -176,7 +183,7 @@ fn forged_witnesses_are_refused() {
     // What the verifier says: that the columns' values at the point do not make the last claim.
     let is_refused = |cells: Vec<Vec<u32>>, what: &str| {
         let error = sumcheck(cells, entry).expect_err(what);
-        assert!(matches!(error, VerifierError::Identity), "{what}: {error}");
+        assert!(matches!(error, SumCheckVerifierError::Identity), "{what}: {error}");
     };
     is_refused(honest.iter().map(|cells| cells[..rows - 1].to_vec()).collect(), "the last row dropped");
     let swapped = honest.iter().map(|cells| {
@@ -213,10 +220,11 @@ fn a_changed_cell_of_every_constraint_is_refused() {
 fn only_a_run_that_ended_can_be_proven() {
     let program = guest("faults");
     let oracle = oracle(run(&program, &["illegal"], b"", 16), 1);
-    let error = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect_err("it faulted");
+    let error = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect_err("it faulted");
     assert!(error.to_string().contains("faulted"), "{error}");
     // The cycles before the fault are a segment like any other.
-    let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited).expect("they were executed");
+    let oracle = segment(&oracle);
+    let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("they were executed");
     assert_eq!(proof.statement().exit_code, None);
     let verifier = |segments| Verifier { segments, ..verifier(&program, &["illegal"], b"") };
     check(&proof.to_bytes(), verifier(true)).expect("it is honest");
@@ -238,6 +246,6 @@ fn a_run_stopped_at_a_store_is_replayed_and_not_proven() {
     // `sw x1, tohost, t5` is auipc and sw.
     assert_eq!(row.get("pc"), Some(i64::from(address("write_tohost") + 4)), "{row}");
     assert_eq!(row.get("mem_after"), Some(1), "{row}");
-    let error = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect_err("its last row is no exit");
+    let error = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect_err("its last row is no exit");
     assert!(error.to_string().contains("stopped at a store"), "{error}");
 }

@@ -11,7 +11,7 @@ use retrace::isa::{Column, ColumnSource, Constraint, Isa, Linear, PublicColumn, 
 use retrace::oracle::{PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Proof, Verifier, prove_segment, verify};
+use retrace::proof::{Proof, Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 use spongefish::{DefaultHash, VerifierState, derive_session_id};
@@ -206,7 +206,7 @@ fn it_agrees_with_verify_on_honest_and_on_forged_proofs() {
         let generator = StreamingWitnessGenerator::new(common::run(&program, &[], b"", 16), Pool::serial());
         assert_eq!(generator.execution().cycles(), 53);
         let oracle = WitnessOracle::segment(generator, cycles.clone()).expect("there are such cycles");
-        let (proof, _) = prove_segment::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
+        let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("it can be proven");
         agrees(&program, &oracle, &proof);
     }
 }
@@ -221,9 +221,9 @@ fn agrees(program: &Arc<Program<Rv32i>>, oracle: &WitnessOracle<Rv32i, Linux>, p
         .map(|column| rows.clone().map(|row| cell(column, row)).collect())
         .collect();
     let fast = |bytes: &[u8]| {
-        let verifier = Verifier::<_, Linux>::new(Arc::clone(program), Input::empty());
+        let verifier = Verifier::new(Arc::clone(program), Input::empty());
         let verifier = Verifier { segments: true, ..verifier };
-        Proof::from_bytes(bytes).is_ok_and(|proof| verify::<Fr, _, _>(&proof, verifier).is_ok())
+        Proof::from_bytes(bytes).is_ok_and(|proof| verifier.verify::<Fr>(&proof).is_ok())
     };
     let bytes = proof.to_bytes();
     assert!(accepts(&bytes, &cells).is_some() && fast(&bytes), "it is honest");

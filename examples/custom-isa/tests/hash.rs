@@ -11,7 +11,7 @@ use vm::isa::{Isa, Rv32i};
 use vm::oracle::{PolynomialOracle, WitnessOracle};
 use vm::parallel::Pool;
 use vm::program::Program;
-use vm::proof::{Verifier, prove, verify};
+use vm::proof::{Prover, Verifier};
 use vm::replay::StreamingWitnessGenerator;
 use vm::sumcheck::Budget;
 
@@ -134,8 +134,8 @@ fn the_hash_is_proven_and_verified() {
     let generator = StreamingWitnessGenerator::new(run(b"abc").0, Pool::serial());
     let oracle = WitnessOracle::new(generator).expect("there are rows");
     let budget = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
-    let (proof, _) = prove::<Fr, _, _>(&oracle, budget).expect("it can be proven");
-    let verifier = |input: &[u8]| Verifier::<_, Linux>::new(program(), Input::from(input.to_vec()));
-    verify::<Fr, _, _>(&proof, verifier(b"abc")).expect("the proof is honest");
-    verify::<Fr, _, _>(&proof, verifier(b"abd")).expect_err("it is a proof for another input");
+    let (proof, _) = Prover::<Fr>::new(budget).prove(&oracle).expect("it can be proven");
+    let verifier = |input: &[u8]| Verifier::new(program(), Input::from(input.to_vec()));
+    verifier(b"abc").verify::<Fr>(&proof).expect("the proof is honest");
+    verifier(b"abd").verify::<Fr>(&proof).expect_err("it is a proof for another input");
 }

@@ -12,7 +12,7 @@ use vm::isa::{Isa, Rv32i};
 use vm::oracle::WitnessOracle;
 use vm::parallel::Pool;
 use vm::program::Program;
-use vm::proof::{Verifier, prove, verify};
+use vm::proof::{Prover, Verifier};
 use vm::replay::StreamingWitnessGenerator;
 use vm::sumcheck::Budget;
 
@@ -62,9 +62,9 @@ fn it_runs_and_is_witnessed() {
 fn it_is_proven_and_verified() {
     let generator = StreamingWitnessGenerator::new(run(), Pool::serial());
     let oracle = WitnessOracle::new(generator).expect("there are rows");
-    let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited).expect("it can be proven");
-    let verifier = Verifier::<_, Linux>::new(program(), Input::empty());
-    verify::<Fr, _, _>(&proof, verifier).expect("the proof is honest");
+    let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("it can be proven");
+    let verifier = Verifier::new(program(), Input::empty());
+    verifier.verify::<Fr>(&proof).expect("the proof is honest");
 }
 
 #[test]

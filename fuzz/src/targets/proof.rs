@@ -14,7 +14,7 @@ use retrace::isa::Rv32i;
 use retrace::oracle::WitnessOracle;
 use retrace::parallel::Pool;
 use retrace::program::Program;
-use retrace::proof::{Proof, Verifier, prove, verify};
+use retrace::proof::{Proof, Prover, Verifier};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
@@ -41,7 +41,7 @@ pub fn target(bytes: &[u8]) {
         assert!(proof.to_bytes() == bytes, "a proof that is read is written otherwise");
         // The honest proof is verified once, when it is made.
         if bytes != HONEST.1 {
-            assert!(verify::<Fr, _, _>(&proof, verifier(&HONEST.0)).is_err(), "a false proof is accepted");
+            assert!(verifier(&HONEST.0).verify::<Fr>(&proof).is_err(), "a false proof is accepted");
         }
     });
 }
@@ -75,8 +75,8 @@ static HONEST: LazyLock<(Arc<Program<Rv32i>>, Vec<u8>)> = LazyLock::new(|| {
         let program = Arc::new(Program::from_elf(elf)?);
         let run = execute(Arc::clone(&program), Linux::default(), Input::empty(), Options::default())?;
         let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(run, Pool::serial()))?;
-        let (proof, _) = prove::<Fr, _, _>(&oracle, Budget::Unlimited)?;
-        verify::<Fr, _, _>(&proof, verifier(&program))?;
+        let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle)?;
+        verifier(&program).verify::<Fr>(&proof)?;
         Ok((program, proof.to_bytes()))
     };
     honest().unwrap_or_else(|error| panic!("{error}"))

@@ -5,17 +5,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ark_bn254::Fr;
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::{execution, subject};
-use crate::checkpoint::{Options, Stopped, UnknownCycles};
+use crate::cancel::Cancel;
+use crate::checkpoint::{Execution, Options, Stopped, UnknownCycles};
 use crate::cli::arguments::{Common, Memory, Prove};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::files::{self, Elf};
 use crate::cli::{host, output};
+use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::proof::{ProveReport, Statement, plan};
+use crate::proof::{Proof, ProveError, ProveReport, Prover, Statement};
 use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
@@ -31,57 +34,86 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) ->
     let executed = execution(&prove.subject, program, options, &bar);
     bar.finish_and_clear();
     let (execution, cancel) = executed?;
-    match (execution.stopped(), &prove.subject.checkpoints) {
-        (Stopped::Exited(_), _) => {}
-        _ if prove.cycles.is_some() => {}
-        (Stopped::Interrupted | Stopped::CycleLimit | Stopped::MemoryLimit { .. }, Some(path)) => {
-            let message = format!(
-                "{}: the run in it has not ended: resume it first, or prove a part of it with --cycles",
-                path.display()
-            );
-            return Err(Failure::new("checkpoint_file", message));
-        }
-        (stopped @ Stopped::Trapped(_), _) => {
-            return Err(Failure::stopped(stopped).but("--cycles A..B proves a part of the run before that"));
-        }
-        (stopped, _) => return Err(Failure::stopped(stopped)),
-    }
-
-    let (executed, fault) = (execution.cycles(), execution.fault().map(ToString::to_string));
     let bar = output::progress("proving");
+    let made = make(common, prove, execution, cancel, &bar);
+    bar.finish_and_clear();
+    match made? {
+        Made::Plan(schedule, rows) => print_plan::<I>(common, &schedule, rows),
+        Made::Proof { path, proof, report, budget } => {
+            let bytes = proof.to_bytes();
+            files::write_whole(path, &bytes)?;
+            print_report::<I>(common, proof.statement(), &report, budget, path, bytes.len())
+        }
+    }
+}
+
+/// What was asked for.
+enum Made<'a> {
+    /// The schedule, and the number of rows.
+    Plan(Schedule, u64),
+    Proof {
+        path: &'a Path,
+        proof: Box<Proof>,
+        report: ProveReport,
+        budget: Budget,
+    },
+}
+
+/// Plans the proof, and makes it if it has a place.
+fn make<'a, I: Isa>(
+    common: &Common,
+    prove: &'a Prove,
+    execution: Execution<I, Linux>,
+    cancel: Cancel,
+    bar: &ProgressBar,
+) -> Result<Made<'a>, Failure> {
     let cancel = cancel.with_meter({
         let bar = bar.clone();
         move |cycles| bar.inc(cycles)
     });
+    let (executed, stopped) = (execution.cycles(), execution.stopped().clone());
     let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel);
     let oracle = match &prove.cycles {
-        Some(cycles) => WitnessOracle::segment(generator, cycles.clone()),
-        None => WitnessOracle::new(generator),
+        Some(cycles) => WitnessOracle::segment(generator, cycles.clone()).map_err(|unknown| match &stopped {
+            Stopped::Trapped(fault) => Failure::from(unknown).but(&format!("the run faulted there: {fault}")),
+            _ => unknown.into(),
+        }),
+        // A run without a cycle has not ended by itself.
+        None => WitnessOracle::new(generator).map_err(|_| unfinished(&stopped, prove)),
     };
-    let oracle = oracle.map_err(|unknown| match fault {
-        Some(fault) => Failure::from(unknown).but(&format!("the run faulted there: {fault}")),
-        None => unknown.into(),
-    })?;
+    let oracle = oracle?;
     let budget = match prove.memory {
         Memory::All => Budget::Unlimited,
         Memory::Bytes(bytes) => Budget::Bytes(bytes),
         Memory::Sqrt => Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables()),
     };
-    let (cycles, rows) = (oracle.cycles(), oracle.num_rows());
-    let plan = plan::<Fr, I, _>(&oracle, budget);
+    let plan = Prover::<Fr>::new(budget).plan(&oracle).map_err(|error| match error {
+        ProveError::NotExited(stopped) => unfinished(&stopped, prove),
+        error => error.into(),
+    })?;
     let Some(path) = prove.output.as_ref().filter(|_| !prove.plan) else {
-        bar.finish_and_clear();
-        return print_plan::<I>(common, plan?.schedule(), rows);
+        return Ok(Made::Plan(plan.schedule().clone(), oracle.num_rows()));
     };
-    let proved = plan.and_then(|plan| {
-        output::measure(&bar, work(plan.schedule(), cycles, executed));
-        plan.prove()
-    });
-    bar.finish_and_clear();
-    let (proof, report) = proved?;
-    let bytes = proof.to_bytes();
-    files::write_whole(path, &bytes)?;
-    print_report::<I>(common, proof.statement(), &report, budget, path, bytes.len())
+    output::measure(bar, work(plan.schedule(), oracle.cycles(), executed));
+    let (proof, report) = plan.prove()?;
+    Ok(Made::Proof { path, proof: Box::new(proof), report, budget })
+}
+
+/// A run that is to be proven as a whole, and did not end by itself.
+fn unfinished(stopped: &Stopped, prove: &Prove) -> Failure {
+    match (stopped, &prove.subject.checkpoints) {
+        (Stopped::Interrupted | Stopped::CycleLimit | Stopped::MemoryLimit { .. }, Some(path)) => {
+            let message = format!(
+                "{}: the run in it has not ended: resume it first, or prove a part of it with --cycles",
+                path.display()
+            );
+            Failure::new("checkpoint_file", message)
+        }
+        (Stopped::Trapped(_), _) => {
+            Failure::stopped(stopped).but("--cycles A..B proves a part of the run before that")
+        }
+        _ => Failure::stopped(stopped),
+    }
 }
 
 /// What was proven, and what it took.

@@ -17,7 +17,7 @@ use crate::cli::inputs::ReadProof;
 use crate::cli::{interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
-use crate::proof::{Statement, Verifier, verify as verify_proof};
+use crate::proof::{Statement, Verifier};
 
 pub(in crate::cli) fn verify<I: Isa>(
     common: &Common,
@@ -69,7 +69,7 @@ pub(in crate::cli) fn verify<I: Isa>(
             segments: verify.segment || !alone,
             cancel: cancel.clone(),
         };
-        verify_proof::<Fr, I, _>(proof, verifier).map_err(|error| about(path, error.into()))
+        verifier.verify::<Fr>(proof).map_err(|error| about(path, error.into()))
     };
     let verified = proofs.iter().map(check).collect::<Result<Vec<_>, Failure>>();
     bar.finish_and_clear();

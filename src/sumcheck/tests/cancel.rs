@@ -86,7 +86,7 @@ fn rounds_on_stored_arrays_look_whether_they_are_cancelled() {
         if last == 7 {
             assert_eq!(proved.unwrap().report.rounds, 6);
         } else {
-            assert!(matches!(proved, Err(ProverError::Oracle(OracleError::Cancelled))), "{last}");
+            assert!(matches!(proved, Err(SumCheckProverError::Oracle(OracleError::Cancelled))), "{last}");
         }
         assert_eq!(transcript.recorder.messages.len(), last);
     }

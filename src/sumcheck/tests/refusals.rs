@@ -18,10 +18,10 @@ fn every_altered_byte_is_refused() {
     }
     assert!(!accepts(&oracle, &instances, &proof[..proof.len() - 1]));
     assert!(!accepts(&oracle, &instances, &[proof.as_slice(), &[0]].concat()));
-    assert!(matches!(verify::<Fr>(5, &instances, &[]), Err(VerifierError::Round { round: 0, .. })));
-    assert!(matches!(verify::<Fr>(0, &instances, &proof), Err(VerifierError::Rows)));
-    assert!(matches!(verify::<Fr>(u64::MAX, &instances, &proof), Err(VerifierError::Rows)));
-    assert!(matches!(verify::<Fr>(9, &instances, &proof), Err(VerifierError::Variables { .. })));
+    assert!(matches!(verify::<Fr>(5, &instances, &[]), Err(SumCheckVerifierError::Round { round: 0, .. })));
+    assert!(matches!(verify::<Fr>(0, &instances, &proof), Err(SumCheckVerifierError::Rows)));
+    assert!(matches!(verify::<Fr>(u64::MAX, &instances, &proof), Err(SumCheckVerifierError::Rows)));
+    assert!(matches!(verify::<Fr>(9, &instances, &proof), Err(SumCheckVerifierError::Variables { .. })));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn another_statement_is_refused() {
     let n = proved.report.rounds as usize;
     let tau = |seed: u64| (0..n as u64).map(|i| Fr::from(seed + i)).collect::<Vec<_>>();
     assert!(verify(13, &statement.instances(), &proof).is_ok());
-    assert!(matches!(verify(12, &statement.instances(), &proof), Err(VerifierError::Identity)));
+    assert!(matches!(verify(12, &statement.instances(), &proof), Err(SumCheckVerifierError::Identity)));
     assert!(verify(13, &statement.instances()[..3], &proof).is_err());
     let wrong_sum = Sum::new(summand(2), brute_sum(&oracle, &summand::<Fr>(2)) + Fr::ONE);
     let wrong_entry = Shift::new(&link(), Fr::from(ENTRY + 4), tau(3));
@@ -157,7 +157,7 @@ fn forged_is_refused(rows: usize, forge: impl Fn(&mut Vec<Vec<Word>>)) {
     let instances: [&dyn SumcheckInstance<Fr>; 2] = [&statement.zero, &statement.shift];
     for budget in [Budget::Unlimited, Budget::Bytes(1)] {
         let (proof, _) = prove(&oracle, &instances, budget, 1);
-        assert!(matches!(verify(rows as u64, &instances, &proof), Err(VerifierError::Identity)));
+        assert!(matches!(verify(rows as u64, &instances, &proof), Err(SumCheckVerifierError::Identity)));
     }
 }
 
@@ -230,5 +230,5 @@ fn compositions_that_do_not_fit_are_refused() {
     let oracle = oracle(cells(5, 1));
     let zero = ZeroCheck::new(constraints(2, Fr::ONE), vec![Fr::ONE; 2]).unwrap();
     let error = SumCheckProver::default().prove(&oracle, &[&zero], &mut Recorder::default()).unwrap_err();
-    assert!(matches!(error, ProverError::Variables { instance: 0, expected: 3, found: 2 }));
+    assert!(matches!(error, SumCheckProverError::Variables { instance: 0, expected: 3, found: 2 }));
 }

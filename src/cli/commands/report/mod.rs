@@ -20,7 +20,7 @@ use crate::cli::{host, interrupt, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::proof::{Verifier, plan, verify};
+use crate::proof::{Prover, Verifier};
 use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 use page::{Content, Proven};
@@ -98,9 +98,11 @@ fn planned<I: Isa>(generator: StreamingWitnessGenerator<I, Linux>) -> Result<Opt
     if generator.execution().cycles() == 0 {
         return Ok(None);
     }
-    let oracle = WitnessOracle::new(generator)?;
+    let cycles = 0..generator.execution().cycles();
+    // The cycles before a fault, too.
+    let oracle = WitnessOracle::segment(generator, cycles)?;
     let budget = Budget::sqrt::<Fr>(oracle.num_stored(), oracle.num_variables());
-    Ok(Some(plan::<Fr, I, _>(&oracle, budget)?.schedule().clone()))
+    Ok(Some(Prover::<Fr>::new(budget).plan(&oracle)?.schedule().clone()))
 }
 
 /// A proof, verified for this program, arguments and input.
@@ -129,7 +131,7 @@ fn proven<I: Isa>(
         segments: true,
         cancel,
     };
-    let verified = verify::<Fr, I, _>(proof, verifier);
+    let verified = verifier.verify::<Fr>(proof);
     bar.finish_and_clear();
     let verified = verified.map_err(|error| Failure::from(error).about(path))?;
     Ok(Proven {
