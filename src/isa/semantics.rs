@@ -118,6 +118,9 @@ pub enum SemanticStatement {
         condition: Option<Expr>,
         /// The address.
         target: Expr,
+        /// Whether the instruction's word and address alone say what the target is. It is then made of constants, of these
+        /// two, and of sums, differences and bitwise operations.
+        stated: bool,
     },
     /// End the run, if the condition holds.
     Trap {

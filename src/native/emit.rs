@@ -284,7 +284,7 @@ impl<'a> Emitter<'a> {
                     let condition = lower(&mut self.b, condition.as_ref()?, &leaves)?;
                     self.exit_before(condition, at);
                 }
-                SemanticStatement::Jump { condition, target } => {
+                SemanticStatement::Jump { condition, target, .. } => {
                     let condition = match condition {
                         Some(condition) => Some(lower(&mut self.b, condition, &leaves)?),
                         None => None,

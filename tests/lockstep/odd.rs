@@ -61,7 +61,7 @@ const CHANGED: [(&str, Semantics); 4] = [
         Semantics {
             statements: &[
                 SemanticStatement::Write(LINK),
-                SemanticStatement::Jump { condition: Some(ODD), target: RS1 },
+                SemanticStatement::Jump { condition: Some(ODD), target: RS1, stated: false },
             ],
         },
     ),
@@ -71,7 +71,7 @@ const CHANGED: [(&str, Semantics); 4] = [
         Semantics {
             statements: &[
                 SemanticStatement::Load { bits: 32, address: RS1 },
-                SemanticStatement::Jump { condition: None, target: LOADED },
+                SemanticStatement::Jump { condition: None, target: LOADED, stated: false },
                 SemanticStatement::Write(LINK),
             ],
         },

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 
 use super::number;
-use crate::ir::{Expr, ExprKind, Statement, Type};
+use crate::ir::{Expr, ExprKind, Semantics, Statement, Type};
 use crate::model::{Instruction, Model};
 
 /// The static `SEMANTICS`, in the order of the instructions.
@@ -25,11 +25,11 @@ pub fn instruction(instruction: &Instruction) -> TokenStream {
             _ => None,
         })
         .collect();
-    let statements = statements.iter().map(|s| statement(s, &locals));
+    let statements = statements.iter().map(|s| statement(s, &instruction.semantics, &locals));
     quote!(Semantics { statements: &[#(#statements),*] })
 }
 
-fn statement(statement: &Statement, locals: &[&str]) -> TokenStream {
+fn statement(statement: &Statement, semantics: &Semantics, locals: &[&str]) -> TokenStream {
     let expr = |e: &Expr| expr(e, locals);
     let optional = |e: &Option<Expr>| match e {
         Some(e) => {
@@ -60,8 +60,9 @@ fn statement(statement: &Statement, locals: &[&str]) -> TokenStream {
             quote!(SemanticStatement::Store { bits: #bits, address: #address, value: #value })
         }
         Statement::Jump { condition, target } => {
+            let stated = semantics.states(target);
             let (condition, target) = (optional(condition), expr(target));
-            quote!(SemanticStatement::Jump { condition: #condition, target: #target })
+            quote!(SemanticStatement::Jump { condition: #condition, target: #target, stated: #stated })
         }
         Statement::Trap { condition, .. } => {
             let condition = optional(condition);

@@ -9,7 +9,7 @@ use quote::{format_ident, quote};
 use super::decode::kind;
 use super::expr::{Names, expr, to_cell};
 use super::{constant, ident, number};
-use crate::ir::{BinaryOp, Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, Type};
+use crate::ir::{Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, Type};
 use crate::model::{ColumnSource, Instruction, Model, Operand, Recorded};
 
 /// The function `step` and the instructions' functions.
@@ -202,7 +202,7 @@ fn jump_check(
         .statements
         .iter()
         .any(|statement| matches!(statement, Statement::Store { .. } | Statement::Call { .. }));
-    let stated = is_stated(target, &instruction.semantics, model.xlen);
+    let stated = instruction.semantics.states(target);
     let target = value(target);
     let condition = condition.map(value);
     let taken = condition.as_ref().map(|_| quote!(jumps &&));
@@ -224,22 +224,6 @@ fn jump_check(
         }
         #to_itself
     }
-}
-
-/// Whether the runtime's `Semantics::stated` knows the value of this address by the instruction's word alone.
-fn is_stated(e: &Expr, semantics: &Semantics, xlen: u32) -> bool {
-    let known = match &e.kind {
-        ExprKind::Const(_) | ExprKind::Pc | ExprKind::Imm => true,
-        ExprKind::Local(name) => semantics.statements.iter().any(
-            |statement| matches!(statement, Statement::Let(local, e) if local == name && is_stated(e, semantics, xlen)),
-        ),
-        ExprKind::Binary(operation, a, b) => {
-            let known = [BinaryOp::Add, BinaryOp::Sub, BinaryOp::And, BinaryOp::Or, BinaryOp::Xor];
-            known.contains(operation) && is_stated(a, semantics, xlen) && is_stated(b, semantics, xlen)
-        }
-        _ => false,
-    };
-    known && e.ty.width == xlen
 }
 
 fn store(model: &Model, statement: &Statement) -> TokenStream {

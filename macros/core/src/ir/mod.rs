@@ -306,6 +306,23 @@ impl Semantics {
         self.statements.iter().any(|statement| matches!(statement, Statement::Trap { condition: None, .. }))
     }
 
+    /// Whether an instruction's word and address alone say what this address is, by the operations that addresses are made
+    /// of. Of a jump's target the generated data says so: the library computes these, and `step` looks at the others for a
+    /// jump to itself.
+    pub fn states(&self, address: &Expr) -> bool {
+        match &address.kind {
+            ExprKind::Const(_) | ExprKind::Pc | ExprKind::Imm => true,
+            ExprKind::Local(name) => self.statements.iter().any(
+                |statement| matches!(statement, Statement::Let(local, value) if local == name && self.states(value)),
+            ),
+            ExprKind::Binary(operation, a, b) => {
+                let known = [BinaryOp::Add, BinaryOp::Sub, BinaryOp::And, BinaryOp::Or, BinaryOp::Xor];
+                known.contains(operation) && self.states(a) && self.states(b)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether execution may go on at the next address.
     pub fn goes_on(&self) -> bool {
         let leaves = |statement: &Statement| {
