@@ -25,6 +25,10 @@ pub(super) struct Hart<I, G> {
 }
 
 impl<I: Isa, G: Guest> Hart<I, G> {
+    /// A constant, since the compiler does not always see through the reference to the spec: then every write of a register
+    /// would load the number.
+    const ZERO: usize = I::SPEC.registers.zero as usize;
+
     pub(super) fn new(memory: Memory, guest: G, input: Input) -> Self {
         Self {
             registers: [0; REGISTERS],
@@ -90,7 +94,7 @@ impl<I: Isa, G: Guest> Ports for Hart<I, G> {
     #[inline(always)]
     fn set_register(&mut self, register: u8, value: Word) {
         self.registers[usize::from(register)] = value;
-        self.registers[usize::from(I::SPEC.registers.zero)] = 0;
+        self.registers[Self::ZERO] = 0;
     }
 
     #[inline(always)]

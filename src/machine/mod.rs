@@ -37,7 +37,7 @@ use crate::guest::{Guest, Input, Output};
 use crate::isa::{Flow, Isa, Op, Recorder, Trap, TrapCause, Word};
 use crate::oracle::State;
 use crate::pages::Snapshot;
-use crate::program::{Program, jumps_to_itself, only_jumps};
+use crate::program::{Code, Program, only_jumps};
 use hart::Hart;
 use memory::MemoryFailure;
 use position::{OUTSIDE, Position};
@@ -136,6 +136,9 @@ impl<I: Isa, G: Guest> Machine<I, G> {
         let Self { program, hart, .. } = self;
         let code = program.code();
         let (ops, fused) = (code.ops(), fused.unwrap_or(code.fused()));
+        // Of one length, so that one comparison is enough for both.
+        let length = ops.len().min(fused.len());
+        let (ops, fused) = (&ops[..length], &fused[..length]);
         let left = until.saturating_sub(self.cycle);
         let beyond = left.checked_sub(code.longest_run().into())?.min(pause.saturating_sub(self.cycle));
         // Clamped to i64: `spare` must be able to go below zero.
@@ -166,7 +169,7 @@ impl<I: Isa, G: Guest> Machine<I, G> {
                     }
                 }
                 Ok(_) => break Some(Stop::Exit),
-                Err(trap) => match step_self_jump(hart, ops, last, trap) {
+                Err(trap) => match step_self_jump(hart, code, last, trap) {
                     Ok(()) => {
                         spare -= 1;
                         start = last + 1;
@@ -364,12 +367,13 @@ fn is_stuck<I: Isa>(ops: &[Op], index: u32) -> bool {
 #[inline(never)]
 fn step_self_jump<I: Isa, G: Guest>(
     hart: &mut Hart<I, G>,
-    ops: &[Op],
+    code: &Code,
     index: u32,
     trap: Trap,
 ) -> Result<(), Trap> {
-    let undecodable = trap.cause == TrapCause::Undecodable;
-    let op = ops.get(index as usize).filter(|op| undecodable && jumps_to_itself::<I>(op)).ok_or(trap)?;
+    let place = index as usize;
+    let is_kept = trap.cause == TrapCause::Undecodable && code.fused().get(place) == Some(&Op::UNDECODABLE);
+    let op = code.ops().get(place).filter(|op| is_kept && op.kind != Op::UNDECODABLE).ok_or(trap)?;
     match I::step(hart, op, index, &mut ())? {
         Flow::Jump(pc) => Err(Trap { cause: TrapCause::SelfJump, value: pc }),
         Flow::Next | Flow::Exit => Ok(()),
