@@ -27,6 +27,11 @@ impl Semantics {
         !self.statements.iter().any(leaves)
     }
 
+    /// Whether execution may go on elsewhere than at the next address. O(number of statements).
+    pub(crate) fn jumps(&self) -> bool {
+        self.statements.iter().any(|statement| matches!(statement, SemanticStatement::Jump { .. }))
+    }
+
     /// A local, by its place among the instruction's.
     fn local(&self, place: u8) -> Option<&Expr> {
         let mut locals = self.statements.iter().filter_map(|statement| match statement {

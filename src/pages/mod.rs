@@ -6,6 +6,7 @@ mod snapshot;
 pub use snapshot::{PageError, PageRef, Snapshot};
 pub(crate) use snapshot::{PageStore, Slot, StoredPage};
 
+use core::ops::Range;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -40,6 +41,19 @@ impl PageMap {
         self.get(page_of(address)).map_or(0, |page| page[word_of(address)])
     }
 
+    /// The words at the addresses of a range that starts at a word's, each with its address before it. A page is looked up
+    /// once. O(1) a word.
+    pub(crate) fn words(&self, addresses: Range<Word>) -> impl Iterator<Item = (Word, Word)> {
+        let (mut number, mut page) = (None, None);
+        addresses.step_by(WORD_BYTES as usize).map(move |address| {
+            if number != Some(page_of(address)) {
+                number = Some(page_of(address));
+                page = self.get(page_of(address));
+            }
+            (address, page.map_or(0, |page| page[word_of(address)]))
+        })
+    }
+
     /// How many pages are not zero.
     pub fn len(&self) -> usize {
         self.pages.len()
@@ -53,10 +67,13 @@ impl PageMap {
     /// Replaces the bytes of a page from `offset` on; `bytes` must end within the page.
     pub(crate) fn write(&mut self, number: Word, offset: usize, bytes: &[u8]) {
         let mut page = self.get(number).copied().unwrap_or([0; PAGE_WORDS]);
-        for (at, &byte) in (offset..).zip(bytes) {
-            let shift = at % size_of::<Word>() * 8;
-            let word = &mut page[at / size_of::<Word>()];
-            *word = *word & !(0xff << shift) | Word::from(byte) << shift;
+        let mut content = [[0; size_of::<Word>()]; PAGE_WORDS];
+        for (content, word) in content.iter_mut().zip(&page) {
+            *content = word.to_le_bytes();
+        }
+        content.as_flattened_mut()[offset..offset + bytes.len()].copy_from_slice(bytes);
+        for (word, content) in page.iter_mut().zip(content) {
+            *word = Word::from_le_bytes(content);
         }
         if page.iter().all(|&word| word == 0) {
             self.pages.remove(&number);

@@ -4,12 +4,10 @@
 
 use core::fmt;
 
-use super::code::INSTRUCTION_BYTES;
 use super::extensions::missing;
 use super::file::ElfFile;
 use super::reach::is_deliberately_illegal;
 use crate::isa::{Isa, Op, SemanticStatement, Semantics, Spec, Successor, Word};
-use crate::pages::{PAGE_BYTES, PAGE_WORDS};
 
 /// An ISA to choose from, as a value.
 #[derive(Clone, Copy, Debug)]
@@ -215,16 +213,7 @@ impl ElfFile {
 
     /// The instruction words, each with its address before it.
     pub(super) fn words(&self) -> impl Iterator<Item = (Word, u32)> {
-        let addresses = self.code.iter().flat_map(|range| range.clone().step_by(INSTRUCTION_BYTES as usize));
-        // To look each word up would take some times as long as to decode it.
-        let (mut number, mut page) = (None, None);
-        addresses.map(move |pc| {
-            let at = pc / PAGE_BYTES as Word;
-            if number != Some(at) {
-                (number, page) = (Some(at), self.image.pages.get(at));
-            }
-            (pc, page.map_or(0, |page| page[(pc / INSTRUCTION_BYTES) as usize % PAGE_WORDS]))
-        })
+        self.code.iter().flat_map(|range| self.image.pages.words(range.clone()))
     }
 
     fn undecodable(&self, pc: Word, word: u32) -> Box<UndecodableWord> {

@@ -41,17 +41,21 @@ impl Code {
         for range in &ranges {
             let count = (range.end - range.start) / INSTRUCTION_BYTES;
             regions.push(Region { start: range.start, count, first: ops.len() as u32 });
-            ops.extend((0..count).map(|at| {
-                let pc = range.start + at * INSTRUCTION_BYTES;
-                I::decode(pages.word(pc), pc)
-            }));
+            ops.extend(pages.words(range.clone()).map(|(pc, word)| I::decode(word, pc)));
             ops.push(Op { pc: range.end, ..Op::default() });
         }
         let largest = (0..regions.len()).max_by_key(|&at| regions[at].count);
         let main = largest.map_or(Region::EMPTY, |largest| regions.swap_remove(largest));
-        let kinds = || ops.iter().map(|op| if jumps_to_itself::<I>(op) { Op::UNDECODABLE } else { op.kind });
-        let next = kinds().skip(1).chain([Op::UNDECODABLE]);
-        let fused = kinds().zip(next).map(|(kind, next)| I::fuse(kind, next)).collect();
+        let jumps = ByKind::of::<I>(false, Semantics::jumps);
+        let kinds = ops.iter().map(|op| match op.kind {
+            kind if jumps.get(kind) && jumps_to_itself::<I>(op) => Op::UNDECODABLE,
+            kind => kind,
+        });
+        let mut fused: Vec<u8> = kinds.chain([Op::UNDECODABLE]).collect();
+        for at in 0..ops.len() {
+            fused[at] = I::fuse(fused[at], fused[at + 1]);
+        }
+        fused.truncate(ops.len());
         let longest_run = longest_run::<I>(&ops);
         Self { ops, fused, longest_run, main, others: regions, ranges: ranges.into() }
     }
@@ -111,13 +115,29 @@ impl Region {
     }
 }
 
+/// What holds of an instruction's semantics, by its kind.
+struct ByKind([bool; u8::MAX as usize + 1]);
+
+impl ByKind {
+    /// `without` of an instruction that has none, and false where there is no instruction.
+    fn of<I: Isa>(without: bool, holds: impl Fn(&Semantics) -> bool) -> Self {
+        let mut table = [without; _];
+        table[usize::from(Op::UNDECODABLE)] = false;
+        for (entry, semantics) in table.iter_mut().skip(1).zip(I::SEMANTICS) {
+            *entry = holds(semantics);
+        }
+        Self(table)
+    }
+
+    fn get(&self, kind: u8) -> bool {
+        self.0[usize::from(kind)]
+    }
+}
+
 /// The most entries from one to the next that does not go on, both included. What lacks semantics may go on.
 fn longest_run<I: Isa>(ops: &[Op]) -> u32 {
-    let goes_on = |op: &Op| {
-        let instruction = usize::from(op.kind).checked_sub(1);
-        instruction.is_some_and(|at| I::SEMANTICS.get(at).is_none_or(Semantics::goes_on))
-    };
-    let runs = ops.split_inclusive(|op| !goes_on(op));
+    let goes_on = ByKind::of::<I>(true, Semantics::goes_on);
+    let runs = ops.split_inclusive(|op| !goes_on.get(op.kind));
     runs.map(|run| run.len() as u32).max().unwrap_or_default()
 }
 
