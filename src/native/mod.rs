@@ -59,6 +59,13 @@ const EXITS_TO_WIDEN: u32 = 200_000;
 /// What coming back from native code counts as, in interpreted cycles.
 const CYCLES_TO_EXIT: u64 = 32;
 
+/// After how many visits, each of which ends by an exit, a region is judged, unless the guest waits for its code; how many
+/// cycles a visit has to execute to be no slower than the interpreter; and for how many times as long as before a place is
+/// interpreted where native code was slower.
+const VISITS_TO_JUDGE: u32 = 1 << 13;
+const CYCLES_OF_VISIT: u64 = 16;
+const TIMES_PUT_OFF: u64 = 16;
+
 /// The most instructions that are compiled at once, quickly and to good code; what does not fit is another region's.
 const MOST_INSTRUCTIONS: usize = 500;
 const MOST_OF_GOOD: usize = 1500;
@@ -139,6 +146,11 @@ struct Installed {
     patience: u32,
     /// How many that was at first.
     asked: u32,
+    /// The visits that it is judged by, and the cycles that they executed: older ones count less and less.
+    visits: u32,
+    cycles_of_visits: u64,
+    /// At how many visits it is next judged.
+    judged_at: u32,
 }
 
 impl Installed {
@@ -347,7 +359,10 @@ impl<I: Isa> Native<I> {
         if let Some(used) = region.used.get_mut(usize::from(entry)) {
             *used = true;
         }
-        region.cycles += cycles_left - left.min(cycles_left);
+        let cycles = cycles_left - left.min(cycles_left);
+        region.cycles += cycles;
+        region.cycles_of_visits += cycles;
+        region.visits += 1;
         let exit = region.exits.get(state.exit as usize)?;
         let (reason, index) = (exit.reason, exit.index);
         Some(Returned { reason, index, pc: state.pc, cycles_left: left + u64::from(exit.uncounted) })
@@ -358,8 +373,12 @@ impl<I: Isa> Native<I> {
     #[inline]
     pub(crate) fn goes_on_at(&mut self, index: u32) -> bool {
         let number = self.last;
-        if self.regions.get(number as usize).is_some_and(|region| region.cycles > region.enough) {
-            self.improve(number);
+        if let Some(region) = self.regions.get(number as usize) {
+            if region.visits >= region.judged_at {
+                self.judge(number);
+            } else if region.cycles > region.enough {
+                self.improve(number);
+            }
         }
         if self.entered.get(index as usize).is_some_and(|&region| region == number.wrapping_add(1)) {
             return true;
@@ -435,8 +454,9 @@ impl<I: Isa> Native<I> {
             return;
         }
         let followed_by = core::mem::take(&mut installed.followed_by);
+        let counted = installed.asked - installed.patience;
         let Some(installed) = self.regions.get(number as usize) else { return };
-        let often = followed_by.into_iter().filter(|(_, count)| *count > installed.asked / 100);
+        let often = followed_by.into_iter().filter(|(_, count)| *count > counted / 100);
         let often = often.map(|(to, _)| to).filter(|&to| self.is_executable(to));
         let region = match self.effort {
             Effort::Eager { most, .. } => {
@@ -452,6 +472,46 @@ impl<I: Isa> Native<I> {
         };
         if region.entries.len() > installed.entries.len() || !self.is_eager() {
             self.compile(region, Quality::Good);
+        }
+    }
+
+    /// Takes a region back that is left after too few cycles. It is compiled once more, to good code together with what often
+    /// follows; if that is no better, what it was entered at and what followed are interpreted.
+    #[cold]
+    fn judge(&mut self, number: u32) {
+        let is_too_short = match self.effort {
+            Effort::Eager { .. } => false,
+            Effort::Random { .. } => self.draw(2) == 0,
+            _ => self
+                .regions
+                .get(number as usize)
+                .is_some_and(|region| region.cycles_of_visits < u64::from(region.visits) * CYCLES_OF_VISIT),
+        };
+        let least = self.cycles_to_pay().map_or(0, |(look, _)| look);
+        let Some(region) = self.regions.get_mut(number as usize) else { return };
+        region.visits /= 2;
+        region.cycles_of_visits /= 2;
+        if !is_too_short {
+            return;
+        }
+        let may_be_widened = region.quality == Quality::Quick;
+        for &entry in &region.entries {
+            let place = entry as usize;
+            if let (Some(entered), Some(fused), Some(code)) = (
+                self.entered.get_mut(place),
+                self.fused.get_mut(place),
+                self.program.code().fused().get(place),
+            ) && *entered == number + 1
+            {
+                (*entered, *fused) = (0, *code);
+            }
+        }
+        if may_be_widened {
+            return self.widen(number);
+        }
+        let followed_by = core::mem::take(&mut region.followed_by);
+        for &place in region.entries.iter().chain(followed_by.keys()) {
+            self.profile.put_off(place, TIMES_PUT_OFF, least);
         }
     }
 
@@ -501,7 +561,7 @@ impl<I: Isa> Native<I> {
         let number = self.regions.len() as u32 + 1;
         let of_entries = region.entries.iter().filter_map(|&entry| self.region_of(entry));
         let generation = of_entries.map(|it| it.generation + 1).max().unwrap_or_default();
-        for &entry in &region.entries {
+        for &entry in region.entries.iter().filter(|&&entry| !self.profile.is_put_off(entry)) {
             let entry = entry as usize;
             if let (Some(entered), Some(fused), Some(count)) =
                 (self.entered.get_mut(entry), self.fused.get_mut(entry), self.counts.get_mut(entry))
@@ -519,6 +579,11 @@ impl<I: Isa> Native<I> {
             (Effort::Waiting, Quality::Quick) => CYCLES_TO_IMPROVE_WAITING,
             (Effort::Beside, Quality::Quick) => CYCLES_TO_IMPROVE_BESIDE,
         };
+        let judged_at = match self.effort {
+            Effort::Random { .. } => self.draw(1 << 8) as u32,
+            Effort::Waiting => EXITS_TO_WIDEN,
+            _ => VISITS_TO_JUDGE,
+        };
         self.regions.push(Installed {
             function: installed,
             exits: function.into_exits(),
@@ -532,6 +597,12 @@ impl<I: Isa> Native<I> {
             followed_by: BTreeMap::new(),
             patience,
             asked: patience,
+            visits: 0,
+            cycles_of_visits: 0,
+            judged_at,
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

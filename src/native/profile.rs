@@ -31,6 +31,8 @@ struct Place {
     enough: u64,
     /// The last burst that came by.
     burst: u32,
+    /// Whether it is not entered before its cycles are `enough`, since native code was left soon after it.
+    is_put_off: bool,
     /// The jump that last led here, and the last instruction up to which execution went on from here; each plus one.
     from: u32,
     to: u32,
@@ -96,7 +98,21 @@ impl Profile {
     pub(super) fn set_enough(&mut self, place: u32, cycles: u64) {
         if let Some(place) = self.places.get_mut(place as usize) {
             place.enough = cycles;
+            place.is_put_off = false;
         }
+    }
+
+    /// Lets a place not be entered until execution was about it for this many times as long as so far, or as `least`.
+    pub(super) fn put_off(&mut self, place: u32, times: u64, least: u64) {
+        if let Some(place) = self.places.get_mut(place as usize) {
+            place.enough = place.cycles.max(least).saturating_mul(times);
+            place.is_put_off = true;
+        }
+    }
+
+    /// Whether a place is not to be entered yet.
+    pub(super) fn is_put_off(&self, place: u32) -> bool {
+        self.places.get(place as usize).is_some_and(|place| place.is_put_off && place.cycles < place.enough)
     }
 
     /// Whether an instruction was seen executed.

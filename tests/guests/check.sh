@@ -92,6 +92,7 @@ expect 0 '934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d82442ce
 expect 0 '164483 bytes, FNV-1a 4024fd7c' serde_json.elf
 
 expect 0 '' calls.elf
+expect 222 '' handlers.elf
 expect 127 '' auxv.elf
 expect 0 '' recursion.elf 0
 expect 245 '' recursion.elf 1500
