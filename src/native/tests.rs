@@ -6,8 +6,6 @@ use crate::guest::{Input, Linux};
 use crate::isa::Rv32i;
 use crate::machine::{Checkpoint, Machine};
 
-const DISPATCH: Word = 0x1_0000 + 4 * 4;
-
 /// A bytecode interpreter, whose handlers of three instructions follow each other at random.
 fn interpreter(handlers: u32) -> Arc<Program<Rv32i>> {
     let mut source = format!(
@@ -21,6 +19,12 @@ fn interpreter(handlers: u32) -> Arc<Program<Rv32i>> {
         writeln!(source, "addi a0, a0, {}; xori a0, a0, 85; j dispatch; nop", handler % 7).unwrap();
     }
     Arc::new(assemble::<Rv32i>(&source, Layout::default()).unwrap().program().unwrap())
+}
+
+/// The place where a handler is looked up.
+fn dispatch(program: &Program<Rv32i>) -> u32 {
+    let address = program.symbols().address("dispatch").unwrap();
+    program.code().index_of(address).unwrap()
 }
 
 fn run(program: &Arc<Program<Rv32i>>, effort: Effort, cycles: u64) -> (Native<Rv32i>, Vec<Word>) {
@@ -47,8 +51,7 @@ fn a_region_that_is_left_at_once_is_given_up() {
     assert_eq!(native.statistics().regions, 2, "it was compiled quickly, and once more to good code");
     assert!(native.entered.iter().all(|&region| region == 0));
     assert_eq!(native.fused, program.code().fused());
-    let dispatch = program.code().index_of(DISPATCH).unwrap();
-    assert!(native.profile.is_put_off(dispatch));
+    assert!(native.profile.is_put_off(dispatch(&program)));
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn a_region_that_has_all_handlers_is_kept() {
     let cycles = 2_000_000;
     let (native, registers) = run(&program, Effort::Waiting, cycles);
     assert_eq!(registers, interpreted(&program, cycles));
-    assert!(native.is_compiled(program.code().index_of(DISPATCH).unwrap()));
+    assert!(native.is_compiled(dispatch(&program)));
 }
 
 #[test]
