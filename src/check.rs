@@ -83,7 +83,7 @@ pub fn check<I: Isa, G: Guest>(
     let visit = |broken: &mut Faults, chunk: &crate::oracle::Chunk<'_>| {
         let mut scratch = Scratch::new(judge.units);
         for (at, row) in (chunk.cycles.start..chunk.cycles.end).enumerate() {
-            judge.row(&chunk.columns, at, row, code.ops(), &mut scratch, broken);
+            judge.row(chunk.columns, at, row, code.ops(), &mut scratch, broken);
         }
         Ok(())
     };

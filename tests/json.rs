@@ -189,6 +189,8 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("profile", "profile {tmp}/stripped.elf illegal --by pc"),
         ("trace", "trace {tiny}"),
         ("trace", "trace {faults} illegal"),
+        ("check", "check {tiny}"),
+        ("check", "check {faults} illegal"),
         ("debug", "debug {tiny}"),
         ("debug", "debug {tiny} --cycle 99"),
         ("debug", "debug {faults} illegal --cycle 99"),

@@ -20,6 +20,7 @@ fn main() {
     println!("{threads} threads\n");
     speed::run();
     speed::replay(threads);
+    speed::cells();
     speed::query();
     space::flat();
     space::checkpoints();

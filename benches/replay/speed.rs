@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use retrace::checkpoint::{Execution, Options, Policy};
 use retrace::guest::Linux;
-use retrace::isa::{ColumnId, Isa, MAX_ROWS, Rv32i};
+use retrace::isa::{ColumnId, Found, Isa, MAX_ROWS, Rv32i, Word};
 use retrace::oracle::{Chunk, PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::replay::StreamingWitnessGenerator;
@@ -99,6 +99,77 @@ pub(crate) fn replay(threads: usize) {
         );
     }
     println!();
+}
+
+/// What the units' cells cost: recorded columns alone, and with every cell filled, on one thread.
+pub(crate) fn cells() {
+    println!(
+        "ns a row, one thread: recorded columns, and with the {} cells of the units\n",
+        Rv32i::UNITS.cells
+    );
+    println!("| guest | M rows | recorded | and cells | the cells alone |");
+    println!("|---|---|---|---|---|");
+    for name in GUESTS {
+        let run = Run::new(name, 10);
+        let execution = Arc::new(run.clone().execute(Options::default()));
+        let generator = generator(&execution, 1);
+        let rows = execution.cycles();
+        let (mut recorded, mut filled) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            recorded.push(processor(|| {
+                pass(&generator, &recorded_columns());
+            }));
+            filled.push(processor(|| fill(&generator)));
+        }
+        let ns = |seconds: f64| seconds / rows as f64 * 1e9;
+        let (recorded, filled) = (ns(mean(&recorded)), ns(mean(&filled)));
+        println!(
+            "| {name} | {:.1} | {recorded:.1} | {filled:.1} | {:.1} |",
+            rows as f64 / 1e6,
+            filled - recorded
+        );
+    }
+    println!();
+}
+
+fn recorded_columns() -> Vec<ColumnId> {
+    (0..Rv32i::SPEC.recorded as u16).map(ColumnId).collect()
+}
+
+/// Regenerates the recorded columns of all rows, and fills the cells of each.
+fn fill(generator: &Generator) {
+    let of = Rv32i::UNITS.found;
+    let code = generator.execution().program().code();
+    let visit = |cells: &mut Vec<Word>, chunk: &Chunk<'_>| {
+        // The columns asked for are the first ones, in order.
+        let column = |id: Option<ColumnId>| id.map_or(&[][..], |id| chunk.columns[id.index()]);
+        let reads = of.reads.map(column);
+        let (index, address, before) = (column(of.index), column(of.address), column(of.before));
+        let (reply, next_pc) = (column(of.written), column(of.next_pc));
+        for row in 0..index.len() {
+            let found = Found {
+                reads: reads.map(|read| read[row]),
+                address: address[row],
+                before: before[row],
+                reply: reply[row],
+                next_pc: next_pc[row],
+            };
+            cells.fill(0);
+            Rv32i::fill(&code.ops()[index[row] as usize], &found, cells);
+            black_box(&*cells);
+        }
+        Ok::<(), std::convert::Infallible>(())
+    };
+    let cells = || vec![0; Rv32i::UNITS.cells];
+    let filled = generator.reduce(
+        0..generator.execution().cycles(),
+        &recorded_columns(),
+        MAX_ROWS,
+        cells,
+        visit,
+        |a, _| a,
+    );
+    filled.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// `query`, row after row, beside passes over the same columns.

@@ -4,10 +4,12 @@
 //! Also the exact count of legal words, against the generated decoder over all 2^32.
 
 use retrace::isa::{
-    Access, ColumnId, Columns, Flow, IN_TREE, Isa, MAX_READS, Op, Ports, Reply, Rv32i, Rv32im, Rv32imZbb,
-    Trap, Word,
+    Access, ColumnId, Columns, Flow, Found, IN_TREE, Isa, MAX_READS, Op, Ports, Reply, Rv32i, Rv32im,
+    Rv32imZbb, Trap, Word,
 };
-use retrace_codegen::check::{Case, edge_rows};
+use retrace_codegen::check::{Case, Row, edge_rows};
+use retrace_codegen::units::form::Var;
+use retrace_codegen::units::row::Rows;
 use retrace_codegen::{Model, Sources, compile};
 
 fn model<I: Isa>() -> Model {
@@ -63,7 +65,8 @@ fn compare<I: Isa>() -> usize {
     let stored: Vec<ColumnId> = (0..spec.stored as u16).map(ColumnId).collect();
     let mut columns = Columns::new(spec.stored);
     let mut compared = 0;
-    for (instruction, rows) in model.instructions.iter().zip(edge_rows(&model)) {
+    let selections = model.selections.iter();
+    for ((instruction, selection), rows) in model.instructions.iter().zip(selections).zip(edge_rows(&model)) {
         assert!(instruction.group.is_none() || rows.len() > 10, "{}: {} rows", instruction.name, rows.len());
         for row in rows {
             let case = &row.case;
@@ -86,10 +89,47 @@ fn compare<I: Isa>() -> usize {
                 let generated = column.value(columns.column(id.index())[0]);
                 assert_eq!(generated, *cell, "{}: {case}: {}", instruction.name, column.name);
             }
+            if let Some(selection) = selection {
+                units::<I>(Rows { units: &model.units, selection }, &op, &row, &model);
+            }
             compared += 1;
         }
     }
     compared
+}
+
+/// The cells that generated code fills, and the entry's columns of the code table, are those of the compiled form.
+fn units<I: Isa>(of: Rows<'_>, op: &Op, row: &Row, model: &Model) {
+    let found = row.found();
+    let honest = of.fill(&found).unwrap_or_else(|cell| panic!("{}: {cell}", row.case));
+    let mut cells = vec![0; I::UNITS.cells];
+    let given = Found {
+        reads: found.reads,
+        address: found.address,
+        before: found.before,
+        reply: found.reply,
+        next_pc: found.next_pc,
+    };
+    I::fill(op, &given, &mut cells);
+    let units = I::UNITS.units.iter().zip(&of.units.units).enumerate();
+    for (at, (generated, unit)) in units.filter(|(at, _)| of.selection.uses.contains_key(at)) {
+        for (cell, declared) in generated.cells.iter().enumerate() {
+            let expected = honest.get(&of.units.home((at, cell))).copied().unwrap_or_default();
+            let cell = i128::from(cells[usize::from(declared.place)]);
+            assert_eq!(cell, expected, "{}: {}.{}", row.case, unit.name, declared.name);
+        }
+    }
+    let mut wiring = vec![0; I::UNITS.columns.len()];
+    I::wire(op, &mut wiring);
+    for (column, value) in model.wiring.columns.iter().zip(wiring) {
+        let expected = column.by.get(&usize::from(op.kind - 1)).map_or(0, |coefficient| {
+            let terms = coefficient.iter().map(|(entries, factor)| {
+                entries.iter().map(|at| of.known(Var::Entry(*at), &found)).product::<i128>() * factor
+            });
+            terms.sum()
+        });
+        assert_eq!(i128::from(value), expected, "{}: {}", row.case, column.name);
+    }
 }
 
 #[test]

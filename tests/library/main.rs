@@ -18,6 +18,7 @@ mod forged;
 mod sink;
 
 mod bit_manipulation;
+mod check;
 mod constraints;
 mod crypto;
 mod edge_rows;

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{execution, fault};
+use super::execution;
 use crate::check::{Broken, check as check_rows};
-use crate::checkpoint::Options;
+use crate::checkpoint::{Options, UnknownCycles};
 use crate::cli::arguments::{Check, Common};
 use crate::cli::failure::{Done, Failure};
 use crate::cli::files::{self, Elf};
@@ -20,11 +20,9 @@ pub(in crate::cli) fn check<I: Isa>(common: &Common, check: &Check, elf: Elf) ->
     let bar = output::progress("checking");
     let options = Options { max_cycles, ..Options::default() };
     let (execution, cancel) = execution(&check.subject, program, options, &bar)?;
-    let fault = fault(&execution);
+    let fault = execution.fault().map(ToString::to_string);
     let cycles = check.cycles.clone().unwrap_or(0..execution.cycles());
-    if cycles.end > execution.cycles() {
-        return Err(Failure::cycles(&cycles, execution.cycles()));
-    }
+    UnknownCycles::check(&cycles, execution.cycles())?;
     let generator = StreamingWitnessGenerator::new(execution, files::pool(common)?).with_cancel(cancel);
     let checked = match check_rows(&generator, cycles.clone()) {
         Err(ReplayError::Cancelled) => return Err(Failure::interrupted()),

@@ -117,12 +117,15 @@ impl Row {
     /// What units find in it.
     pub fn found(&self) -> Found {
         let Case { reads, imm, pc, reply, .. } = &self.case;
-        let before = self.recorded.iter().find(|(what, _)| *what == Recorded::MemBefore);
+        let recorded = |what: Recorded| {
+            self.recorded.iter().find(|(known, _)| *known == what).map_or(0, |(_, value)| *value)
+        };
         Found {
             reads: reads.map(Option::unwrap_or_default),
             pc: *pc,
             imm: imm.unwrap_or_default(),
-            before: before.map_or(0, |(_, value)| *value),
+            address: recorded(Recorded::MemAddress),
+            before: recorded(Recorded::MemBefore),
             loaded: self.loaded,
             reply: reply.result,
             next_pc: self.next.unwrap_or_default(),

@@ -31,9 +31,8 @@ const FORGED_PART: usize = 16;
 pub(super) fn units(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Units {
     unique("table", tables.tables.iter().map(|table| &table.name), errors);
     unique("unit", tables.units.iter().map(|table| &table.name), errors);
-    let mut units = Units::default();
-    units.tables = tables.tables.iter().filter_map(|table| lookup_table(table, errors)).collect();
-    units.units = ports(tables);
+    let lookups = tables.tables.iter().filter_map(|table| lookup_table(table, errors)).collect();
+    let mut units = Units { tables: lookups, units: ports(tables), ..Units::default() };
     for table in &tables.units {
         if let Some(mut unit) = unit(table, &units.tables, errors) {
             placed(&mut unit, units.units.len());

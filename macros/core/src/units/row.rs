@@ -20,7 +20,9 @@ pub struct Found {
     pub pc: u32,
     /// The immediate.
     pub imm: u32,
-    /// The aligned word of memory before.
+    /// The byte address of the access to memory.
+    pub address: u32,
+    /// The aligned word there before.
     pub before: u32,
     /// What a load gives.
     pub loaded: u32,
@@ -169,7 +171,7 @@ impl Rows<'_> {
     }
 
     /// A variable that is no cell.
-    pub(super) fn known(&self, var: Var, found: &Found) -> i128 {
+    pub fn known(&self, var: Var, found: &Found) -> i128 {
         match var {
             Var::Entry(at) => ir::eval(&self.units.entries[at], &Leaves { found, of: &|_| 0 }).into(),
             Var::Read(port) => found.reads[port].into(),

@@ -161,11 +161,11 @@ impl Selector<'_> {
                     let Some(port) = self.units.port(Port::Write) else { return (None, false) };
                     self.each(states, |state| {
                         let ways = self.value(&value, state);
-                        ways.into_iter().filter_map(move |(form, mut state)| {
+                        ways.into_iter().map(move |(form, mut state)| {
                             let mut used = UnitUse::default();
                             used.inputs.insert(0, form);
                             state.selection.uses.insert(port, used);
-                            Some(state)
+                            state
                         })
                     })
                 }
@@ -333,7 +333,8 @@ impl Selector<'_> {
         let mut ways = Vec::new();
         for (at, rule) in self.units.rules.iter().enumerate() {
             if bare(rule) == Some(OperandKind::Any) && rule.operands[0].ty.width >= expr.ty.width {
-                let given = self.applied(at, &[Some(expr.clone())], &[form.clone()], state.clone());
+                let given =
+                    self.applied(at, &[Some(expr.clone())], std::slice::from_ref(form), state.clone());
                 ways.extend(given.into_iter().map(|(given, state)| (given.value, state)));
             }
         }

@@ -71,16 +71,18 @@ pub struct SlotTables {
     pub tag: Vec<(usize, i128)>,
 }
 
+/// Of each product of cells its coefficient by instruction.
+type Products = BTreeMap<Vec<Var>, BTreeMap<usize, Coefficient>>;
+
+/// A relation before its coefficients are columns: its name, what is wired, and what is the same in every row.
+type Wanted = (String, Products, BTreeMap<Vec<Var>, i128>);
+
 /// Puts selections together. The coefficient of a product is a vector over (instruction, product of entry constants).
 pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
-    let mut wanted: Vec<(
-        String,
-        BTreeMap<Vec<Var>, BTreeMap<usize, Coefficient>>,
-        BTreeMap<Vec<Var>, i128>,
-    )> = Vec::new();
+    let mut wanted: Vec<Wanted> = Vec::new();
     for (at, unit) in units.units.iter().enumerate() {
         for relation in &unit.relations {
-            let mut wired: BTreeMap<Vec<Var>, BTreeMap<usize, Coefficient>> = BTreeMap::new();
+            let mut wired = Products::new();
             let mut fixed: BTreeMap<Vec<Var>, i128> = BTreeMap::new();
             for (product, coefficient) in relation.form.terms() {
                 if product.iter().any(|var| matches!(var, Var::On | Var::Input(_))) {
@@ -106,7 +108,7 @@ pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
     }
     let most = selections.iter().flatten().map(|selection| selection.asserts.len()).max().unwrap_or_default();
     for at in 0..most {
-        let mut wired = BTreeMap::new();
+        let mut wired = Products::new();
         for (instruction, selection) in selections.iter().enumerate() {
             if let Some(form) = selection.as_ref().and_then(|selection| selection.asserts.get(at)) {
                 add(units, &mut wired, instruction, form);
@@ -114,7 +116,7 @@ pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
         }
         wanted.push((format!("assert {at}"), wired, BTreeMap::new()));
     }
-    let mut wired = BTreeMap::new();
+    let mut wired = Products::new();
     for (instruction, selection) in selections.iter().enumerate() {
         if let Some(form) = selection.as_ref().and_then(|selection| selection.next.as_ref()) {
             add(units, &mut wired, instruction, &(&Form::from(Var::NextPc) - form));
@@ -181,12 +183,7 @@ fn homes(units: &Units, product: &[Var]) -> Vec<Var> {
     product
 }
 
-fn add(
-    units: &Units,
-    wired: &mut BTreeMap<Vec<Var>, BTreeMap<usize, Coefficient>>,
-    instruction: usize,
-    form: &Form,
-) {
+fn add(units: &Units, wired: &mut Products, instruction: usize, form: &Form) {
     for (product, coefficient) in form.terms() {
         let (entry, cells): (Vec<Var>, Vec<Var>) =
             product.iter().partition(|var| matches!(var, Var::Entry(_)));

@@ -1,0 +1,113 @@
+//! Every row of whole programs against the units' relations and look-ups, and against constraints; and that a lie is seen.
+
+use retrace::check::{Rule, check};
+use retrace::checkpoint::{Execution, Options, execute};
+use retrace::guest::{Input, Linux};
+use retrace::isa::units::Units;
+use retrace::isa::{
+    ColumnId, Columns, Flow, Found, Isa, Op, Ports, Recorder, Rv32i, Rv32im, Rv32imZbb, Semantics, Spec,
+    Trap, Word,
+};
+use retrace::parallel::Pool;
+use retrace::program::Program;
+use retrace::replay::StreamingWitnessGenerator;
+
+fn generator<I: Isa>(guest: &str, max_cycles: u64) -> StreamingWitnessGenerator<I, Linux> {
+    let elf = std::fs::read(format!("tests/guests/{guest}.elf")).expect("it is in the repository");
+    let program = Program::<I>::from_elf(&elf).expect("it is a program");
+    let options = Options { max_cycles, ..Options::default() };
+    let execution: Execution<I, Linux> =
+        execute(program, Linux::default(), Input::empty(), options).expect("it runs");
+    StreamingWitnessGenerator::new(execution, Pool::new(2).expect("two threads"))
+}
+
+fn holds<I: Isa>(guest: &str, max_cycles: u64) -> u64 {
+    let generator = generator::<I>(guest, max_cycles);
+    let checked = check(&generator, 0..generator.execution().cycles()).expect("it replays");
+    assert_eq!(checked.broken, [], "{guest}");
+    checked.rows
+}
+
+#[test]
+fn rows_of_programs_hold() {
+    assert_eq!(holds::<Rv32i>("tiny", 1000), 53);
+    assert_eq!(holds::<Rv32i>("sha256", 100_000), 6145);
+    assert_eq!(holds::<Rv32i>("quicksort", 50_000), 50_000);
+    assert_eq!(holds::<Rv32im>("k256", 50_000), 50_000);
+    assert_eq!(holds::<Rv32im>("serde_json", 50_000), 50_000);
+    assert_eq!(holds::<Rv32imZbb>("bits", 50_000), 50_000);
+}
+
+/// RV32I whose honest prover fills one cell with another value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Lying<const CELL: usize>;
+
+impl<const CELL: usize> Isa for Lying<CELL> {
+    const SPEC: &'static Spec = Rv32i::SPEC;
+    const SEMANTICS: &'static [Semantics] = Rv32i::SEMANTICS;
+    const UNITS: &'static Units = Rv32i::UNITS;
+
+    fn decode(word: u32, pc: Word) -> Op {
+        Rv32i::decode(word, pc)
+    }
+
+    fn step<P: Ports, R: Recorder>(
+        ports: &mut P,
+        op: &Op,
+        index: u32,
+        recorder: &mut R,
+    ) -> Result<Flow, Trap> {
+        Rv32i::step(ports, op, index, recorder)
+    }
+
+    fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]) {
+        Rv32i::derive(columns, rows, code, wanted);
+    }
+
+    fn fill(op: &Op, found: &Found, cells: &mut [Word]) {
+        Rv32i::fill(op, found, cells);
+        let kind = Rv32i::SPEC.instruction(op.kind).map_or("", |instruction| instruction.name);
+        if kind == "addi" {
+            cells[CELL] += 1;
+        }
+    }
+
+    fn wire(op: &Op, columns: &mut [i64]) {
+        Rv32i::wire(op, columns);
+    }
+
+    fn look_up(table: usize, keys: &[Word], values: &mut [Word]) -> bool {
+        Rv32i::look_up(table, keys, values)
+    }
+}
+
+fn place(unit: &str, cell: &str) -> usize {
+    let unit = Rv32i::UNITS.units.iter().find(|known| known.name == unit).expect("it is declared");
+    let cell = unit.cells.iter().find(|known| known.name == cell).expect("it is declared");
+    cell.place.into()
+}
+
+/// A limb that is one more breaks the sum, what is written of it, and mostly its look-up's flag; a wrong flag the look-up.
+#[test]
+fn a_lie_is_named() {
+    const SUM: usize = 3;
+    const FLAG: usize = 5;
+    assert_eq!((place("add", "s0"), place("add", "z0")), (SUM, FLAG));
+    let broken = |generator: &dyn Fn() -> retrace::check::Checked| {
+        let checked = generator();
+        assert!(checked.broken.iter().all(|broken| broken.instruction == "addi" && broken.rows > 0));
+        checked.broken.into_iter().map(|broken| (broken.rule, broken.first, broken.pc)).collect::<Vec<_>>()
+    };
+    let rules = broken(&|| {
+        let generator = generator::<Lying<SUM>>("tiny", 1000);
+        check(&generator, 0..53).expect("it replays")
+    });
+    let named =
+        |name: &str| rules.iter().any(|(rule, ..)| matches!(rule, Rule::Relation(found) if *found == name));
+    assert!(named("add: t = s0 + 0x1_0000 * s1 + 0x1_0000_0000 * c") && named("rd: value"), "{rules:?}");
+    let rules = broken(&|| {
+        let generator = generator::<Lying<FLAG>>("tiny", 1000);
+        check(&generator, 0..53).expect("it replays")
+    });
+    assert!(matches!(rules[..], [(Rule::Lookup("add.low", "zero"), _, _)]), "{rules:?}");
+}
