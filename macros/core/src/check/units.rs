@@ -1031,7 +1031,7 @@ impl Names for RuleNames<'_> {
         let mut scope = PatternScope { operands: &names, locals: Vec::new(), load: None };
         let mut typer = Typer { text, offset: 0, scope: &mut scope, errors };
         let value = typer.expr(expr, Some(Type::unsigned(32)))?;
-        Some(Form::from(Var::Entry(self.units.entry(&value))))
+        Some(Form::from(Var::Entry(self.units.template(&value))))
     }
 
     fn names(&self) -> Vec<String> {

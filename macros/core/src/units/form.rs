@@ -9,7 +9,8 @@ use super::PRIME;
 /// What a form is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Var {
-    /// A constant of the code table's entry: an expression over the immediate and the address, by its place in a list.
+    /// A constant of the code table's entry: an expression over the immediate and the address, by its place in a list; in
+    /// a rule, over its operands.
     Entry(usize),
     /// A unit's flag in its own relations: 1 in rows of instructions that use it.
     On,

@@ -631,8 +631,7 @@ impl Selector<'_> {
                 }))
             }
             Var::Entry(at) => {
-                let expr = self.entries.borrow()[at].clone();
-                Some(self.entry(&normal(&substituted(&expr, &operand))))
+                Some(self.entry(&normal(&substituted(&self.units.templates[at], &operand))))
             }
             _ => None,
         })
