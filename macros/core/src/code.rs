@@ -92,8 +92,8 @@ codes! {
     TooManyInstructions = "too-many-instructions", "There are more than 254 instructions.";
     TooManyPorts = "too-many-ports", "A row would need more than one memory access, write of `rd`, jump or call.";
     UncoveredNode = "uncovered-node", "Neither a constraint nor a look-up determines a value that an instruction computes.";
+    UndeterminedOutput = "undetermined-output", "A row of an instruction can put out something else, or go on where it traps, and units do not see it.";
     UnfixedField = "unfixed-field", "An instruction does not say what a field of its format is.";
-    UndeterminedOutput = "undetermined-output", "A row of an instruction can put out something else, and units do not see it.";
     UnitRow = "unit-row", "A row of an instruction breaks what units say of it.";
     UnitShortage = "unit-shortage", "An instruction needs more of units than a row has room for.";
     UnknownClass = "unknown-class", "There is no such range class.";

@@ -1,15 +1,19 @@
 //! The hash of a spec's meaning.
 //!
-//! What counts: everything that a run or a proof depends on. What does not: comments, documentation, assembly text and
-//! pseudo-instructions, fused pairs, the order of tables other than columns, formatting, places.
+//! What counts: everything that a run or a proof depends on. Of rules that is what the compiler makes of them: the units
+//! that each instruction uses, what feeds them, and the relations, columns and look-ups that come of it. What does not
+//! count: comments, documentation, assembly text and pseudo-instructions, fused pairs, rules that no instruction needs,
+//! the order of tables other than columns and what a row offers, formatting, places.
 
 use std::fmt::Write;
 
 use crate::model::{ColumnSource, Model, Recorded};
+use crate::units::form::{Form, Named, Var};
+use crate::units::select::Selection;
 
 /// Hashes a checked model. Names are quoted, so that no two models have one description.
 pub(crate) fn fingerprint(model: &Model) -> [u8; 32] {
-    let mut text = String::from("retrace spec 1\n");
+    let mut text = String::from("retrace spec 2\n");
     // Writing to a string cannot fail.
     let _ = describe(model, &mut text);
     *blake3::hash(text.as_bytes()).as_bytes()
@@ -55,10 +59,109 @@ fn describe(model: &Model, out: &mut String) -> std::fmt::Result {
         let flags = (&call.memory, call.input, call.exits);
         writeln!(out, "call {:?} {} {} {flags:?}", call.name, call.number, call.arguments.len())?;
     }
+    units(model, out)?;
+    for (instruction, selection) in model.instructions.iter().zip(&model.selections) {
+        writeln!(out, "uses {:?}", instruction.name)?;
+        if let Some(selection) = selection {
+            uses(model, selection, out)?;
+        }
+    }
+    wiring(model, out)
+}
+
+/// A form by the names of what it is about.
+fn named<'a>(model: &'a Model, form: &'a Form) -> Named<'a, impl Fn(Var) -> String> {
+    Named(form, |var| model.units.name(var))
+}
+
+/// What a row offers.
+fn units(model: &Model, out: &mut String) -> std::fmt::Result {
+    for table in &model.units.tables {
+        writeln!(out, "table {:?} {:?}", table.name, table.keys)?;
+        for (name, value) in &table.values {
+            writeln!(out, "  {name:?} {value}")?;
+        }
+    }
+    for unit in &model.units.units {
+        writeln!(out, "unit {:?} {:?}", unit.name, unit.port)?;
+        for input in &unit.inputs {
+            writeln!(out, "  input {:?} {} {}", input.name, input.ty, input.default)?;
+        }
+        for cell in &unit.cells {
+            write!(out, "  cell {:?} {} {:?}", cell.name, cell.bits, cell.overlays)?;
+            match &cell.fill {
+                Some(fill) => writeln!(out, " {fill}")?,
+                None => writeln!(out)?,
+            }
+        }
+        for relation in &unit.relations {
+            writeln!(out, "  relation {}", named(model, &relation.form))?;
+        }
+        for slot in &unit.slots {
+            writeln!(out, "  look-up {:?} {:?} {}", slot.name, slot.places, slot.table)?;
+        }
+    }
+    Ok(())
+}
+
+/// How an instruction uses it.
+fn uses(model: &Model, selection: &Selection, out: &mut String) -> std::fmt::Result {
+    for (unit, used) in &selection.uses {
+        writeln!(out, "  unit {unit}")?;
+        for (input, form) in &used.inputs {
+            writeln!(out, "    input {input} {}", named(model, form))?;
+        }
+        for (slot, table) in &used.tables {
+            writeln!(out, "    look-up {slot} {table}")?;
+        }
+    }
+    for form in &selection.asserts {
+        writeln!(out, "  assert {}", named(model, form))?;
+    }
+    for (what, form) in [("next", &selection.next), ("address", &selection.address)] {
+        if let Some(form) = form {
+            writeln!(out, "  {what} {}", named(model, form))?;
+        }
+    }
+    for (cell, value) in &selection.fill {
+        writeln!(out, "  fill {cell:?} {value}")?;
+    }
+    Ok(())
+}
+
+/// What comes of it for all instructions together.
+fn wiring(model: &Model, out: &mut String) -> std::fmt::Result {
+    let product = |vars: &[Var]| vars.iter().map(|var| model.units.name(*var)).collect::<Vec<_>>();
+    for column in &model.wiring.columns {
+        writeln!(out, "code column")?;
+        for (instruction, coefficient) in &column.by {
+            for (entries, factor) in coefficient {
+                write!(out, "  {instruction} {factor}")?;
+                for entry in entries {
+                    write!(out, " [{}]", model.units.entries[*entry])?;
+                }
+                writeln!(out)?;
+            }
+        }
+    }
+    for relation in &model.wiring.relations {
+        writeln!(out, "relation")?;
+        for (vars, columns) in &relation.wired {
+            writeln!(out, "  {:?} {columns:?}", product(vars))?;
+        }
+        for (vars, factor) in &relation.fixed {
+            writeln!(out, "  {:?} {factor}", product(vars))?;
+        }
+    }
+    for slot in &model.wiring.slots {
+        writeln!(out, "slot {:?} {:?} {:?}", slot.places, slot.multiplicity, slot.tag)?;
+        writeln!(out, "  {:?}", slot.tables)?;
+    }
     Ok(())
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use std::sync::LazyLock;
 
@@ -118,6 +221,80 @@ mod tests {
         assert!(changes(|m| m.lookups[0].inputs.truncate(1)), "look-up");
         assert!(changes(|m| m.calls[0].number += 1), "call");
         assert!(changes(|m| m.calls[0].input ^= true), "call's input");
+    }
+
+    /// The selection of an instruction.
+    fn of<'a>(m: &'a mut Model, name: &str) -> &'a mut Selection {
+        let at = m.instructions.iter().position(|instruction| instruction.name == name);
+        at.and_then(|at| m.selections[at].as_mut()).expect("it is compiled")
+    }
+
+    #[test]
+    fn every_part_of_the_compiled_form_counts() {
+        let zero = || Expr::new(ExprKind::Const(0), Type::unsigned(32));
+        let one = || Form::constant(1);
+        let unit =
+            |name: &str| MODEL.units.units.iter().position(|unit| unit.name == name).expect("it is declared");
+        let (add, bytes, product) = (unit("add"), unit("bytes"), unit("product"));
+        assert!(changes(|m| m.units.tables[0].name.push('x')), "table");
+        assert!(changes(|m| m.units.tables[0].keys[0].1 -= 1), "a table's key");
+        assert!(changes(|m| m.units.tables[1].values[0].1 = zero()), "a table's value");
+        assert!(changes(|m| m.units.tables.swap(0, 1)), "the order of tables: it is their tags'");
+        assert!(changes(|m| m.units.units[add].name.push('x')), "unit");
+        assert!(changes(|m| m.units.units[0].port = None), "port");
+        assert!(changes(|m| m.units.units[add].inputs[0].ty.width += 1), "input");
+        assert!(changes(|m| m.units.units[product].inputs[2].default = 0), "an input's default");
+        assert!(changes(|m| m.units.units[add].cells[0].bits -= 1), "cell");
+        assert!(changes(|m| m.units.units[add].cells[0].fill = None), "fill");
+        assert!(changes(|m| m.units.units[1].cells[0].overlays = None), "overlay");
+        assert!(changes(|m| m.units.units[add].relations[0].form = one()), "relation");
+        assert!(changes(|m| drop(m.units.units[add].relations.pop())), "relations");
+        assert!(changes(|m| m.units.units[bytes].slots[0].places.swap(0, 1)), "a look-up's cells");
+        assert!(changes(|m| m.units.units[bytes].slots[0].table = 0), "a look-up's table");
+        assert!(changes(|m| m.units.entries[0] = zero()), "a constant of the entry");
+        assert!(changes(|m| drop(of(m, "add").uses.remove(&add))), "a use");
+        let fed = |m: &mut Model| {
+            let input = of(m, "add").uses.get_mut(&add).and_then(|used| used.inputs.get_mut(&0));
+            *input.expect("it is fed") = Form::constant(1);
+        };
+        assert!(changes(fed), "what feeds an input");
+        let read = |m: &mut Model| {
+            let table = of(m, "slt").uses.get_mut(&bytes).and_then(|used| used.tables.get_mut(&3));
+            *table.expect("it is read") = 0;
+        };
+        assert!(changes(read), "the table that a look-up reads");
+        assert!(changes(|m| of(m, "lw").asserts.clear()), "assertion");
+        assert!(changes(|m| of(m, "lw").address = None), "address");
+        assert!(changes(|m| of(m, "jal").next = Some(one())), "next pc");
+        assert!(changes(|m| of(m, "add").fill.push(((add, 0), zero()))), "what a rule fills in");
+        assert!(changes(|m| drop(m.wiring.columns[0].by.pop_first())), "a column of the code table");
+        assert!(changes(|m| m.wiring.columns.swap(0, 1)), "the order of columns of the code table");
+        let wired = |m: &mut Model| {
+            let first = m.wiring.relations[0].wired.values_mut().next().expect("there is one");
+            first[0].1 += 1;
+        };
+        assert!(changes(wired), "the factor of a column");
+        assert!(changes(|m| drop(m.wiring.relations[0].fixed.pop_first())), "what is the same in every row");
+        assert!(changes(|m| m.wiring.slots[0].places.reverse()), "the columns of a look-up");
+        assert!(changes(|m| m.wiring.slots[0].multiplicity.clear()), "where a look-up is made");
+        assert!(changes(|m| m.wiring.slots[0].tag.clear()), "which table it reads");
+        assert!(changes(|m| m.wiring.slots[0].tables.clear()), "the tables by instruction");
+    }
+
+    /// A rule counts by what the compiler makes of it.
+    #[test]
+    fn what_is_said_about_units_does_not() {
+        assert!(!changes(|m| m.units.tables[0].doc.push('x')), "a table's documentation");
+        assert!(!changes(|m| m.units.units[3].doc.push('x')), "a unit's documentation");
+        assert!(!changes(|m| m.units.units[3].relations[0].text.push(' ')), "the text of a relation");
+        assert!(!changes(|m| m.units.units[3].outputs.clear()), "what a unit's outputs mean");
+        assert!(!changes(|m| m.units.rules.clear()), "rules");
+        assert!(
+            !changes(|m| m.selections.iter_mut().flatten().for_each(|of| of.rules.clear())),
+            "which rules"
+        );
+        assert!(!changes(|m| m.wiring.columns[0].name.push('x')), "the name of a column of the code table");
+        assert!(!changes(|m| m.wiring.relations[0].name.push('x')), "the name of a relation");
     }
 
     #[test]

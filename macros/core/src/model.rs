@@ -56,7 +56,8 @@ pub struct Model {
     pub fused: Vec<(usize, usize)>,
     /// What a row offers: tables of look-ups, units, ports and rules.
     pub units: Units,
-    /// How each instruction uses units; none if it always traps.
+    /// How each instruction uses units; none if it always traps. Empty if the spec declares no units, or says that it is
+    /// unproven: nothing can prove a row then.
     pub selections: Vec<Option<Selection>>,
     /// The relations of all instructions together, and the columns of the code table that they read.
     pub wiring: Wiring,

@@ -38,6 +38,13 @@ asm       = "pack {rd}, {rs1}, {rs2}"
 semantics = "rd = (rs1 & 0xffff) | (rs2 << 16u5)"
 group     = "alu"
 doc       = "Pack."
+
+[[rule]]
+match    = "(a & 0xffff) | (b << 16u5)"
+operands = { a = "u32", b = "u32" }
+use      = { v = "bytes(x = a, y = b)" }
+give     = "v.x0 + 0x100 * v.x1 + 0x1_0000 * v.y0 + 0x100_0000 * v.y1"
+doc      = "Two lower halves together."
 "#;
 
 #[test]
@@ -53,7 +60,7 @@ fn extensions_with_tables_in_common_go_together() {
 }
 
 /// One table of each kind, declared by two extensions of one base.
-const KINDS: [(&str, &str, &str); 11] = [
+const KINDS: [(&str, &str, &str); 14] = [
     ("[format.X]\nfields = { a = \"31:7\", opcode = \"6:0\" }", "31:7", "31:6"),
     (
         "[format.X]\nfields = { opcode = \"6:0\" }\nimm = { signed = false, bits = [\"31:7 -> 24:0\"] }",
@@ -82,6 +89,18 @@ const KINDS: [(&str, &str, &str); 11] = [
     ("[[link]]\nname = \"l\"\nfrom = \"next_pc\"\nto = \"pc\"\ndoc = \"Again.\"", "\"pc\"", "\"next_pc\""),
     ("[[call]]\nname = \"getpid\"\nnumber = 172\narguments = []\ndoc = \"A number.\"", "172", "173"),
     ("[[pseudo]]\nasm = \"same {rd}\"\nexpand = [\"addi {rd}, {rd}, 0\"]\ndoc = \"Nothing.\"", ", 0", ", 1"),
+    (
+        "[[table]]\nname = \"odd\"\nkeys = { x = \"u8\" }\nvalues = { is = \"x[0..1]\" }\ndoc = \"Odd.\"",
+        "0..1",
+        "1..2",
+    ),
+    (
+        "[[unit]]\nname = \"keep\"\ninputs = { v = \"u32\" }\ncells = { kept = \"u32\" }\nfill = { kept = \"v\" }\n\
+         relations = [\"kept = v\"]\noutputs = { value = { form = \"kept\", means = \"v\" } }\ndoc = \"A value.\"",
+        "kept = v",
+        "v = kept",
+    ),
+    ("[overlay]\n\"hold.kept\" = \"mem.before\"", "mem.before", "lane.w"),
 ];
 
 #[test]
@@ -201,4 +220,51 @@ fn every_effect_is_compared() {
     let choice = ("special", "alu", "rd = if rs1 == 77 { 78 } else { rs1 }");
     let found = case(sum, choice);
     assert!(found.contains("rd is 0x4d, and not 0x4e where a1 = 0x4d"), "{found}");
+}
+
+/// A rule that two files declare alike is one; two that match the same and differ are two, of which the cheaper is taken.
+#[test]
+fn rules_are_told_apart_by_what_they_say() {
+    let rule = |give: &str| {
+        format!(
+            "[[rule]]\nmatch = \"(a & b) + (a & b)\"\noperands = {{ a = \"u32\", b = \"u32\" }}\n\
+             use = {{ v = \"bytes(x = a, y = b)\", t = \"add(t = 2 * v.and)\" }}\ngive = \"{give}\"\ndoc = \"Twice.\"\n"
+        )
+    };
+    let base = accepted(&[("base", &header("\"rv32i\""))]);
+    let both = header("\"first\", \"second\"");
+    for (second, more) in [("t.sum", 1), ("t.s0 + 0x1_0000 * t.s1", 2)] {
+        let [first, second] = ["t.sum", second].map(|give| header("\"rv32i\"") + &rule(give));
+        let model = accepted(&[("first", &first), ("second", &second), ("both", &both)]);
+        assert_eq!(model.units.rules.len(), base.units.rules.len() + more);
+    }
+}
+
+/// Ports are the base's; others are refused.
+#[test]
+fn ports_are_declared_once() {
+    let alike = header("\"rv32i\"") + "[ports]\nwrite = \"rd\"\nmemory = \"mem\"\n";
+    assert_eq!(
+        accepted(&[("test", &alike)]).units.units.iter().filter(|unit| unit.port.is_some()).count(),
+        2
+    );
+    let other = header("\"rv32i\"") + "[ports]\nwrite = \"rd\"\nmemory = \"ram\"\n";
+    let error = check(&[("test", &other)]).expect_err("they differ").to_string();
+    assert!(error.contains("error[duplicate-name]") && error.contains("differ in `memory`"), "{error}");
+}
+
+/// A unit that two extensions bring is one; each has tables and rules of its own for it.
+#[test]
+fn extensions_share_a_unit() {
+    let model = accepted(&[FILES[4]]);
+    assert_eq!(model.units.units.iter().filter(|unit| unit.name == "halves").count(), 1);
+    let uses = |name: &str| {
+        let at =
+            model.instructions.iter().position(|instruction| instruction.name == name).expect("it is there");
+        let selection = model.selections[at].as_ref().expect("it is compiled");
+        let names = selection.uses.keys().map(|unit| model.units.units[*unit].name.as_str());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(uses("zip"), ["rd", "halves"]);
+    assert_eq!(uses("sha256sum0"), ["rd", "bytes", "halves"]);
 }

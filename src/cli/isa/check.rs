@@ -1,10 +1,12 @@
-//! `retrace isa check`: all that is wrong with specs; of a sound one, if asked, the opcode map and what covers each operation.
+//! `retrace isa check`: all that is wrong with specs; of a sound one, if asked, the opcode map, what covers each operation,
+//! and what units cost.
 //! The last line is the verdict.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use retrace_codegen::model::{Cover, Covered, Opcode};
+use retrace_codegen::units::explain::{self, Cost, Totals};
 use retrace_codegen::{Diagnostic, Diagnostics, Model};
 use serde_json::{Value, json};
 
@@ -94,7 +96,33 @@ fn lists(model: &Model) -> String {
     for open in &model.open {
         text += &format!("{:<12} {}\n", open.column, open.groups.join(", "));
     }
+    if !model.units.units.is_empty() {
+        text += &units(model);
+    }
     text + "\n"
+}
+
+/// What units and tables cost.
+fn units(model: &Model) -> String {
+    let mut text =
+        "\nunit         cells  shared  relations  look-ups  columns that it needs first\n".to_owned();
+    for cost in explain::costs(model) {
+        let Cost { name, cells, shared, relations, lookups, columns, .. } = cost;
+        text += &format!("{name:<12} {cells:>5} {shared:>7} {relations:>10} {lookups:>9} {columns:>8}\n");
+    }
+    text += "\ntable             entries  keys and values\n";
+    for table in &model.units.tables {
+        let keys: Vec<String> = table.keys.iter().map(|(name, bits)| format!("{name}: u{bits}")).collect();
+        let values: Vec<&str> = table.values.iter().map(|(name, _)| name.as_str()).collect();
+        let names = [&keys.join(", ")[..], &values.join(", ")].join(" -> ");
+        let names = names.trim_end_matches(" -> ");
+        text += &format!("{:<12} {:>12}  {names}\n", table.name, output::number(table.entries()));
+    }
+    let Totals { cells, lookups, lookups_at_once, degree, columns, relations, .. } = explain::totals(model);
+    text + &format!(
+        "\na row: {cells} committed cells with the index, {relations} relations of degree {degree}, {lookups} look-ups of \
+         which at most {lookups_at_once} at once, {columns} columns of the code table\n"
+    )
 }
 
 /// Look-ups first: they are still to come.
@@ -134,6 +162,27 @@ fn sound(name: &str, model: &Model) -> Value {
             "covered_by": by.collect::<Vec<_>>(),
         })
     });
+    let units = explain::costs(model).into_iter().map(|cost| {
+        json!({
+            "name": cost.name,
+            "cells": cost.cells,
+            "shared": cost.shared,
+            "relations": cost.relations,
+            "lookups": cost.lookups,
+            "columns": cost.columns,
+        })
+    });
+    let tables = model.units.tables.iter();
+    let tables = tables.map(|table| json!({ "name": table.name, "entries": table.entries() }));
+    let totals = explain::totals(model);
+    let row = json!({
+        "cells": totals.cells,
+        "relations": totals.relations,
+        "degree": totals.degree,
+        "lookups": totals.lookups,
+        "lookups_at_once": totals.lookups_at_once,
+        "columns": totals.columns,
+    });
     let open = model.open.iter().map(|open| json!({ "column": open.column, "groups": open.groups }));
     json!({
         "file": name,
@@ -146,6 +195,9 @@ fn sound(name: &str, model: &Model) -> Value {
         "opcodes": opcodes.collect::<Vec<_>>(),
         "operations": operations.collect::<Vec<_>>(),
         "open_columns": open.collect::<Vec<_>>(),
+        "units": units.collect::<Vec<_>>(),
+        "tables": tables.collect::<Vec<_>>(),
+        "row": row,
     })
 }
 

@@ -309,7 +309,7 @@ impl<'a> Walk<'a, '_> {
 }
 
 /// The operation as the spec writes it.
-fn text(instruction: &Instruction, node: &Expr) -> String {
+pub(super) fn text(instruction: &Instruction, node: &Expr) -> String {
     let written = instruction.written.value.get(node.place.0.clone()).unwrap_or_default();
     written.split_whitespace().collect::<Vec<_>>().join(" ")
 }

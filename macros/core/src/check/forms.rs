@@ -9,6 +9,12 @@ use crate::parse::Text;
 use crate::source::Span;
 use crate::units::form::Form;
 
+/// How many names a product has at most: the degree of what is made of it is no higher.
+const MAX_FACTORS: usize = crate::units::MAX_DEGREE;
+
+/// What no coefficient of a declared form reaches: a product of two fits the integers that forms are made of.
+const MAX_COEFFICIENT: u128 = 1 << 62;
+
 /// What names mean where a form stands.
 pub(super) trait Names {
     /// The form of a name.
@@ -92,12 +98,26 @@ pub(super) fn read(
             let left = read(text, &binary.left, names, errors);
             let right = read(text, &binary.right, names, errors);
             let (left, right) = (left?, right?);
-            match binary.op {
-                syn::BinOp::Add(_) => Some(&left + &right),
-                syn::BinOp::Sub(_) => Some(&left - &right),
-                syn::BinOp::Mul(_) => Some(&left * &right),
-                _ => fail(text, expr, "forms have + - *, and nothing else", errors),
+            let form = match binary.op {
+                syn::BinOp::Add(_) => &left + &right,
+                syn::BinOp::Sub(_) => &left - &right,
+                syn::BinOp::Mul(_) => &left * &right,
+                _ => return fail(text, expr, "forms have + - *, and nothing else", errors),
+            };
+            if form.terms().any(|(product, _)| product.len() > MAX_FACTORS) {
+                return limit(
+                    text,
+                    expr,
+                    "a product of more than three names",
+                    "keep a part of it in a cell",
+                    errors,
+                );
             }
+            if form.size() >= MAX_COEFFICIENT {
+                let hint = "relations hold modulo a prime of 64 bits: keep their terms well below it";
+                return limit(text, expr, "a coefficient of 2^62 or more", hint, errors);
+            }
+            Some(form)
         }
         syn::Expr::Call(call)
             if function_name(&call.func) == ("entry".to_owned(), None) && call.args.len() == 1 =>
@@ -162,6 +182,17 @@ pub(super) fn place(text: &Text, tokens: &impl Spanned) -> Span {
     let range = tokens.span().byte_range();
     let end = text.value.len();
     text.at(range.start.min(end)..range.end.clamp(range.start.min(end), end))
+}
+
+fn limit(
+    text: &Text,
+    tokens: &impl Spanned,
+    what: &str,
+    hint: &str,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Form> {
+    errors.push(Diagnostic::new(Code::BadUnit, &place(text, tokens), what).hint(hint));
+    None
 }
 
 fn fail<T>(text: &Text, tokens: &impl Spanned, what: &str, errors: &mut Vec<Diagnostic>) -> Option<T> {

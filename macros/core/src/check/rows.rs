@@ -352,6 +352,55 @@ impl Environment for Execution<'_> {
     }
 }
 
+/// The cases of each instruction in which it traps for a reason that its own row shows: a condition of its semantics, or an
+/// address or a target that is no multiple of what it has to be. Units must refuse them.
+pub fn trapped(model: &Model) -> Vec<Vec<(Case, Found)>> {
+    let of = |instruction: &Instruction| {
+        let cases = cases(instruction).into_iter();
+        cases.filter_map(|case| refused(instruction, &case).map(|found| (case, found))).collect()
+    };
+    model.instructions.iter().map(of).collect()
+}
+
+/// What units find in a case that they must refuse; none of another.
+fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
+    let mut run = Execution { case, locals: Vec::new(), loaded: 0 };
+    for statement in &instruction.semantics.statements {
+        let traps = match statement {
+            Statement::Let(name, value) => {
+                run.locals.push((name, eval(value, &run)));
+                false
+            }
+            Statement::Load { bits, address } => {
+                let address = eval(address, &run) as u32;
+                run.loaded = (case.memory >> (address % (XLEN / 8) * 8)) & (u32::MAX >> (XLEN - bits));
+                !address.is_multiple_of(bits / 8)
+            }
+            Statement::Store { bits, address, .. } => !(eval(address, &run) as u32).is_multiple_of(bits / 8),
+            Statement::Jump { condition, target } => {
+                condition.as_ref().is_none_or(|condition| eval(condition, &run) != 0)
+                    && !(eval(target, &run) as u32).is_multiple_of(4)
+            }
+            Statement::Trap { condition, .. } => {
+                condition.as_ref().is_some_and(|condition| eval(condition, &run) != 0)
+            }
+            Statement::Write(_) | Statement::Call { .. } => false,
+        };
+        if traps {
+            return Some(Found {
+                reads: case.reads.map(Option::unwrap_or_default),
+                pc: case.pc,
+                imm: case.imm.unwrap_or_default(),
+                before: case.memory,
+                loaded: run.loaded,
+                reply: case.reply.result,
+                next_pc: 0,
+            });
+        }
+    }
+    None
+}
+
 /// The row of one case; none if it traps. In the order in which `step` does it: values, the jump's check, the store, rd.
 fn row(model: &Model, kind: usize, order: &[usize], nodes: &[&Expr], case: Case) -> Option<Row> {
     let instruction = &model.instructions[kind];

@@ -2,25 +2,29 @@
 
 use super::expr::{Scope, Typer, function_name, parse};
 use super::forms::{self, Names};
-use super::rows::Row;
+use super::rows::{Case, Row};
 use super::unique;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Expr, ExprKind, Type};
+use crate::ir::{Expr, ExprKind, Type, walk};
 use crate::model::{Instruction, Model, Recorded};
 use crate::parse::{Entry, RuleTable, TableTable, Tables, Text, UnitTable};
+use crate::source::Span;
 use crate::units::forge::forge;
 use crate::units::form::{Form, Var};
-use crate::units::row::{self, Rows, Unfilled};
+use crate::units::row::{self, Found, Rows, Unfilled};
 use crate::units::select::Shortage;
 use crate::units::wiring::wire;
 use crate::units::{
-    Cell, Input, Operand, OperandKind, Output, Pattern, Port, Relation, Rule, Slot, Table, Unit, Units, Use,
-    select,
+    Cell, Input, Operand, OperandKind, Output, PRIME, Pattern, Port, Relation, Rule, Slot, Table, Unit,
+    Units, Use, select,
 };
 
 /// The most bits of a table's keys together: a verifier evaluates the table, or a prover commits to it.
 const MAX_KEY_BITS: u32 = 18;
+
+/// The widest cell: an integer of so many bits is below any prime that is used.
+const MAX_CELL_BITS: u32 = 32;
 
 /// How many rows of an instruction a liar is let at, and which part of its lies it tells: for every build. The
 /// tests try more.
@@ -30,7 +34,8 @@ const FORGED_PART: usize = 16;
 /// Units, tables and rules of the spec.
 pub(super) fn units(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Units {
     unique("table", tables.tables.iter().map(|table| &table.name), errors);
-    unique("unit", tables.units.iter().map(|table| &table.name), errors);
+    let ports_named = tables.ports.iter().flat_map(|ports| ports.write.iter().chain(&ports.memory));
+    unique("unit", ports_named.chain(tables.units.iter().map(|table| &table.name)), errors);
     let lookups = tables.tables.iter().filter_map(|table| lookup_table(table, errors)).collect();
     let mut units = Units { tables: lookups, units: ports(tables), ..Units::default() };
     for table in &tables.units {
@@ -69,8 +74,15 @@ pub(super) fn compile(model: &mut Model, errors: &mut Vec<Diagnostic>) {
 
 /// Holds honest rows against the compiled form: relations, assertions and look-ups hold, inputs are what units are made
 /// for, outputs are what they mean, and the row's outputs are those of the semantics.
-pub(super) fn check(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagnostic>) {
-    for ((instruction, selection), rows) in model.instructions.iter().zip(&model.selections).zip(rows) {
+/// A row that traps breaks one of them.
+pub(super) fn check(
+    model: &Model,
+    rows: &[Vec<Row>],
+    trapped: &[Vec<(Case, Found)>],
+    errors: &mut Vec<Diagnostic>,
+) {
+    let instructions = model.instructions.iter().zip(&model.selections).zip(rows).zip(trapped);
+    for (((instruction, selection), rows), trapped) in instructions {
         let Some(selection) = selection else { continue };
         let rule_rows = Rows { units: &model.units, selection };
         let broken = rows.iter().find_map(|row| breaks(rule_rows, row).map(|what| (row, what)));
@@ -100,6 +112,19 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagnosti
                 .hint(format!("the row: {}; with {}", row.case, lie.join(", "))),
             );
         }
+        let passes = |(_, found): &&(Case, Found)| goes_on(rule_rows, *found);
+        if let Some((case, _)) = trapped.iter().find(passes).filter(|_| broken.is_none()) {
+            let name = &instruction.name;
+            errors.push(
+                Diagnostic::new(
+                    Code::UndeterminedOutput,
+                    &instruction.span,
+                    format!("`{name}` traps, and a row that goes on passes"),
+                )
+                .label("relations and look-ups allow what the semantics do not")
+                .hint(format!("the row: {case}; a rule has to assert what makes it trap")),
+            );
+        }
         if let Some((row, what)) = broken {
             errors.push(
                 Diagnostic::new(
@@ -112,6 +137,15 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagnosti
             );
         }
     }
+}
+
+/// Whether units let a row pass that goes on where they say.
+fn goes_on(rows: Rows<'_>, mut found: Found) -> bool {
+    let Ok(cells) = rows.fill(&found) else { return false };
+    if let Some(next) = &rows.selection.next {
+        found.next_pc = rows.value(next, &found, &cells).rem_euclid(PRIME) as u32;
+    }
+    rows.faults(&found, &cells).is_empty()
 }
 
 /// What is wrong with an honest row.
@@ -143,7 +177,7 @@ fn breaks(rows: Rows<'_>, row: &Row) -> Option<String> {
             }
         }
         for (at_cell, cell) in unit.cells.iter().enumerate() {
-            let value = rows.value(&Form::from(Var::Cell(*at, at_cell)), &found, &cells);
+            let value = rows.cell((*at, at_cell), &cells);
             if !(0..1 << cell.bits).contains(&value) {
                 return Some(format!(
                     "cell `{}` of unit `{}` is {value}, which has more than {} bits",
@@ -182,32 +216,41 @@ fn breaks(rows: Rows<'_>, row: &Row) -> Option<String> {
         .into_iter()
         .find(|(what, by_units, by_semantics)| by_units != by_semantics && (*what == "rd" || !calls));
     wrong.map(|(what, by_units, by_semantics)| {
-        format!("{what} is {by_units:?} by the units, and {by_semantics:?} by the semantics")
+        let [by_units, by_semantics] = [by_units, by_semantics]
+            .map(|value| value.map_or("nothing".to_owned(), |value| format!("{value:#x}")));
+        format!("{what} is {by_units} by the units, and {by_semantics} by the semantics")
     })
 }
 
 fn short(units: &Units, instruction: &Instruction, shortage: &Shortage) -> Diagnostic {
     let name = &instruction.name;
     let (message, hint) = match shortage {
-        Shortage::NoRule(expr) => (
-            format!("`{name}` computes `{expr}`, which no rule brings down to units"),
-            "add a [[rule]] that matches it, or say it by operations that rules match".to_owned(),
-        ),
+        Shortage::NoRule(expr) => {
+            let written = super::coverage::text(instruction, expr);
+            let place = instruction.written.at(expr.place.0.clone());
+            return Diagnostic::new(
+                Code::UnitShortage,
+                &place,
+                format!("`{name}` computes `{written}`, which no rule brings down to units"),
+            )
+            .label("no [[rule]] matches this")
+            .hint("add a rule that matches it, or write it with operations that rules match");
+        }
         Shortage::Units(more) => {
-            let cost = |(unit, count): &(usize, usize)| {
+            let lacks: Vec<String> =
+                more.iter().map(|(unit, count)| lacks(&units.units[*unit], *count)).collect();
+            let (cells, lookups) = more.iter().fold((0, 0), |(cells, lookups), (unit, count)| {
                 let unit = &units.units[*unit];
-                format!(
-                    "{count} more like `{}` ({} cells and {} look-ups each)",
-                    unit.name,
-                    unit.cells.len(),
-                    unit.slots.len()
-                )
-            };
-            let lacks: Vec<String> = more.iter().map(cost).collect();
+                (cells + count * unit.cells.len(), lookups + count * unit.slots.len())
+            });
             (
-                format!("`{name}` needs more units than a row has: {}", lacks.join(", ")),
-                "declare such units under other names, with rules that use them, or let two instructions do it"
-                    .to_owned(),
+                format!("`{name}` needs {}", lacks.join(" and ")),
+                format!(
+                    "declare such units under other names, with rules that use them: {}, {} more in every row, unless an \
+                     [overlay] shares columns; or let two instructions do it",
+                    counted(cells, "cell"),
+                    counted(lookups, "look-up"),
+                ),
             )
         }
         Shortage::Conflict => (
@@ -218,8 +261,24 @@ fn short(units: &Units, instruction: &Instruction, shortage: &Shortage) -> Diagn
             format!("the constraints of `{name}` would have a degree above {}", crate::units::MAX_DEGREE),
             "a rule that keeps a value in a cell brings its degree down to one".to_owned(),
         ),
+        Shortage::Large => (
+            format!(
+                "`{name}` has too many operations to bring down to units, with each `let` where it is used"
+            ),
+            "let several instructions do it".to_owned(),
+        ),
     };
     Diagnostic::new(Code::UnitShortage, &instruction.span, message).hint(hint)
+}
+
+/// How many units of a kind there are too few of.
+fn lacks(unit: &Unit, count: usize) -> String {
+    let (name, times) = (&unit.name, count + 1);
+    format!("unit `{name}` {times} times, {count} more than a row has")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The ports as units: what the runtime binds, and a relation that says what the instruction asks for.
@@ -231,13 +290,13 @@ fn ports(tables: &Tables) -> Vec<Unit> {
     let write = table.write.iter().map(|name| Unit {
         name: name.value.clone(),
         doc: "The register written.".to_owned(),
-        inputs: vec![input("value")],
+        inputs: vec![input("written")],
         cells: vec![Cell {
-            fill: Some(Expr::new(ExprKind::Local("value".to_owned()), Type::unsigned(32))),
+            fill: Some(Expr::new(ExprKind::Local("written".to_owned()), Type::unsigned(32))),
             ..cell("value")
         }],
         relations: vec![Relation {
-            text: "value".to_owned(),
+            text: "value = written".to_owned(),
             form: minus(Var::Cell(usize::MAX, 0), Form::from(Var::Input(0))),
         }],
         slots: Vec::new(),
@@ -256,7 +315,7 @@ fn ports(tables: &Tables) -> Vec<Unit> {
                 ..cell("after")
             },
         ],
-        relations: vec![Relation { text: "on * after".to_owned(), form: minus_on(1) }],
+        relations: vec![Relation { text: "on * after = after".to_owned(), form: minus_on(1) }],
         slots: Vec::new(),
         outputs: vec![Output {
             name: "before".to_owned(),
@@ -301,6 +360,9 @@ fn lookup_table(table: &TableTable, errors: &mut Vec<Diagnostic>) -> Option<Tabl
             None => bad(&value.span, "a key is u0 to u18", "u0 is a key that is always 0", errors),
         }
     }
+    if errors.len() > before {
+        return None;
+    }
     let bits: u32 = keys.iter().map(|(_, bits)| bits).sum();
     if bits > MAX_KEY_BITS {
         let most = format!("at most {MAX_KEY_BITS} bits of keys: 2^{MAX_KEY_BITS} entries");
@@ -310,10 +372,14 @@ fn lookup_table(table: &TableTable, errors: &mut Vec<Diagnostic>) -> Option<Tabl
         keys.iter().map(|(name, bits)| (name.clone(), Type::unsigned((*bits).max(1)))).collect();
     let mut values = Vec::new();
     for Entry { key, value } in &table.values {
-        if let Some(expr) = typed(value, &names, None, errors) {
-            values.push((key.value.clone(), expr));
+        let Some(expr) = typed(value, &names, None, errors) else { continue };
+        if expr.ty.width > MAX_CELL_BITS {
+            let what = format!("a value of {} bits does not fit a cell", expr.ty.width);
+            bad(&value.span, &what, "at most 32 bits: take a slice of it", errors);
         }
+        values.push((key.value.clone(), expr));
     }
+    once(table.keys.iter().chain(&table.values).map(|entry| &entry.key), "a key or value", errors);
     (errors.len() == before).then(|| Table {
         name: table.name.value.clone(),
         doc: table.doc.value.clone(),
@@ -348,10 +414,14 @@ fn unit(table: &UnitTable, tables: &[Table], errors: &mut Vec<Diagnostic>) -> Op
         } else {
             type_of(&value.value).filter(|ty| !ty.signed).map(|ty| ty.width)
         };
-        match bits.filter(|bits| *bits <= 32) {
+        match bits.filter(|bits| *bits <= MAX_CELL_BITS) {
             Some(bits) => cells.push(Cell { name: key.value.clone(), bits, fill: None, overlays: None }),
             None => bad(&value.span, "this is no width of a cell", "bit, u1 to u32", errors),
         }
+    }
+    // What follows names inputs and cells.
+    if errors.len() > before {
+        return None;
     }
     for Entry { key, value } in &table.fill {
         let filled = typed(value, &names, None, errors);
@@ -400,10 +470,50 @@ fn unit(table: &UnitTable, tables: &[Table], errors: &mut Vec<Diagnostic>) -> Op
     }
     for text in &table.relations {
         if let Some(form) = forms::equation(text, &mut UnitNames(&unit), errors) {
+            relation(text, &form, errors);
             unit.relations.push(Relation { text: text.value.clone(), form });
         }
     }
+    let [inputs, cells, lookups] = [&table.inputs, &table.cells, &table.lookups];
+    let outputs = table.outputs.iter().map(|output| &output.key);
+    once(
+        inputs.iter().chain(cells).map(|entry| &entry.key).chain(outputs),
+        "an input, a cell or an output",
+        errors,
+    );
+    once(inputs.iter().chain(lookups).map(|entry| &entry.key), "an input or a look-up", errors);
+    for entry in inputs.iter().chain(cells).filter(|entry| entry.key.value == "on") {
+        bad(&entry.key.span, "`on` is the unit's flag", "take another name", errors);
+    }
     (errors.len() == before).then_some(unit)
+}
+
+/// Names that stand in one place must differ.
+fn once<'a>(names: impl Iterator<Item = &'a Text>, what: &str, errors: &mut Vec<Diagnostic>) {
+    let mut seen: Vec<&Text> = Vec::new();
+    for name in names {
+        match seen.iter().find(|known| known.value == name.value) {
+            Some(first) => errors.push(
+                Diagnostic::new(Code::BadUnit, &name.span, format!("`{}` is {what} already", name.value))
+                    .label("the second")
+                    .other(&first.span, "the first")
+                    .hint("rename one: they are told apart by their names alone"),
+            ),
+            None => seen.push(name),
+        }
+    }
+}
+
+/// A relation holds in padding, where every cell is zero and no unit is used.
+fn relation(text: &Text, form: &Form, errors: &mut Vec<Diagnostic>) {
+    if form.terms().any(|(product, _)| product.is_empty()) {
+        bad(
+            &text.span,
+            "this is not so where all cells are zero, as in padding",
+            "multiply numbers by `on`",
+            errors,
+        );
+    }
 }
 
 fn slot(
@@ -428,10 +538,17 @@ fn slot(
             }
         }
     }
+    if places.len() < cells.len() {
+        return None;
+    }
     let needed = tables[table].keys.len() + tables[table].values.len();
     if places.len() < needed {
-        let message =
-            format!("table `{}` has {needed} places, this look-up {}", tables[table].name, places.len());
+        let message = format!(
+            "table `{}` has {}, and this look-up {}",
+            tables[table].name,
+            counted(needed, "place"),
+            places.len()
+        );
         bad(
             &text.span,
             &message,
@@ -440,7 +557,7 @@ fn slot(
         );
         return None;
     }
-    (places.len() == cells.len()).then(|| Slot { name: name.value.clone(), places, table })
+    Some(Slot { name: name.value.clone(), places, table })
 }
 
 /// The tables that an output is right with: those that it names, and of other look-ups whose values it reads the usual one.
@@ -456,13 +573,9 @@ fn output_tables(
         let slot = unit.slots.iter().position(|slot| slot.name == key.value);
         let table = find_table(&value.value, value, tables, errors);
         match (slot, table) {
-            (Some(slot), Some(table))
-                if unit.slots[slot].places.len() >= tables[table].keys.len() + tables[table].values.len() =>
-            {
+            (Some(slot), Some(table)) => {
+                suits(unit, slot, table, tables, &value.span, errors);
                 found.push((slot, table));
-            }
-            (Some(_), Some(_)) => {
-                bad(&value.span, "this table has more places than the look-up", "give it more cells", errors)
             }
             (None, _) => bad(
                 &key.span,
@@ -483,15 +596,57 @@ fn output_tables(
     found
 }
 
+/// Sees that a look-up may read a table in place of its usual one: there is a cell for each key and value, and it holds no
+/// cell to less than the usual one does. For rules count on that whatever table another one chooses.
+fn suits(
+    unit: &Unit,
+    slot: usize,
+    table: usize,
+    tables: &[Table],
+    span: &Span,
+    errors: &mut Vec<Diagnostic>,
+) {
+    let slot = &unit.slots[slot];
+    let (usual, table) = (&tables[slot.table], &tables[table]);
+    if slot.places.len() < table.keys.len() + table.values.len() {
+        let what = format!("table `{}` has more places than look-up `{}`", table.name, slot.name);
+        bad(span, &what, "give the look-up more cells", errors);
+        return;
+    }
+    for (at, (_, bits)) in usual.keys.iter().enumerate() {
+        let held = match (table.keys.get(at), at.checked_sub(table.keys.len())) {
+            (Some((_, bits)), _) => *bits,
+            (None, value) => value.and_then(|at| table.values.get(at)).map_or(0, |(_, value)| value.ty.width),
+        };
+        if held > *bits {
+            let (cell, table) = (&unit.cells[slot.places[at]].name, &table.name);
+            let what =
+                format!("table `{table}` leaves `{cell}` {held} bits, and `{}` leaves {bits}", usual.name);
+            bad(span, &what, "a look-up's tables hold its cells at least as its usual one does", errors);
+        }
+    }
+}
+
 fn overlays(tables: &Tables, units: &mut Units, errors: &mut Vec<Diagnostic>) {
     for table in &tables.overlay {
         let (from, to) = (cell(&table.key.value, units), cell(&table.value.value, units));
         match (from, to) {
-            (Some(from), Some(to)) if units.units[to.0].cells[to.1].overlays.is_none() && from.0 != to.0 => {
-                units.units[from.0].cells[from.1].overlays = Some(to);
-            }
-            (Some(_), Some(_)) => {
-                bad(&table.value.span, "a cell shares another unit's own column", "name that cell", errors)
+            (Some(from), Some(to)) => {
+                let taken = |other: &(usize, usize)| units.units[other.0].cells[other.1].overlays.is_some();
+                let of = |unit: usize| (0..units.units[unit].cells.len()).map(move |cell| (unit, cell));
+                let all: Vec<(usize, usize)> = (0..units.units.len()).flat_map(of).collect();
+                let shared = all.iter().any(|cell| taken(cell) && units.home(*cell) == from);
+                let twice = of(from.0).any(|cell| cell != from && units.home(cell) == to);
+                if from.0 == to.0 || taken(&to) || shared {
+                    let what = "a cell shares another unit's own column";
+                    bad(&table.value.span, what, "name the cell whose column it is", errors);
+                } else if taken(&from) || twice {
+                    let what = format!("two cells of `{}` would be one column", units.units[from.0].name);
+                    let what = if taken(&from) { "this cell shares a column already" } else { &what };
+                    bad(&table.key.span, what, "leave one out", errors);
+                } else {
+                    units.units[from.0].cells[from.1].overlays = Some(to);
+                }
             }
             (None, _) => bad(
                 &table.key.span,
@@ -524,6 +679,9 @@ fn rule(table: &RuleTable, units: &mut Units, errors: &mut Vec<Diagnostic>) -> O
             Some((ty, kind)) => operands.push(Operand { name: key.value.clone(), ty, kind }),
             None => bad(&value.span, "this is no type of an operand", "u32; u5 entry; u32 in u33", errors),
         }
+    }
+    if errors.len() > before {
+        return None;
     }
     let names: Vec<(String, Type)> =
         operands.iter().map(|operand| (operand.name.clone(), operand.ty)).collect();
@@ -575,6 +733,7 @@ fn rule(table: &RuleTable, units: &mut Units, errors: &mut Vec<Diagnostic>) -> O
                     _ => String::new(),
                 };
                 let table = find_table(&table, value, &units.tables, errors)?;
+                suits(own, slot, table, &units.tables, span, errors);
                 rule.uses[at].tables.push((slot, table));
             } else {
                 bad(
@@ -610,9 +769,6 @@ fn rule(table: &RuleTable, units: &mut Units, errors: &mut Vec<Diagnostic>) -> O
             _ => {}
         }
     }
-    for (at, (value, _)) in calls.iter().enumerate() {
-        given(&rule, at, &give, value, units, errors);
-    }
     rule.give = give?;
     rule.address = match address {
         Some(address) => Some(address?),
@@ -620,31 +776,77 @@ fn rule(table: &RuleTable, units: &mut Units, errors: &mut Vec<Diagnostic>) -> O
     };
     rule.asserts = asserts.into_iter().flatten().collect();
     rule.fill = fill;
+    let given: Vec<Vec<(usize, Form)>> =
+        calls.iter().enumerate().map(|(at, (value, _))| given(&rule, at, value, units, errors)).collect();
+    for (used, inputs) in rule.uses.iter_mut().zip(given) {
+        used.inputs.extend(inputs);
+    }
+    whole(table, &rule, errors);
     (errors.len() == before).then_some(rule)
 }
 
-/// Sees that a rule takes only what means something as it feeds the unit.
+/// Sees that a rule says all that its pattern asks for.
+fn whole(table: &RuleTable, rule: &Rule, errors: &mut Vec<Diagnostic>) {
+    let (roots, gives, accesses): (Vec<&Expr>, bool, bool) = match &rule.pattern {
+        Pattern::Value(value) => (vec![value], true, false),
+        Pattern::Jump(target) => (vec![target], true, false),
+        Pattern::Load(_, address) => (vec![address], true, true),
+        Pattern::Store(_, address, value) => (vec![address, value], false, true),
+    };
+    let mut bound: Vec<&str> = Vec::new();
+    for root in roots {
+        walk(root, &mut |part| {
+            if let ExprKind::Local(name) = &part.kind {
+                bound.push(name);
+            }
+        });
+    }
+    for entry in table.operands.iter().filter(|entry| !bound.contains(&entry.key.value.as_str())) {
+        let what = format!("`match` has no operand `{}`", entry.key.value);
+        bad(&entry.key.span, &what, "leave it out, or match it", errors);
+    }
+    let span = &table.pattern.span;
+    match (gives, table.give.as_ref()) {
+        (true, None) => {
+            bad(span, "this rule gives nothing", "say what the value is: give = \"t.sum\"", errors)
+        }
+        (false, Some(give)) => bad(&give.span, "a store gives nothing", "leave `give` out", errors),
+        _ => {}
+    }
+    match (accesses, table.address.as_ref()) {
+        (true, None) => {
+            bad(span, "this rule says no address", "say which word is accessed: address = \"t.sum\"", errors);
+        }
+        (false, Some(address)) => bad(&address.span, "nothing is accessed", "leave `address` out", errors),
+        _ => {}
+    }
+}
+
+/// Sees that a rule takes only what means something as it feeds the unit. Gives the inputs that it leaves out and counts on:
+/// another rule must not feed them something else.
 fn given(
     rule: &Rule,
     at: usize,
-    give: &Option<Form>,
     text: &Text,
     units: &Units,
     errors: &mut Vec<Diagnostic>,
-) {
+) -> Vec<(usize, Form)> {
     let used = &rule.uses[at];
     let unit = &units.units[used.unit];
-    let forms = rule.uses.iter().flat_map(|used| used.inputs.iter().map(|(_, form)| form)).chain(give);
+    let inputs = rule.uses.iter().flat_map(|used| used.inputs.iter().map(|(_, form)| form));
+    let forms = inputs.chain(&rule.asserts).chain(&rule.address).chain([&rule.give]);
     let taken = forms.flat_map(Form::vars).filter_map(|var| match var {
         Var::Output(of, output) if of == at => unit.outputs.get(output),
         _ => None,
     });
+    let fed = |input: usize| {
+        let fed = used.inputs.iter().find(|(fed, _)| *fed == input);
+        fed.map_or_else(|| Form::constant(unit.inputs[input].default), |(_, form)| form.clone())
+    };
+    let mut open: Vec<(usize, Form)> = Vec::new();
     for output in taken {
         for (input, value) in &output.given {
-            let fed = used.inputs.iter().find(|(fed, _)| fed == input);
-            let fed =
-                fed.map_or_else(|| Form::constant(unit.inputs[*input].default), |(_, form)| form.clone());
-            if fed != Form::constant(*value) {
+            if fed(*input) != Form::constant(*value) {
                 let (output, input) = (&output.name, &unit.inputs[*input].name);
                 bad(
                     &text.span,
@@ -654,7 +856,16 @@ fn given(
                 );
             }
         }
+        let Some(means) = &output.means else { continue };
+        walk(means, &mut |part| {
+            let input = unit.inputs.iter().position(|input| part.kind == ExprKind::Local(input.name.clone()));
+            let left = |input: &usize| used.inputs.iter().chain(&open).all(|(known, _)| known != input);
+            if let Some(input) = input.filter(left) {
+                open.push((input, fed(input)));
+            }
+        });
     }
+    open
 }
 
 fn pattern(text: &Text, operands: &[(String, Type)], errors: &mut Vec<Diagnostic>) -> Option<Pattern> {
@@ -672,6 +883,9 @@ fn pattern(text: &Text, operands: &[(String, Type)], errors: &mut Vec<Diagnostic
                 if function_name(&call.func).0 == "jump" && call.args.len() == 1 =>
             {
                 let target = typer.expr(&call.args[0], Some(Type::unsigned(32)))?;
+                if scope.load.is_some() {
+                    break;
+                }
                 return Some(Pattern::Jump(select::normal(&target)));
             }
             syn::Stmt::Expr(syn::Expr::Call(call), None)
@@ -680,14 +894,20 @@ fn pattern(text: &Text, operands: &[(String, Type)], errors: &mut Vec<Diagnostic
                 let bits = function_name(&call.func).1?;
                 let address = typer.expr(&call.args[0], Some(Type::unsigned(32)))?;
                 let value = typer.expr(&call.args[1], Some(Type::unsigned(bits)))?;
+                if scope.load.is_some() {
+                    break;
+                }
                 return Some(Pattern::Store(bits, select::normal(&address), select::normal(&value)));
             }
             syn::Stmt::Expr(expr, None) => {
                 let value = typer.expr(expr, None)?;
-                return Some(match scope.load.take() {
-                    Some((bits, address)) => Pattern::Load(bits, select::normal(&address)),
-                    None => Pattern::Value(select::normal(&value)),
-                });
+                match scope.load.take() {
+                    Some((bits, address)) if value.kind == ExprKind::Loaded => {
+                        return Some(Pattern::Load(bits, select::normal(&address)));
+                    }
+                    Some(_) => break,
+                    None => return Some(Pattern::Value(select::normal(&value))),
+                }
             }
             _ => break,
         }
@@ -695,7 +915,7 @@ fn pattern(text: &Text, operands: &[(String, Type)], errors: &mut Vec<Diagnostic
     bad(
         &text.span,
         "this is nothing that a rule can match",
-        "a value, after `let`s; load::<N>(a); store::<N>(a, v); jump(a)",
+        "a value without loads, after `let`s; load::<N>(a); store::<N>(a, v); jump(a)",
         errors,
     );
     None
@@ -810,7 +1030,7 @@ impl Names for RuleNames<'_> {
         let mut scope = PatternScope { operands: &names, locals: Vec::new(), load: None };
         let mut typer = Typer { text, offset: 0, scope: &mut scope, errors };
         let value = typer.expr(expr, Some(Type::unsigned(32)))?;
-        Some(Form::from(Var::Entry(self.units.entry(&value))))
+        Some(Form::from(Var::Entry(self.units.template(&value))))
     }
 
     fn names(&self) -> Vec<String> {
@@ -853,6 +1073,6 @@ fn operand_type(text: &str) -> Option<(Type, OperandKind)> {
     Some((type_of(text)?, OperandKind::Any))
 }
 
-fn bad(span: &crate::source::Span, message: &str, hint: &str, errors: &mut Vec<Diagnostic>) {
+fn bad(span: &Span, message: &str, hint: &str, errors: &mut Vec<Diagnostic>) {
     errors.push(Diagnostic::new(Code::BadUnit, span, message).hint(hint));
 }

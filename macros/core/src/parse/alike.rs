@@ -60,7 +60,85 @@ pub(super) fn unite(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
     let parts =
         |table: &super::PseudoTable| vec![("expand", list(&table.expand)), ("fill", table.fill.to_string())];
     one("pseudo-instruction", &mut tables.pseudos, |table| &table.asm, parts, errors);
+    units(tables, errors);
     registers(tables, errors);
+    ports(tables, errors);
+}
+
+/// What a row offers: tables of look-ups, units, rules and overlays.
+fn units(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
+    let parts = |table: &super::TableTable| {
+        // Their order is that of a look-up's cells.
+        vec![("keys", in_order(&table.keys, text)), ("values", in_order(&table.values, text))]
+    };
+    one("table", &mut tables.tables, |table| &table.name, parts, errors);
+    let int = |int: &Int| int.value.to_string();
+    let output = |output: &super::OutputTable| {
+        let (given, tables) = (set(&output.given, int), set(&output.tables, text));
+        format!("{} {} {given} {tables}", text(&output.form), option(output.means.as_ref()))
+    };
+    let parts = |table: &super::UnitTable| {
+        vec![
+            ("inputs", in_order(&table.inputs, text)),
+            ("defaults", set(&table.defaults, int)),
+            ("cells", in_order(&table.cells, text)),
+            ("fill", set(&table.fill, text)),
+            ("relations", list(&table.relations)),
+            ("lookups", in_order(&table.lookups, text)),
+            ("outputs", in_order(&table.outputs, output)),
+        ]
+    };
+    one("unit", &mut tables.units, |table| &table.name, parts, errors);
+    let parts = |table: &super::RuleTable| {
+        vec![
+            ("operands", set(&table.operands, text)),
+            ("use", in_order(&table.uses, text)),
+            ("assert", list(&table.assert)),
+            ("give", option(table.give.as_ref())),
+            ("address", option(table.address.as_ref())),
+            ("fill", set(&table.fill, text)),
+        ]
+    };
+    // A rule has no name: two that match alike may differ, and are two.
+    let mut kept: Vec<super::RuleTable> = Vec::with_capacity(tables.rules.len());
+    for rule in tables.rules.drain(..) {
+        let same = |other: &super::RuleTable| {
+            other.pattern.span.file != rule.pattern.span.file
+                && other.pattern.value == rule.pattern.value
+                && difference(&parts(other), &parts(&rule)).is_none()
+        };
+        if !kept.iter().any(same) {
+            kept.push(rule);
+        }
+    }
+    tables.rules = kept;
+    let column = |entry: &Entry<Text>| vec![("column", text(&entry.value))];
+    one("overlay", &mut tables.overlay, |entry| &entry.key, column, errors);
+}
+
+/// A spec has one table of ports, whatever its files.
+fn ports(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
+    let Some(first) = tables.ports.first().cloned() else { return };
+    let parts = |table: &super::PortsTable| {
+        vec![("write", option(table.write.as_ref())), ("memory", option(table.memory.as_ref()))]
+    };
+    tables.ports.retain(|table| {
+        if let Some(key) = difference(&parts(&first), &parts(table)) {
+            errors.push(
+                Diagnostic::new(
+                    Code::DuplicateName,
+                    &table.span,
+                    format!("there are two `[ports]` tables, which differ in `{key}`"),
+                )
+                .label("the second")
+                .other(&first.span, "the first")
+                .hint(
+                    "a spec takes them from the one that it extends: leave them out, or declare them alike",
+                ),
+            );
+        }
+        table.span == first.span
+    });
 }
 
 /// A spec has one table of registers, whatever its files.
@@ -171,6 +249,11 @@ fn option(text_of: Option<&Text>) -> String {
 
 fn list(texts: &[Text]) -> String {
     texts.iter().map(text).collect()
+}
+
+/// Entries of a table, whose order means something.
+fn in_order<T>(entries: &[Entry<T>], value: impl Fn(&T) -> String) -> String {
+    entries.iter().map(|entry| format!("{} = {};", text(&entry.key), value(&entry.value))).collect()
 }
 
 /// Entries of a table, whose order means nothing.

@@ -54,6 +54,8 @@ pub(crate) struct Tables {
     pub(crate) doc: Text,
     pub(crate) extends: Vec<Text>,
     pub(crate) xlen: Option<Int>,
+    /// Whether instructions need not be compiled to units.
+    pub(crate) unproven: bool,
     pub(crate) registers: Vec<RegistersTable>,
     pub(crate) policy: Vec<Entry<Text>>,
     pub(crate) formats: Vec<Entry<FormatTable>>,
@@ -80,6 +82,7 @@ pub(crate) struct Tables {
 pub(crate) struct PortsTable {
     pub(crate) write: Option<Text>,
     pub(crate) memory: Option<Text>,
+    pub(crate) span: Span,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -274,10 +277,10 @@ fn parse_file(
     let mut root = Reader::new(file, &text, &document, errors);
     let isa = root.table("isa", true, |isa| {
         let extends = isa.texts("extends");
-        (isa.required("name"), isa.required("doc"), isa.int("xlen"), extends)
+        (isa.required("name"), isa.required("doc"), isa.int("xlen"), extends, isa.bool("unproven"))
     });
-    let (name, doc, xlen, extends) = isa.unwrap_or_default();
-    let mut own = Tables { name, doc, xlen, ..Tables::default() };
+    let (name, doc, xlen, extends, unproven) = isa.unwrap_or_default();
+    let mut own = Tables { name, doc, xlen, unproven, ..Tables::default() };
     own.registers.extend(root.table("registers", false, |table| RegistersTable {
         names: table.texts("names"),
         zero: table.required("zero"),
@@ -357,6 +360,7 @@ fn parse_file(
     own.ports.extend(root.table("ports", false, |table| PortsTable {
         write: table.text("write"),
         memory: table.text("memory"),
+        span: table.span(),
     }));
     own.tables = root.list("table", |table| TableTable {
         name: table.required("name"),
@@ -443,6 +447,7 @@ fn merge(tables: &mut Tables, own: Tables) {
     tables.name = own.name;
     tables.doc = own.doc;
     tables.xlen = own.xlen.or(tables.xlen.take());
+    tables.unproven |= own.unproven;
     tables.registers.extend(own.registers);
     tables.policy.extend(own.policy);
     tables.formats.extend(own.formats);

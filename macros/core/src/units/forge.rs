@@ -1,12 +1,12 @@
 //! A liar: honest rows with cells changed, so that what a row puts out differs, and relations and look-ups still hold.
 //!
-//! It changes one cell, two cells so that a relation's sum stays, or all limbs of a product; and either leaves the other
-//! cells alone or lets them follow honestly. What it finds is a hole in a unit, a rule or a table. What it does not find
+//! It changes one cell, two cells so that a relation's sum stays, the flags of a unit, or all limbs of a product; and
+//! either leaves the other cells alone or lets them follow honestly. What it finds is a hole in a unit, a rule or a table. What it does not find
 //! may be there: a proof of uniqueness is another matter.
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::form::{Form, Var};
+use super::form::{Form, Var, times};
 use super::row::{Cells, Found, Rows};
 use super::{PRIME, Port};
 
@@ -41,7 +41,11 @@ struct Target<'a> {
     homes: Vec<(usize, usize)>,
     honest: Vec<i128>,
     sums: Vec<Sum>,
+    /// The cells of the unit whose relation a sum is; none of an assertion.
+    own: Vec<Vec<usize>>,
     slots: Vec<(usize, Vec<usize>)>,
+    /// The sums and the look-ups that each cell is part of.
+    parts: Vec<(Vec<usize>, Vec<usize>)>,
     outputs: Vec<(&'static str, Sum)>,
     /// The word before, which the memory argument gives.
     before: Option<usize>,
@@ -52,22 +56,20 @@ struct Target<'a> {
 pub fn forge(rows: Rows<'_>, found: &Found, honest: &Cells, every: usize) -> (usize, Option<Forged>) {
     let target = Target::new(rows, found, honest);
     let mut told = 0;
-    let singles = target.singles();
-    for lie in singles.iter().cloned().chain(target.pairs(every)) {
+    let (singles, mut pairs) = (target.singles(), target.pairs(every));
+    pairs.extend(target.flags());
+    for lie in singles.iter().chain(&pairs) {
         told += 1;
-        if let Some(forged) = target.passes(&lie) {
+        if let Some(forged) = target.passes(lie) {
             return (told, Some(forged));
         }
     }
     // The rest of the row follows from what is forced.
-    for lie in singles.iter().step_by(every).chain(&target.products()) {
+    for lie in singles.iter().step_by(every).chain(&pairs).chain(&target.products()) {
         let forced: Lie = lie.iter().map(|(at, value)| (target.homes[*at], *value)).collect();
         let Ok(cells) = rows.refill(found, &forced) else { continue };
-        let lie = target
-            .homes
-            .iter()
-            .enumerate()
-            .map(|(at, home)| (at, cells.get(home).copied().unwrap_or_default()));
+        let lie =
+            target.homes.iter().enumerate().map(|(at, home)| (at, cells.get(*home).unwrap_or_default()));
         let lie: Vec<(usize, i128)> = lie.filter(|(at, value)| *value != target.honest[*at]).collect();
         told += 1;
         if let Some(forged) = target.passes(&lie) {
@@ -93,14 +95,15 @@ impl<'a> Target<'a> {
             homes,
             honest: Vec::new(),
             sums: Vec::new(),
+            own: Vec::new(),
             slots: Vec::new(),
+            parts: Vec::new(),
             outputs: Vec::new(),
             before: None,
         };
         let memory = rows.units.port(Port::Memory).filter(|unit| rows.selection.uses.contains_key(unit));
         target.before = memory.and_then(|unit| target.place((unit, 0)));
-        target.honest =
-            target.homes.iter().map(|home| honest.get(home).copied().unwrap_or_default()).collect();
+        target.honest = target.homes.iter().map(|home| honest.get(*home).unwrap_or_default()).collect();
         for (at, unit) in rows.units.units.iter().enumerate() {
             let used = rows.selection.uses.get(&at);
             for relation in &unit.relations {
@@ -111,15 +114,29 @@ impl<'a> Target<'a> {
                     }
                     _ => None,
                 });
-                target.sums.push(target.sum(&form));
+                let sum = target.sum(&form);
+                if !sum.is_empty() {
+                    let own = (0..unit.cells.len()).filter_map(|cell| target.place((at, cell))).collect();
+                    target.own.push(own);
+                    target.sums.push(sum);
+                }
             }
             for (slot, table) in used.into_iter().flat_map(|used| &used.tables) {
                 let places = unit.slots[*slot].places.iter().map(|cell| target.place((at, *cell)));
                 target.slots.push((*table, places.flatten().collect()));
             }
         }
-        target.sums.extend(rows.selection.asserts.iter().map(|form| target.sum(form)).collect::<Vec<_>>());
-        target.sums.retain(|sum| !sum.is_empty());
+        let asserts = rows.selection.asserts.iter().map(|form| target.sum(form));
+        let asserts: Vec<Sum> = asserts.filter(|sum| !sum.is_empty()).collect();
+        target.own.extend(asserts.iter().map(|_| Vec::new()));
+        target.sums.extend(asserts);
+        let of = |at: usize| {
+            let sums = target.sums.iter().enumerate();
+            let sums = sums.filter(|(_, sum)| sum.iter().any(|(_, cells)| cells.contains(&at)));
+            let slots = target.slots.iter().enumerate().filter(|(_, (_, places))| places.contains(&at));
+            (sums.map(|(at, _)| at).collect(), slots.map(|(at, _)| at).collect())
+        };
+        target.parts = (0..target.homes.len()).map(of).collect();
         let mut output = |name, form: Option<Form>| {
             let sum = form.map(|form| target.sum(&form));
             target.outputs.extend(sum.map(|sum| (name, sum)));
@@ -188,7 +205,7 @@ impl<'a> Target<'a> {
     fn pairs(&self, every: usize) -> Vec<Vec<(usize, i128)>> {
         let mut lies = Vec::new();
         let mut at = 0;
-        for sum in &self.sums {
+        for (sum, own) in self.sums.iter().zip(&self.own) {
             let linear: Vec<(i128, usize)> =
                 sum.iter().filter(|(_, cells)| cells.len() == 1).map(|(c, cells)| (*c, cells[0])).collect();
             for (x, a) in &linear {
@@ -199,11 +216,32 @@ impl<'a> Target<'a> {
                     let ratio = times(*x, inverse(*y));
                     for delta in [1, 2, 0x100, 0x1_0000, 1 << 31] {
                         at += 1;
-                        if at % every == 0 {
+                        // A unit's own cells, which its relation holds together, are tried whatever the part.
+                        let near = delta == 1 && own.contains(a) && own.contains(b);
+                        if near || at % every == 0 {
                             let other = (self.honest[*b] - times(ratio, delta)).rem_euclid(PRIME);
                             lies.push(vec![(*a, (self.honest[*a] + delta) % PRIME), (*b, other)]);
                         }
                     }
+                }
+            }
+        }
+        lies
+    }
+
+    /// Up to three flags of a unit at once: bits, and what is near them.
+    fn flags(&self) -> Vec<Vec<(usize, i128)>> {
+        let mut lies = Vec::new();
+        for unit in self.rows.selection.uses.keys() {
+            let cells = &self.rows.units.units[*unit].cells;
+            let flags = (0..cells.len()).filter(|cell| cells[*cell].bits == 1);
+            let flags: Vec<usize> = flags.filter_map(|cell| self.place((*unit, cell))).take(3).collect();
+            for code in 0..4usize.pow(flags.len() as u32) {
+                let value = |at: u32| (code / 4usize.pow(at) % 4) as i128 - 1;
+                let lie = (0..).zip(&flags).map(|(at, flag)| (*flag, value(at).rem_euclid(PRIME)));
+                let lie: Vec<(usize, i128)> = lie.filter(|(at, value)| *value != self.honest[*at]).collect();
+                if lie.len() > 1 {
+                    lies.push(lie);
                 }
             }
         }
@@ -255,19 +293,18 @@ impl<'a> Target<'a> {
         if self.before.is_some_and(|before| changed(before).is_some()) {
             return None;
         }
-        let touched = |cells: &[usize]| cells.iter().any(|cell| changed(*cell).is_some());
         let value = |sum: &Sum| {
             sum.iter().fold(0, |total, (c, cells)| {
                 (total + cells.iter().fold(*c, |all, cell| times(all, of(*cell)))) % PRIME
             })
         };
-        for sum in &self.sums {
-            if sum.iter().any(|(_, cells)| touched(cells)) && value(sum) != 0 {
+        for (cell, _) in lie {
+            let (sums, slots) = &self.parts[*cell];
+            if sums.iter().any(|at| value(&self.sums[*at]) != 0) {
                 return None;
             }
-        }
-        for (table, places) in &self.slots {
-            if touched(places) {
+            for at in slots {
+                let (table, places) = &self.slots[*at];
                 let table = &self.rows.units.tables[*table];
                 let cells: Vec<i128> = places.iter().map(|at| of(*at)).collect();
                 let (keys, values) = cells.split_at(table.keys.len());
@@ -287,10 +324,6 @@ impl<'a> Target<'a> {
             (values.0 != values.1).then_some(Forged { lie, output, values })
         })
     }
-}
-
-fn times(a: i128, b: i128) -> i128 {
-    (a.cast_unsigned() * b.cast_unsigned() % PRIME.cast_unsigned()).cast_signed()
 }
 
 /// By Fermat's little theorem.

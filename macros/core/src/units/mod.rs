@@ -5,6 +5,7 @@
 //! of relations whose coefficients are columns of the code table ([`wiring`]); rows that are filled and judged by these
 //! alone ([`row`]). No function here knows a unit or an instruction by name.
 
+pub mod explain;
 pub mod forge;
 pub mod form;
 pub mod row;
@@ -225,17 +226,19 @@ pub struct Units {
     pub units: Vec<Unit>,
     /// The rules, in the order of the spec: the first of equal cost is taken.
     pub rules: Vec<Rule>,
-    /// The constants of the code table's entries that rules name, and those that instructions make of them.
+    /// The constants of the code table's entries that instructions need, as expressions over immediate and address.
     pub entries: Vec<Expr>,
+    /// Those that rules name, over their operands.
+    pub templates: Vec<Expr>,
 }
 
 impl Units {
-    /// The place of an expression over immediate and address among the constants of the entries.
-    pub fn entry(&mut self, expr: &Expr) -> usize {
-        let known = self.entries.iter().position(|known| known == expr);
+    /// The place of what a rule names as a constant of the entry.
+    pub fn template(&mut self, expr: &Expr) -> usize {
+        let known = self.templates.iter().position(|known| known == expr);
         known.unwrap_or_else(|| {
-            self.entries.push(expr.clone());
-            self.entries.len() - 1
+            self.templates.push(expr.clone());
+            self.templates.len() - 1
         })
     }
 

@@ -3,10 +3,9 @@
 //! Everything is read from the selection and the declarations, apart from generated code and from semantics; so a row that
 //! semantics made and that passes here says that the two agree on it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use super::form::{Form, Var};
+use super::form::{Form, Var, times};
 use super::select::Selection;
 use super::{PRIME, Port, Units};
 use crate::ir::{self, Environment, Expr, OpFact, signed};
@@ -32,8 +31,37 @@ pub struct Found {
     pub next_pc: u32,
 }
 
-/// The columns of one row, by home cell; those that are not there are 0.
-pub type Cells = BTreeMap<(usize, usize), i128>;
+/// The columns of one row, by unit and cell; those that are not there are 0.
+#[derive(Clone, Debug, Default)]
+pub struct Cells(Vec<Vec<Option<i128>>>);
+
+impl Cells {
+    /// The value of a column.
+    pub fn get(&self, (unit, cell): (usize, usize)) -> Option<i128> {
+        self.0.get(unit).and_then(|cells| cells.get(cell).copied().flatten())
+    }
+
+    /// Gives a column a value.
+    pub fn set(&mut self, (unit, cell): (usize, usize), value: i128) {
+        if self.0.len() <= unit {
+            self.0.resize_with(unit + 1, Vec::new);
+        }
+        let cells = &mut self.0[unit];
+        if cells.len() <= cell {
+            cells.resize(cell + 1, None);
+        }
+        cells[cell] = Some(value);
+    }
+
+    /// The columns that have values, with them.
+    pub fn iter(&self) -> impl Iterator<Item = ((usize, usize), i128)> {
+        let units = self.0.iter().enumerate();
+        units.flat_map(|(unit, cells)| {
+            let cells = cells.iter().enumerate();
+            cells.filter_map(move |(cell, value)| Some(((unit, cell), (*value)?)))
+        })
+    }
+}
 
 /// Something that a row breaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,12 +103,20 @@ impl Rows<'_> {
     /// # Errors
     /// The cell that has no value.
     pub(super) fn refill(&self, found: &Found, forced: &[((usize, usize), i128)]) -> Result<Cells, Unfilled> {
-        let mut filling = Filling { rows: *self, found, cells: Cells::new(), open: Vec::new() };
+        let mut filling = Filling {
+            rows: *self,
+            found,
+            cells: Cells::default(),
+            inputs: Cells::default(),
+            open: Vec::new(),
+        };
         for unit in self.selection.uses.keys().filter(|_| !forced.is_empty()) {
             for cell in 0..self.units.units[*unit].cells.len() {
                 let home = self.units.home((*unit, cell));
                 let value = forced.iter().find(|(column, _)| *column == home);
-                filling.cells.extend(value.map(|(_, value)| ((*unit, cell), *value)));
+                if let Some((_, value)) = value {
+                    filling.cells.set((*unit, cell), *value);
+                }
             }
         }
         for unit in self.selection.uses.keys() {
@@ -88,8 +124,11 @@ impl Rows<'_> {
                 filling.cell((*unit, cell))?;
             }
         }
-        let homes = filling.cells.into_iter().map(|(cell, value)| (self.units.home(cell), value));
-        Ok(homes.collect())
+        let mut columns = Cells::default();
+        for (cell, value) in filling.cells.iter() {
+            columns.set(self.units.home(cell), value);
+        }
+        Ok(columns)
     }
 
     /// What the row breaks. O(relations + look-ups).
@@ -159,8 +198,9 @@ impl Rows<'_> {
         form.value(&mut |var| self.var(var, found, cells))
     }
 
-    fn cell(&self, cell: (usize, usize), cells: &Cells) -> i128 {
-        cells.get(&self.units.home(cell)).copied().unwrap_or_default()
+    /// The value of a cell, in its column.
+    pub fn cell(&self, cell: (usize, usize), cells: &Cells) -> i128 {
+        cells.get(self.units.home(cell)).unwrap_or_default()
     }
 
     fn var(&self, var: Var, found: &Found, cells: &Cells) -> i128 {
@@ -236,13 +276,15 @@ struct Filling<'a> {
     rows: Rows<'a>,
     found: &'a Found,
     cells: Cells,
+    /// What feeds units, as far as it is known.
+    inputs: Cells,
     open: Vec<(usize, usize)>,
 }
 
 impl Filling<'_> {
     fn cell(&mut self, at: (usize, usize)) -> Result<i128, Unfilled> {
-        if let Some(value) = self.cells.get(&at) {
-            return Ok(*value);
+        if let Some(value) = self.cells.get(at) {
+            return Ok(value);
         }
         if self.open.contains(&at) {
             return Err(Unfilled(at.0, at.1));
@@ -250,7 +292,7 @@ impl Filling<'_> {
         self.open.push(at);
         let value = self.honest(at)?;
         self.open.pop();
-        self.cells.insert(at, value);
+        self.cells.set(at, value);
         Ok(value)
     }
 
@@ -266,25 +308,29 @@ impl Filling<'_> {
             return Ok(ir::eval(expr, &Leaves { found: self.found, of: &|_| 0 }).into());
         }
         if let Some(fill) = &declared.cells[cell].fill {
-            let mut inputs: Vec<(&str, u64)> = Vec::new();
-            let mut names = Vec::new();
+            // A cell that is an input: what a liar feeds need not be of its type.
+            if let ir::ExprKind::Local(name) = &fill.kind
+                && let Some(at) = declared.inputs.iter().position(|input| input.name == *name)
+            {
+                return self.input(unit, at);
+            }
+            let mut read = vec![false; declared.inputs.len()];
             ir::walk(fill, &mut |part| {
                 if let ir::ExprKind::Local(name) = &part.kind {
-                    names.push(name.clone());
+                    let at = declared.inputs.iter().position(|input| input.name == *name);
+                    at.into_iter().for_each(|at| read[at] = true);
                 }
             });
-            for (at, input) in declared.inputs.iter().enumerate() {
-                if names.contains(&input.name) {
-                    let form = selection.uses.get(&unit).and_then(|used| used.inputs.get(&at));
-                    let value = form.map_or(Ok(0), |form| self.form(form))?;
-                    inputs.push((
-                        &input.name,
-                        value.rem_euclid(1 << 64) as u64 & (u64::MAX >> (64 - input.ty.width)),
-                    ));
-                }
+            let mut bits = vec![0; declared.inputs.len()];
+            for at in (0..read.len()).filter(|at| read[*at]) {
+                let value = self.input(unit, at)?;
+                bits[at] =
+                    value.rem_euclid(1 << 64) as u64 & (u64::MAX >> (64 - declared.inputs[at].ty.width));
             }
-            let of =
-                |name: &str| inputs.iter().find(|(input, _)| *input == name).map_or(0, |(_, value)| *value);
+            let of = |name: &str| {
+                let at = declared.inputs.iter().position(|input| input.name == name);
+                at.map_or(0, |at| bits[at])
+            };
             return Ok(eval(fill, &of).into());
         }
         let used = selection.uses.get(&unit);
@@ -307,18 +353,31 @@ impl Filling<'_> {
         Err(Unfilled(unit, cell))
     }
 
+    /// What feeds a unit: of a signed type, a number near the prime is a negative one.
+    fn input(&mut self, unit: usize, at: usize) -> Result<i128, Unfilled> {
+        if let Some(value) = self.inputs.get((unit, at)) {
+            return Ok(value);
+        }
+        let form = self.rows.selection.uses.get(&unit).and_then(|used| used.inputs.get(&at));
+        let value = form.map_or(Ok(0), |form| self.form(form))?;
+        let negative = self.rows.units.units[unit].inputs[at].ty.signed && value > PRIME / 2;
+        let value = if negative { value - PRIME } else { value };
+        self.inputs.set((unit, at), value);
+        Ok(value)
+    }
+
     fn form(&mut self, form: &Form) -> Result<i128, Unfilled> {
         let mut sum = 0;
         for (product, coefficient) in form.terms() {
-            let mut value = coefficient;
+            let mut value = coefficient.rem_euclid(PRIME);
             for var in product {
-                value *= match var {
+                let factor = match var {
                     Var::Cell(unit, cell) => self.cell((*unit, *cell))?,
                     var => self.rows.known(*var, self.found),
                 };
-                value %= PRIME;
+                value = times(value, factor.rem_euclid(PRIME));
             }
-            sum += value;
+            sum = (sum + value) % PRIME;
         }
         Ok(sum)
     }

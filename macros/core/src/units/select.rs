@@ -5,7 +5,7 @@
 //! that fit are followed, the cheapest [`BEAM`] at each step; one unit serves an instruction once, and two rules may share
 //! a use that feeds different inputs of it, or the same.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::form::{Form, Var};
@@ -17,6 +17,18 @@ const BEAM: usize = 24;
 
 /// How many copies of a unit are tried to say what an instruction lacks.
 const MAX_COPIES: usize = 4;
+
+/// How many operations an instruction may have when each `let` stands where it is used.
+const MAX_OPERATIONS: usize = 2048;
+
+/// How many values are brought down in the search for an instruction's selection: it ends, whatever the semantics.
+const MAX_STEPS: usize = 20_000;
+
+/// The highest degree of a value: whatever it feeds has a column of the code table beside it.
+const MAX_VALUE_DEGREE: usize = super::MAX_DEGREE - 1;
+
+/// No coefficient of a value is as great: what it feeds would not fit 64 bits.
+const MAX_COEFFICIENT: u128 = 1 << 64;
 
 /// How an instruction uses units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +67,8 @@ pub enum Shortage {
     Conflict,
     /// The relations would be of too high a degree.
     Degree,
+    /// There are more operations than the compiler follows, with each `let` where it is used, or more ways.
+    Large,
 }
 
 /// Selects units for an instruction. The expression of an entry's constants are added to `units.entries`.
@@ -62,33 +76,65 @@ pub enum Shortage {
 /// # Errors
 /// What there is too little of.
 pub fn select(units: &mut Units, semantics: &Semantics) -> Result<Selection, Shortage> {
+    if operations(semantics) > MAX_OPERATIONS {
+        return Err(Shortage::Large);
+    }
     let selector = Selector {
         units,
         entries: RefCell::new(units.entries.clone()),
         copies: 1,
+        open: RefCell::default(),
         missing: RefCell::default(),
+        high: Cell::new(false),
+        steps: Cell::new(0),
     };
-    let (found, degree) = selector.instruction(semantics);
-    if let Some(found) = found {
+    if let Some(found) = selector.instruction(semantics) {
         units.entries = selector.entries.into_inner();
         return Ok(found);
     }
-    if let Some(missing) = selector.missing.borrow().clone() {
-        return Err(Shortage::NoRule(missing));
-    }
-    if degree {
-        return Err(Shortage::Degree);
-    }
+    // With several of each unit, what is left in the way is no matter of how many there are.
     let selector = Selector { copies: MAX_COPIES, ..selector };
+    selector.missing.take();
+    if selector.steps.replace(0) > MAX_STEPS {
+        return Err(Shortage::Large);
+    }
+    let high = selector.high.replace(false);
     let count = units.units.len();
-    let Some(found) = selector.instruction(semantics).0 else { return Err(Shortage::Conflict) };
+    let Some(found) = selector.instruction(semantics) else {
+        return Err(match selector.missing.take() {
+            _ if selector.steps.get() > MAX_STEPS => Shortage::Large,
+            Some(missing) => Shortage::NoRule(missing),
+            None if high || selector.high.get() => Shortage::Degree,
+            None => Shortage::Conflict,
+        });
+    };
     let mut more: BTreeMap<usize, usize> = BTreeMap::new();
-    found
-        .uses
-        .keys()
-        .filter(|unit| **unit >= count)
-        .for_each(|unit| *more.entry(unit % count).or_default() += 1);
+    for unit in found.uses.keys().filter(|unit| **unit >= count) {
+        *more.entry(unit % count).or_default() += 1;
+    }
     Err(if more.is_empty() { Shortage::Conflict } else { Shortage::Units(more.into_iter().collect()) })
+}
+
+/// How many operations there are with each `let` where it is used.
+fn operations(semantics: &Semantics) -> usize {
+    let mut locals: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut all = 0usize;
+    for statement in &semantics.statements {
+        let mut own = 0usize;
+        for expr in statement.expressions() {
+            walk(expr, &mut |part| {
+                own = own.saturating_add(match &part.kind {
+                    ExprKind::Local(name) => locals.get(name.as_str()).copied().unwrap_or(1),
+                    _ => 1,
+                });
+            });
+        }
+        match statement {
+            Statement::Let(name, _) => drop(locals.insert(name, own)),
+            _ => all = all.saturating_add(own),
+        }
+    }
+    all
 }
 
 /// A selection that is not complete.
@@ -103,15 +149,21 @@ struct Selector<'a> {
     units: &'a Units,
     entries: RefCell<Vec<Expr>>,
     copies: usize,
+    /// What is being brought down, outermost first: nothing is brought down by way of itself.
+    open: RefCell<Vec<Expr>>,
     /// An expression that no rule matched, the first.
     missing: RefCell<Option<Expr>>,
+    /// Whether a way failed by its degree.
+    high: Cell<bool>,
+    /// How many values were brought down.
+    steps: Cell<usize>,
 }
 
 type Ways<T> = Vec<(T, State)>;
 
 impl Selector<'_> {
-    /// The cheapest way; and whether some way failed by its degree alone.
-    fn instruction(&self, semantics: &Semantics) -> (Option<Selection>, bool) {
+    /// The cheapest way.
+    fn instruction(&self, semantics: &Semantics) -> Option<Selection> {
         let mut locals: Vec<(String, Expr)> = Vec::new();
         let link = Expr::new(
             ExprKind::Binary(
@@ -158,14 +210,16 @@ impl Selector<'_> {
                 }
                 Statement::Write(value) => {
                     let value = inline(value);
-                    let Some(port) = self.units.port(Port::Write) else { return (None, false) };
+                    let port = self.units.port(Port::Write)?;
                     self.each(states, |state| {
                         let ways = self.value(&value, state);
-                        ways.into_iter().map(move |(form, mut state)| {
-                            let mut used = UnitUse::default();
-                            used.inputs.insert(0, form);
-                            state.selection.uses.insert(port, used);
-                            state
+                        ways.into_iter().filter_map(move |(form, mut state)| {
+                            if !self.is_free(port, &state) {
+                                return None;
+                            }
+                            let used = state.selection.uses.entry(port).or_default();
+                            let fed = used.inputs.entry(0).or_insert_with(|| form.clone());
+                            (*fed == form).then_some(state)
                         })
                     })
                 }
@@ -185,17 +239,25 @@ impl Selector<'_> {
                     }
                     states
                 }
-                // A row in which a condition of a trap holds does not exist, and one that always traps neither.
-                Statement::Trap { .. } => states,
+                // A row in which the condition of a trap holds does not exist.
+                Statement::Trap { condition: Some(condition), .. } => {
+                    let condition = inline(condition);
+                    self.each(states, |state| {
+                        self.value(&condition, state).into_iter().map(|(holds, mut state)| {
+                            state.selection.asserts.extend((!holds.is_zero()).then_some(holds));
+                            state
+                        })
+                    })
+                }
+                Statement::Trap { condition: None, .. } => states,
             };
         }
-        let mut degree = false;
         let mut best: Option<(usize, Selection)> = None;
         for state in states {
             let mut selection = state.selection;
             self.complete(&mut selection);
             if self.degree(&selection) > super::MAX_DEGREE {
-                degree = true;
+                self.high.set(true);
                 continue;
             }
             let cost = self.cost(&selection);
@@ -203,7 +265,7 @@ impl Selector<'_> {
                 best = Some((cost, selection));
             }
         }
-        (best.map(|(_, selection)| selection), degree)
+        best.map(|(_, selection)| selection)
     }
 
     fn jump(&self, condition: Option<&Expr>, target: &Expr, link: &Form, state: State) -> Vec<State> {
@@ -265,9 +327,15 @@ impl Selector<'_> {
         if is_entry(expr) {
             return vec![(self.entry(expr), state)];
         }
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() > MAX_STEPS || self.open.borrow().contains(expr) {
+            return Vec::new();
+        }
+        self.open.borrow_mut().push(expr.clone());
         let mut ways = self.plain(expr, &state);
         let rules = self.rules(&Root::Value(expr), state);
         ways.extend(rules.into_iter().map(|(given, state)| (given.value, state)));
+        self.open.borrow_mut().pop();
         if ways.is_empty() {
             self.missing.borrow_mut().get_or_insert_with(|| expr.clone());
         }
@@ -276,6 +344,11 @@ impl Selector<'_> {
         for (form, state) in high {
             ways.extend(self.kept(expr, &form, &state));
         }
+        ways.retain(|(form, _)| {
+            let low = form.degree() <= MAX_VALUE_DEGREE && form.size() < MAX_COEFFICIENT;
+            self.high.set(self.high.get() || !low);
+            low
+        });
         for (form, state) in &mut ways {
             if !matches!(expr.kind, ExprKind::Read(_)) {
                 state.known.push((expr.clone(), form.clone()));
@@ -379,6 +452,22 @@ impl Selector<'_> {
             _ => {}
         }
         ways.retain(|((_, most), _)| *most < 1u128 << limit);
+        // A sum of too many: one of them is a sum that is reduced.
+        if let (ExprKind::Binary(BinaryOp::Add, a, b), true) = (&expr.kind, ways.is_empty()) {
+            for (reduced, other) in [(a, b), (b, a)] {
+                for (a, state) in self.value(reduced, state.clone()) {
+                    let sums = self.wide(other, limit, state).into_iter();
+                    ways.extend(sums.map(|((b, most), state)| ((&a + &b, whole - 1 + most), state)));
+                }
+            }
+        } else if let (ExprKind::Binary(BinaryOp::Sub, a, b), true) = (&expr.kind, ways.is_empty()) {
+            for (a, state) in self.value(a, state.clone()) {
+                let sums = self.value(b, state).into_iter();
+                let less = |(b, state)| ((&(&a + &Form::constant(whole as i128)) - &b, 2 * whole - 1), state);
+                ways.extend(sums.map(less));
+            }
+        }
+        ways.retain(|((_, most), _)| *most < 1u128 << limit);
         if ways.is_empty() {
             ways.extend(self.value(expr, state).into_iter().map(|(form, state)| (exact(form), state)));
         }
@@ -426,7 +515,9 @@ impl Selector<'_> {
         let value = put(&rule.give);
         let address = rule.address.as_ref().map(&mut put);
         let asserts: Vec<Form> = rule.asserts.iter().map(&mut put).filter(|form| !form.is_zero()).collect();
-        if !self.read(&tables, &mut state) {
+        // A number other than zero is never zero: the rule is for other numbers.
+        let never = asserts.iter().any(|form| form.vars().is_empty());
+        if never || !self.read(&tables, &mut state) {
             return Vec::new();
         }
         state.selection.asserts.extend(asserts);
@@ -481,10 +572,7 @@ impl Selector<'_> {
             }
         }
         tables.extend(used.tables.iter().map(|(slot, table)| (place, *slot, *table)));
-        if !state.selection.uses.contains_key(&place)
-            && self.copies == 1
-            && state.selection.uses.keys().any(|other| self.units.share(*other, place))
-        {
+        if !self.is_free(place, state) {
             return false;
         }
         let there = state.selection.uses.entry(place).or_default();
@@ -494,6 +582,14 @@ impl Selector<'_> {
             }
         }
         self.read(&tables, state)
+    }
+
+    /// Whether a unit is used already, or shares no column with one that is.
+    fn is_free(&self, place: usize, state: &State) -> bool {
+        let uses = &state.selection.uses;
+        uses.contains_key(&place)
+            || self.copies > 1
+            || !uses.keys().any(|other| self.units.share(*other, place))
     }
 
     /// Has slots read tables; false if one reads another already.
@@ -535,10 +631,7 @@ impl Selector<'_> {
                     _ => None,
                 }))
             }
-            Var::Entry(at) => {
-                let expr = self.entries.borrow()[at].clone();
-                Some(self.entry(&normal(&substituted(&expr, &operand))))
-            }
+            Var::Entry(at) => Some(self.entry(&normal(&substituted(&self.units.templates[at], &operand)))),
             _ => None,
         })
     }
@@ -658,7 +751,8 @@ fn matches(rule: &Rule, root: &Root<'_>) -> Vec<Vec<Option<Expr>>> {
                 expr.kind,
                 ExprKind::Binary(BinaryOp::Add | BinaryOp::Sub, ..) | ExprKind::Unary(UnaryOp::Neg, _)
             );
-            let applies = bare(rule) != Some(OperandKind::Any) && sums && expr.ty == rule.operands[0].ty;
+            let wide = matches!(bare(rule), Some(OperandKind::Wide(_)));
+            let applies = wide && sums && expr.ty == rule.operands[0].ty;
             if applies { vec![vec![Some((*expr).clone())]] } else { Vec::new() }
         }
         (Pattern::Value(pattern), Root::Value(expr)) => unify(rule, pattern, expr, start),
@@ -761,13 +855,17 @@ fn rebuilt(expr: &Expr, of: &dyn Fn(&Expr) -> Expr) -> Expr {
 }
 
 /// One form of what the language says in several: comparisons by `<` and `==`, slices of what is not extended, conversions
-/// that change nothing left out.
+/// that change nothing left out, numbers worked out.
 pub fn normal(expr: &Expr) -> Expr {
     let expr = rebuilt(expr, &normal);
-    let bit = |kind| Expr::new(kind, Type::unsigned(1));
+    let written = expr.place.0.clone();
+    let bit = |kind| Expr::new(kind, Type::unsigned(1)).at(written.clone());
     let not = |a: Expr| bit(ExprKind::Unary(UnaryOp::Not, Box::new(a)));
     let less =
         |a: &Expr, b: &Expr| bit(ExprKind::Binary(BinaryOp::Lt, Box::new(a.clone()), Box::new(b.clone())));
+    let slice = |a: &Expr, lo: u32| {
+        normal(&Expr::new(ExprKind::Slice(Box::new(a.clone()), lo), expr.ty).at(written.clone()))
+    };
     match &expr.kind {
         ExprKind::Binary(BinaryOp::Gt, a, b) => less(b, a),
         ExprKind::Binary(BinaryOp::Ge, a, b) => not(less(a, b)),
@@ -777,19 +875,32 @@ pub fn normal(expr: &Expr) -> Expr {
         }
         ExprKind::Slice(a, 0) if a.ty == expr.ty => (**a).clone(),
         ExprKind::Slice(a, lo) => match &a.kind {
-            ExprKind::Slice(inner, base) => {
-                normal(&Expr::new(ExprKind::Slice(inner.clone(), lo + base), expr.ty))
-            }
-            ExprKind::Extend(inner, _) if lo + expr.ty.width <= inner.ty.width => {
-                normal(&Expr::new(ExprKind::Slice(inner.clone(), *lo), expr.ty))
-            }
-            ExprKind::Reinterpret(inner) => normal(&Expr::new(ExprKind::Slice(inner.clone(), *lo), expr.ty)),
-            _ => expr,
+            ExprKind::Slice(inner, base) => slice(inner, lo + base),
+            ExprKind::Extend(inner, _) if lo + expr.ty.width <= inner.ty.width => slice(inner, *lo),
+            ExprKind::Reinterpret(inner) => slice(inner, *lo),
+            _ => folded(expr),
         },
         ExprKind::Reinterpret(a) => match &a.kind {
             ExprKind::Reinterpret(inner) if inner.ty == expr.ty => (**inner).clone(),
-            _ => expr,
+            _ => folded(expr),
         },
-        _ => expr,
+        _ => folded(expr),
+    }
+}
+
+/// The number that an operation on numbers is.
+fn folded(expr: Expr) -> Expr {
+    let numbers = |parts: &[&Expr]| parts.iter().all(|part| matches!(part.kind, ExprKind::Const(_)));
+    let is_number = match &expr.kind {
+        ExprKind::Unary(_, a) | ExprKind::Extend(a, _) | ExprKind::Reinterpret(a) | ExprKind::Slice(a, _) => {
+            numbers(&[a])
+        }
+        ExprKind::Binary(_, a, b) => numbers(&[a, b]),
+        ExprKind::If(c, a, b) => numbers(&[c, a, b]),
+        _ => false,
+    };
+    match is_number {
+        true => Expr { kind: ExprKind::Const(super::row::eval(&expr, &|_| 0)), ..expr },
+        false => expr,
     }
 }

@@ -334,7 +334,11 @@ fn slots(units: &Units, selections: &[Option<Selection>]) -> Vec<SlotTables> {
                 Some((instruction, *used.tables.get(&slot)?))
             });
             let tables: BTreeMap<usize, usize> = tables.collect();
-            match slots.iter_mut().find(|known| known.places == places) {
+            // Two look-ups of one unit are both made: they are two, whatever they read.
+            let other = |known: &&mut SlotTables| {
+                known.places == places && known.of.iter().all(|(unit, _)| *unit != at)
+            };
+            match slots.iter_mut().find(other) {
                 Some(known) => {
                     known.of.push((at, slot));
                     known.tables.extend(tables);

@@ -10,7 +10,7 @@ use super::diagram::{diagram, range};
 use super::page::{
     Body, Entry, Fact, Inline, Line, Page, Section, anchor, clean, code, fact, link, list, text,
 };
-use super::{coverage, row};
+use super::{coverage, row, units};
 use crate::cli::output;
 
 pub(super) fn page(model: &Model) -> Page {
@@ -40,6 +40,7 @@ pub(super) fn page(model: &Model) -> Page {
         sections: [
             vec![how_to_read(), index(model), formats(model), instructions(model), coverage::pseudos(model)],
             row::sections(model),
+            units::sections(model),
             coverage::sections(model),
         ]
         .into_iter()
@@ -183,6 +184,7 @@ fn instruction(model: &Model, instruction: &Instruction) -> Entry {
     facts.push(fact("Next pc", next_pc(model, instruction)));
     facts.extend(row_facts(model, instruction));
     facts.extend(coverage::covers(model, instruction));
+    facts.extend(units::compiled(model, instruction));
     facts.push(fact("Declared in", vec![code(&instruction.source)]));
     Entry {
         anchor: anchor("instruction", &instruction.name),
