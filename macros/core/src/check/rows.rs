@@ -392,6 +392,8 @@ fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
                 pc: case.pc,
                 imm: case.imm.unwrap_or_default(),
                 before: case.memory,
+                // No cell follows from it but through what is loaded.
+                address: 0,
                 loaded: run.loaded,
                 reply: case.reply.result,
                 next_pc: 0,

@@ -21,6 +21,9 @@ const MAX_COPIES: usize = 4;
 /// How many operations an instruction may have when each `let` stands where it is used.
 const MAX_OPERATIONS: usize = 2048;
 
+/// How deep its operations may be nested then: what brings them down is recursive, and runs in a compiler's thread.
+const MAX_DEPTH: usize = 96;
+
 /// How many values are brought down in the search for an instruction's selection: it ends, whatever the semantics.
 const MAX_STEPS: usize = 20_000;
 
@@ -76,7 +79,8 @@ pub enum Shortage {
 /// # Errors
 /// What there is too little of.
 pub fn select(units: &mut Units, semantics: &Semantics) -> Result<Selection, Shortage> {
-    if operations(semantics) > MAX_OPERATIONS {
+    let (operations, depth) = extent(semantics);
+    if operations > MAX_OPERATIONS || depth > MAX_DEPTH {
         return Err(Shortage::Large);
     }
     let selector = Selector {
@@ -115,23 +119,27 @@ pub fn select(units: &mut Units, semantics: &Semantics) -> Result<Selection, Sho
     Err(if more.is_empty() { Shortage::Conflict } else { Shortage::Units(more.into_iter().collect()) })
 }
 
-/// How many operations there are with each `let` where it is used.
-fn operations(semantics: &Semantics) -> usize {
-    let mut locals: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut all = 0usize;
-    for statement in &semantics.statements {
-        let mut own = 0usize;
-        for expr in statement.expressions() {
-            walk(expr, &mut |part| {
-                own = own.saturating_add(match &part.kind {
-                    ExprKind::Local(name) => locals.get(name.as_str()).copied().unwrap_or(1),
-                    _ => 1,
-                });
-            });
+/// How many operations there are with each `let` where it is used, and how deep they are nested.
+fn extent(semantics: &Semantics) -> (usize, usize) {
+    fn of(expr: &Expr, locals: &BTreeMap<&str, (usize, usize)>) -> (usize, usize) {
+        if let ExprKind::Local(name) = &expr.kind {
+            return locals.get(name.as_str()).copied().unwrap_or((1, 1));
         }
-        match statement {
-            Statement::Let(name, _) => drop(locals.insert(name, own)),
-            _ => all = all.saturating_add(own),
+        let parts = expr.operands().map(|operand| of(operand, locals));
+        let (count, depth) = parts.fold((0usize, 0), |(count, depth), (more, deeper)| {
+            (count.saturating_add(more), depth.max(deeper))
+        });
+        (count.saturating_add(1), depth + 1)
+    }
+    let mut locals: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut all = (0usize, 0);
+    for statement in &semantics.statements {
+        for expr in statement.expressions() {
+            let (count, depth) = of(expr, &locals);
+            match statement {
+                Statement::Let(name, _) => drop(locals.insert(name, (count, depth))),
+                _ => all = (all.0.saturating_add(count), all.1.max(depth)),
+            }
         }
     }
     all
