@@ -67,6 +67,8 @@ fn every_derived_column_of_rv32i_is_read_as_it_was_printed() {
     let model = with_columns(&[]);
     let mut found = 0;
     let mut spec: toml::Table = toml::from_str(RV32I).expect("it is TOML");
+    // Written again its keys are sorted, which for cells and inputs of units is another order.
+    let sorted = toml::to_string(&spec).expect("it is TOML");
     for column in spec["column"].as_array_mut().expect("it is a list") {
         let name = column["name"].as_str().expect("it has a name").to_owned();
         if let Some(derive) = column.get_mut("derive") {
@@ -81,5 +83,5 @@ fn every_derived_column_of_rv32i_is_read_as_it_was_printed() {
         compile(&mut sources, "rv32i").unwrap_or_else(|errors| panic!("{errors}"))
     };
     let again = compiled(&toml::to_string(&spec).expect("it is TOML"));
-    assert_eq!(again.fingerprint, compiled(RV32I).fingerprint);
+    assert_eq!(again.fingerprint, compiled(&sorted).fingerprint);
 }

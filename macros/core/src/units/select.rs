@@ -550,9 +550,11 @@ impl Selector<'_> {
         let mut places: Vec<usize> = rule.uses.iter().map(|used| used.unit).collect();
         loop {
             let mut joined = state.clone();
-            let fails = |at: &usize| !self.join(rule, *at, &places, operands, &mut joined);
+            let mut tables = Vec::new();
+            let fails = |at: &usize| !self.join(rule, *at, &places, operands, (&mut joined, &mut tables));
             match (0..rule.uses.len()).find(fails) {
-                None => return Some((places, joined)),
+                // A use may feed on one that comes after it: what look-ups read is settled when all are there.
+                None => return self.read(&tables, &mut joined).then_some((places, joined)),
                 Some(at) if places[at] + count < self.copies * count => places[at] += count,
                 Some(_) => return None,
             }
@@ -566,12 +568,10 @@ impl Selector<'_> {
         at: usize,
         places: &[usize],
         operands: (&[Option<Expr>], &[Form]),
-        state: &mut State,
+        (state, tables): (&mut State, &mut Vec<(usize, usize, usize)>),
     ) -> bool {
         let (used, place) = (&rule.uses[at], places[at]);
-        let mut tables = Vec::new();
-        let put =
-            |(input, form): &(usize, Form)| (*input, self.put(rule, form, places, operands, &mut tables));
+        let put = |(input, form): &(usize, Form)| (*input, self.put(rule, form, places, operands, tables));
         let mut inputs: Vec<(usize, Form)> = used.inputs.iter().map(put).collect();
         let unit = &self.units.units[used.unit];
         for (at, input) in unit.inputs.iter().enumerate() {
@@ -589,7 +589,7 @@ impl Selector<'_> {
                 return false;
             }
         }
-        self.read(&tables, state)
+        true
     }
 
     /// Whether a unit is used already, or shares no column with one that is.
