@@ -114,7 +114,7 @@ fn units<I: Isa>(of: Rows<'_>, op: &Op, row: &Row, model: &Model) {
     let units = I::UNITS.units.iter().zip(&of.units.units).enumerate();
     for (at, (generated, unit)) in units.filter(|(at, _)| of.selection.uses.contains_key(at)) {
         for (cell, declared) in generated.cells.iter().enumerate() {
-            let expected = honest.get(&of.units.home((at, cell))).copied().unwrap_or_default();
+            let expected = honest.get(of.units.home((at, cell))).unwrap_or_default();
             let cell = i128::from(cells[usize::from(declared.place)]);
             assert_eq!(cell, expected, "{}: {}.{}", row.case, unit.name, declared.name);
         }
