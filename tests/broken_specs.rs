@@ -44,7 +44,8 @@ fn the_macro_says_what_the_library_says() {
     fs::write(crate_dir.join("src/lib.rs"), library).expect("it can be written");
     let manifest = format!(
         "[package]\nname = \"broken-specs\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
-         vm = {{ package = \"retrace-zkvm\", path = {here:?}, features = [\"cli\"] }}\n\n[workspace]\n"
+         vm = {{ package = \"retrace-zkvm\", path = {here:?}, features = [\"cli\"] }}\n\n[workspace]\n\n\
+         # Each spec is checked as a whole.\n[profile.dev.package.retrace-codegen]\nopt-level = 1\n"
     );
     // Cargo.toml is no spec, and no spec is named so.
     fs::write(crate_dir.join("Cargo.toml"), manifest).expect("it can be written");
