@@ -104,7 +104,10 @@ fn a_lie_is_named() {
     });
     let named =
         |name: &str| rules.iter().any(|(rule, ..)| matches!(rule, Rule::Relation(found) if *found == name));
-    assert!(named("add: t = s0 + 0x1_0000 * s1 + 0x1_0000_0000 * c") && named("rd: value = written"), "{rules:?}");
+    assert!(
+        named("add: t = s0 + 0x1_0000 * s1 + 0x1_0000_0000 * c") && named("rd: value = written"),
+        "{rules:?}"
+    );
     let rules = broken(&|| {
         let generator = generator::<Lying<FLAG>>("tiny", 1000);
         check(&generator, 0..53).expect("it replays")

@@ -408,9 +408,9 @@ fn manual(name: &str, found: &Found) -> Option<Outcome> {
         "rol" => Some(a.rotate_left(shift)),
         "ror" => Some(a.rotate_right(shift)),
         "mul" => Some((u * v) as u32),
-        "mulh" => Some((x * y >> 32) as u32),
-        "mulhsu" => Some((i128::from(x) * i128::from(v) >> 32) as u32),
-        "mulhu" => Some((u * v >> 32) as u32),
+        "mulh" => Some(((x * y) >> 32) as u32),
+        "mulhsu" => Some(((i128::from(x) * i128::from(v)) >> 32) as u32),
+        "mulhu" => Some(((u * v) >> 32) as u32),
         "div" => Some(if b == 0 { u32::MAX } else { (x / y) as u32 }),
         "divu" => Some(a.checked_div(b).unwrap_or(u32::MAX)),
         "rem" => Some(if b == 0 { a } else { (x % y) as u32 }),
@@ -483,7 +483,7 @@ fn random_rows_do_what_the_manual_says() {
         let of = rows(selection);
         for _ in 0..400 {
             let [a, b, imm, pc, before] = std::array::from_fn(|_| random.word());
-            let b = if random.next() % 8 == 0 { a } else { b };
+            let b = if random.next().is_multiple_of(8) { a } else { b };
             let imm = immediate(name, imm);
             let mut found = Found { reads: [a, b, 0, 0], pc: pc & !3, imm, before, ..Found::default() };
             let cells = of.fill(&found).unwrap_or_else(|cell| panic!("{name}: {cell}"));
