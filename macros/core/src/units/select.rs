@@ -2,7 +2,7 @@
 //!
 //! Each value becomes a [`Form`] that equals its bits as an integer. What the language does without a unit is done here:
 //! constants, extensions by zero, complements, choices, and logic of single bits. Everything else is a rule's. All ways
-//! that fit are followed, the cheapest [`BEAM`] at each step; one unit serves an instruction once, and two rules may share
+//! that fit are followed, the cheapest few at each step; one unit serves an instruction once, and two rules may share
 //! a use that feeds different inputs of it, or the same.
 
 use std::cell::{Cell, RefCell};
