@@ -16,7 +16,9 @@ mod symbols;
 pub use architecture::architecture;
 pub use choice::{Candidate, IsaError, UndecodableWord};
 pub use code::Code;
-pub(crate) use code::{jumps_to_itself, only_jumps};
+#[cfg(native)]
+pub(crate) use code::jumps_to_itself;
+pub(crate) use code::only_jumps;
 #[cfg(feature = "profile")]
 pub(crate) use elf::with_sections;
 pub use error::LoadError;
