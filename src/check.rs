@@ -10,12 +10,9 @@ use std::collections::BTreeMap;
 
 use crate::checkpoint::Stopped;
 use crate::guest::Guest;
-use crate::isa::units::{Factor, MAX_VALUES, Relation, Slot, Units};
+use crate::isa::units::{Factor, MAX_PLACES, PRIME, Relation, Slot, Units};
 use crate::isa::{ColumnId, ColumnSource, Constraint, Found, Isa, Linear, MAX_ROWS, Op, PublicColumn, Word};
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
-
-/// Relations hold modulo 2^64 − 2^32 + 1, the least prime that the units are made for.
-const PRIME: u128 = (1 << 64) - (1 << 32) + 1;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -207,15 +204,15 @@ impl<I: Isa> Judge<I> {
                 broken(Rule::Lookup(slot.name, name), &values);
             }
         }
-        let uses = |kind: u8, name: &&str| {
-            let used = self.units.ports.used.get(usize::from(kind).wrapping_sub(1));
-            used.is_some_and(|used| if *name == "rd" { used.0 } else { used.1 })
-        };
-        let ports = [("rd", self.units.ports.written, of.written), ("mem", self.units.ports.after, of.after)];
-        for (name, place, recorded) in ports {
-            let Some((place, recorded)) = place.zip(recorded) else { continue };
+        let ports = self.units.ports;
+        let used = ports.used.get(usize::from(op.kind).wrapping_sub(1));
+        let (writes, accesses) = used.copied().unwrap_or_default();
+        for (name, is_used, place, recorded) in
+            [("rd", writes, ports.written, of.written), ("mem", accesses, ports.after, of.after)]
+        {
+            let Some((place, recorded)) = place.zip(recorded).filter(|_| is_used) else { continue };
             let (cell, recorded) = (cells[usize::from(place)], cell(recorded));
-            if uses(op.kind, &name) && cell != recorded {
+            if cell != recorded {
                 broken(Rule::Port(name), &|| {
                     vec![("by the units".to_owned(), cell.into()), ("in the run".to_owned(), recorded.into())]
                 });
@@ -249,9 +246,9 @@ impl<I: Isa> Judge<I> {
         let tag: i64 = slot.tag.iter().map(|(column, factor)| wiring[usize::from(*column)] * factor).sum();
         let table = usize::try_from(tag).ok()?.checked_sub(1)?;
         let keys = self.units.tables.get(table).map_or(0, |table| table.keys.len());
-        let mut found = [0; MAX_VALUES];
-        let mut looked = [0; MAX_VALUES];
-        let places = slot.places.len().min(MAX_VALUES);
+        let mut found = [0; MAX_PLACES];
+        let mut looked = [0; MAX_PLACES];
+        let places = slot.places.len();
         for (cell, place) in looked.iter_mut().zip(slot.places) {
             *cell = cells[usize::from(*place)];
         }

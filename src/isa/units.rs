@@ -162,8 +162,11 @@ pub struct Table {
     pub values: u8,
 }
 
-/// The most values of a table.
-pub const MAX_VALUES: usize = 8;
+/// The most cells of a look-up.
+pub const MAX_PLACES: usize = 8;
+
+/// Relations hold modulo this prime: the least that the units are made for.
+pub const PRIME: u128 = (1 << 64) - (1 << 32) + 1;
 
 /// What an instruction finds, and what its interface answers: what a row's cells follow from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

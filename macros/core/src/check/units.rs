@@ -13,11 +13,11 @@ use crate::source::Span;
 use crate::units::forge::forge;
 use crate::units::form::{Form, Var};
 use crate::units::row::{self, Found, Rows, Unfilled};
-use crate::units::select::Shortage;
+use crate::units::select::{Selection, Shortage};
 use crate::units::wiring::wire;
 use crate::units::{
-    Cell, Input, Operand, OperandKind, Output, PRIME, Pattern, Port, Relation, Rule, Slot, Table, Unit,
-    Units, Use, select,
+    Cell, Input, MAX_PLACES, Operand, OperandKind, Output, PRIME, Pattern, Port, Relation, Rule, Slot, Table,
+    Unit, Units, Use, select,
 };
 
 /// The most bits of a table's keys together: a verifier evaluates the table, or a prover commits to it.
@@ -69,7 +69,30 @@ pub(super) fn compile(model: &mut Model, errors: &mut Vec<Diagnostic>) {
     }
     if errors.is_empty() {
         model.wiring = wire(&model.units, &model.selections);
+        coefficients(model, errors);
     }
+}
+
+/// Sees that all coefficients fit the integers of generated code. Those of the wiring are what selections bring to it.
+fn coefficients(model: &Model, errors: &mut Vec<Diagnostic>) {
+    let size = |selection: &Selection| {
+        let inputs = selection.uses.values().flat_map(|used| used.inputs.values());
+        let outputs = selection.asserts.iter().chain(&selection.next).chain(&selection.address);
+        inputs.chain(outputs).map(Form::size).max().unwrap_or_default()
+    };
+    let sizes = model.instructions.iter().zip(&model.selections);
+    let sizes = sizes.filter_map(|(instruction, selection)| Some((size(selection.as_ref()?), instruction)));
+    let Some((largest, instruction)) = sizes.max_by_key(|(size, _)| *size) else { return };
+    let fits = |coefficient: i128| i64::try_from(coefficient).is_ok();
+    if largest <= i64::MAX.unsigned_abs().into() && model.wiring.coefficients().all(fits) {
+        return;
+    }
+    let message =
+        format!("the constraints of `{}` have coefficients that do not fit 64 bits", instruction.name);
+    errors.push(
+        Diagnostic::new(Code::UnitShortage, &instruction.span, message)
+            .hint("a rule that keeps a value in a cell brings its coefficient down to one"),
+    );
 }
 
 /// Holds honest rows against the compiled form: relations, assertions and look-ups hold, inputs are what units are made
@@ -368,6 +391,10 @@ fn lookup_table(table: &TableTable, errors: &mut Vec<Diagnostic>) -> Option<Tabl
         let most = format!("at most {MAX_KEY_BITS} bits of keys: 2^{MAX_KEY_BITS} entries");
         bad(&table.name.span, &format!("table `{}` has 2^{bits} entries", table.name.value), &most, errors);
     }
+    if keys.len() + table.values.len() > MAX_PLACES {
+        let message = format!("table `{}` has more than {MAX_PLACES} keys and values", table.name.value);
+        bad(&table.name.span, &message, "a look-up has no more cells", errors);
+    }
     let names: Vec<(String, Type)> =
         keys.iter().map(|(name, bits)| (name.clone(), Type::unsigned((*bits).max(1)))).collect();
     let mut values = Vec::new();
@@ -539,6 +566,15 @@ fn slot(
         }
     }
     if places.len() < cells.len() {
+        return None;
+    }
+    if places.len() > MAX_PLACES {
+        bad(
+            &text.span,
+            &format!("this look-up has {} cells", places.len()),
+            &format!("at most {MAX_PLACES}"),
+            errors,
+        );
         return None;
     }
     let needed = tables[table].keys.len() + tables[table].values.len();

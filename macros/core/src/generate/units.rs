@@ -11,8 +11,8 @@ use crate::ir::{Expr, OpFact, Semantics, Statement, Type};
 use crate::model::{ColumnSource, Model, Recorded};
 use crate::units::form::{Form, Var};
 use crate::units::select::Selection;
-use crate::units::wiring::{Coefficient, Relation};
-use crate::units::{Port, Units};
+use crate::units::wiring::{Coefficient, Relation, committed};
+use crate::units::{MAX_PLACES, PRIME, Port, Units};
 
 /// The static `UNITS` and the functions `fill`, `wire` and `look_up`.
 pub(super) fn units(model: &Model) -> TokenStream {
@@ -54,24 +54,15 @@ fn arms(model: &Model, arm: impl Fn(usize) -> TokenStream) -> TokenStream {
     quote!(#(#arms)*)
 }
 
-/// The places of columns: homes in the order of units and cells.
-fn places(units: &Units) -> Vec<(usize, usize)> {
-    let cells = units
-        .units
-        .iter()
-        .enumerate()
-        .flat_map(|(at, unit)| (0..unit.cells.len()).map(move |cell| (at, cell)));
-    cells.filter(|cell| units.home(*cell) == *cell).collect()
-}
-
+/// The place of a cell's column among all.
 fn place(units: &Units, cell: (usize, usize)) -> usize {
     let home = units.home(cell);
-    places(units).iter().position(|known| *known == home).unwrap_or_default()
+    units.columns().position(|column| column == home).unwrap_or_default()
 }
 
 fn data(model: &Model) -> TokenStream {
     let units = &model.units;
-    let cells = Literal::usize_unsuffixed(places(units).len());
+    let cells = Literal::usize_unsuffixed(committed(units));
     let declared = units.units.iter().enumerate().map(|(at, unit)| {
         let (name, doc) = (&unit.name, &unit.doc);
         let cells = unit.cells.iter().enumerate().map(|(cell, declared)| {
@@ -101,7 +92,11 @@ fn data(model: &Model) -> TokenStream {
     });
     let found = found(model);
     let ports = ports(model);
+    let prime: TokenStream = PRIME.to_string().parse().unwrap_or_default();
+    let most = Literal::usize_unsuffixed(MAX_PLACES);
     quote! {
+        const _: () = assert!(units::PRIME == #prime && units::MAX_PLACES == #most);
+
         static UNITS: units::Units = units::Units {
             units: &[#(#declared),*],
             cells: #cells,

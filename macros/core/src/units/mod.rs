@@ -19,6 +19,9 @@ use form::Form;
 /// The prime that relations are read by here: the least that the design allows, 2^64 − 2^32 + 1. Any larger one serves.
 pub const PRIME: i128 = (1 << 64) - (1 << 32) + 1;
 
+/// The most cells of a look-up, which the runtime has room for.
+pub const MAX_PLACES: usize = 8;
+
 /// The highest degree of a relation, in cells and columns of the code table.
 pub const MAX_DEGREE: usize = 3;
 
@@ -250,6 +253,13 @@ impl Units {
     /// The column that a cell is in: its own, or the one that it shares.
     pub fn home(&self, (unit, cell): (usize, usize)) -> (usize, usize) {
         self.units[unit].cells[cell].overlays.unwrap_or((unit, cell))
+    }
+
+    /// The columns: every cell that is in its own.
+    pub fn columns(&self) -> impl Iterator<Item = (usize, usize)> {
+        let units = self.units.iter().enumerate();
+        let cells = units.flat_map(|(at, unit)| (0..unit.cells.len()).map(move |cell| (at, cell)));
+        cells.filter(|cell| self.home(*cell) == *cell)
     }
 
     /// A variable as a person reads it.

@@ -56,6 +56,25 @@ pub struct Wiring {
     pub slots: Vec<SlotTables>,
 }
 
+impl Wiring {
+    /// Every coefficient and factor.
+    pub fn coefficients(&self) -> impl Iterator<Item = i128> {
+        let columns =
+            self.columns.iter().flat_map(|column| column.by.values().flat_map(BTreeMap::values)).copied();
+        let relations = self.relations.iter();
+        let wired = relations
+            .clone()
+            .flat_map(|relation| relation.wired.values().flatten().map(|(_, factor)| *factor));
+        let fixed = relations.flat_map(|relation| relation.fixed.values().copied());
+        let slots = self
+            .slots
+            .iter()
+            .flat_map(|slot| slot.multiplicity.iter().chain(&slot.tag))
+            .map(|(_, factor)| *factor);
+        columns.chain(wired).chain(fixed).chain(slots)
+    }
+}
+
 /// A look-up of fixed columns, and which table it reads by instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotTables {
@@ -358,10 +377,5 @@ fn slots(units: &Units, selections: &[Option<Selection>]) -> Vec<SlotTables> {
 
 /// How many cells are committed: those that share a column count once. Ports' words count.
 pub fn committed(units: &Units) -> usize {
-    let cells = units
-        .units
-        .iter()
-        .enumerate()
-        .flat_map(|(at, unit)| (0..unit.cells.len()).map(move |cell| (at, cell)));
-    cells.filter(|cell| units.home(*cell) == *cell).count()
+    units.columns().count()
 }
