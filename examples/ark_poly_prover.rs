@@ -86,7 +86,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
         execute(Program::<Rv32i>::from_elf(&elf)?, Linux::default(), Input::empty(), Options::default())?;
     let oracle = WitnessOracle::new(StreamingWitnessGenerator::new(execution, Pool::serial()))?;
     let column = |name| Rv32i::SPEC.column(name).ok_or("the spec has no such column");
-    let ids = [column("alu_a")?, column("alu_b")?, column("alu_result")?];
+    let ids = [column("rs1_value")?, column("rs2_value")?, column("rd.value")?];
 
     // The first challenge batches instances; there is one.
     let mut challenges = Log { drawn: 1, ..Log::default() };

@@ -57,11 +57,11 @@ fn value<'a>(metadata: &'a FileMetaData, key: &str) -> Option<&'a str> {
 /// What is asked of `witness`, and how many cycles the run has if it is followed to its end.
 const CASES: [(&str, &[&str], Option<&str>); 5] = [
     ("tiny", &[], Some("53")),
-    ("tiny", &["--columns", "last,pc,is.addi,taken", "--cycles", "3..50"], Some("53")),
+    ("tiny", &["--columns", "last,pc,add.c,exit", "--cycles", "3..50"], Some("53")),
     ("tiny", &["--columns", "word", "--cycles", "7..7"], None),
     ("tiny", &["--isa", "rv32im_zbb", "--cycles", "0..53"], Some("53")),
     // More than one row group, and the last one not whole.
-    ("alu", &["20000", "--columns", "pc,rd_after,carry", "--cycles", "1000..150001"], None),
+    ("alu", &["20000", "--columns", "pc,rd_after,add.z0", "--cycles", "1000..150001"], None),
 ];
 
 fn write_cases() -> Vec<(String, String)> {
@@ -157,7 +157,7 @@ fn pyarrow_reads_the_same() {
         assert_eq!(types["cycle"], "int64");
         // A bit, an address: the narrowest that holds the range class.
         if at == 1 {
-            let expected = [("last", "uint8"), ("is.addi", "uint8"), ("taken", "uint8"), ("pc", "uint32")];
+            let expected = [("last", "uint8"), ("add.c", "uint8"), ("exit", "uint8"), ("pc", "uint32")];
             assert!(expected.iter().all(|(name, kind)| types[name] == *kind), "{types}");
         }
     }
@@ -184,7 +184,7 @@ fn a_pipe_takes_it_and_may_end_it() {
 #[test]
 fn a_column_is_asked_for_once() {
     let output = Command::new(env!("CARGO_BIN_EXE_retrace"))
-        .args(["witness", &elf("tiny"), "--columns", "pc,taken,pc"])
+        .args(["witness", &elf("tiny"), "--columns", "pc,exit,pc"])
         .stdin(Stdio::null())
         .output()
         .expect("the binary starts");

@@ -20,9 +20,8 @@ use retrace::sumcheck::{
 use super::process::processor_seconds;
 use super::{Statement, guests, median};
 
-/// Columns of every statement measured; the last ones are flags of a one-hot column.
+/// Columns of every statement measured.
 const WORDS: u16 = 10;
-const FLAGS: u16 = 16;
 
 /// How often a unit that is measured occurs once more.
 const MORE: usize = 8;
@@ -145,16 +144,16 @@ fn product_nanoseconds() -> f64 {
 
 fn dense(variables: u32) -> DenseOracle {
     let rows = 1u32 << variables;
-    let column = |class, source| Column { name: "column", doc: "", class, source };
-    let stored = |class| column(class, ColumnSource::Recorded);
-    let mut columns = vec![stored(RangeClass::Unsigned { bits: 16 }); usize::from(WORDS)];
-    columns.push(stored(RangeClass::OneHot { variants: FLAGS.into() }));
-    let flag = |value| column(RangeClass::Bit, ColumnSource::Flag { of: ColumnId(WORDS), value });
-    columns.extend((1..=u32::from(FLAGS)).map(flag));
+    let column = Column {
+        name: "column",
+        doc: "",
+        class: RangeClass::Unsigned { bits: 16 },
+        source: ColumnSource::Recorded,
+    };
+    let columns = vec![column; usize::from(WORDS)];
     let random = |row: u32, column: u32| row.wrapping_mul(0x9E37_79B9).rotate_left(column + row % 13) >> 16;
     let words = |column| (0..rows).map(|row| random(row, column)).collect();
-    let mut cells: Vec<Vec<u32>> = (0..WORDS.into()).map(words).collect();
-    cells.push((0..rows).map(|row| 1 + random(row, 3) % u32::from(FLAGS)).collect());
+    let cells: Vec<Vec<u32>> = (0..WORDS.into()).map(words).collect();
     DenseOracle::new(columns, cells).expect("columns and cells fit")
 }
 
@@ -202,13 +201,6 @@ impl Costs {
         let cell = narrow - memory - entry / 32.0;
         self.row("folded_cell", cell, COSTS.folded_cell);
         self.row("folded_entry", entry, COSTS.folded_entry);
-        let flags = Idle(few.0.iter().copied().chain(ids(WORDS + 1..WORDS + 1 + FLAGS)).collect());
-        let narrow = self.more(|| second(&few, &[5, 1]), || second(&flags, &[5, 1])) / rows;
-        let wide = self.more(|| second(&few, &[1, 1]), || second(&flags, &[1, 1])) / rows;
-        let entry = (wide - narrow) / f64::from(FLAGS) / (0.5 - 1.0 / 32.0);
-        let scattered = narrow - memory - f64::from(FLAGS) * entry / 32.0;
-        self.row("scattered_row", scattered, COSTS.scattered_row);
-        self.row("scattered_entry", entry, COSTS.scattered_entry);
         // Each entry is also copied; each pair is bound in the same stage, a quarter as many as rows.
         let bind = |idle: &Idle| {
             let times = stages(&oracle, &[idle], &[1]);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use retrace::checkpoint::{Execution, Options, Policy};
 use retrace::guest::Linux;
-use retrace::isa::{ColumnId, Found, Isa, MAX_ROWS, Rv32i, Word};
+use retrace::isa::{ColumnId, ColumnSource, Isa, MAX_ROWS, Rv32i};
 use retrace::oracle::{Chunk, PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::replay::StreamingWitnessGenerator;
@@ -60,7 +60,7 @@ pub(crate) fn replay(threads: usize) {
         "M rows/s of all {} stored columns and of three ({}), on one thread and on all; the time of {REGENERATIONS} \
          regenerations of all columns on all threads ÷ one on one thread (at most 1.15 × {REGENERATIONS}/c = {:.1}), and \
          what they take of the processors ÷ {REGENERATIONS} × what one on one thread takes\n",
-        Rv32i::SPEC.stored,
+        all().len(),
         few.map(|id| Rv32i::SPEC.columns[id.index()].name).join(", "),
         1.15 * REGENERATIONS as f64 / threads as f64
     );
@@ -101,75 +101,46 @@ pub(crate) fn replay(threads: usize) {
     println!();
 }
 
-/// What the units' cells cost: recorded columns alone, and with every cell filled, on one thread.
+/// What the columns of a proof cost: recorded columns alone, with every cell of the units filled, and with every word of the
+/// code table looked up, on one thread.
 pub(crate) fn cells() {
+    let of = |wanted: &dyn Fn(ColumnSource) -> bool| -> Vec<ColumnId> {
+        let columns = (0..).map(ColumnId).zip(Rv32i::SPEC.columns);
+        columns.filter(|(_, column)| wanted(column.source)).map(|(id, _)| id).collect()
+    };
+    let recorded = of(&|source| source == ColumnSource::Recorded);
+    let cells = of(&|source| matches!(source, ColumnSource::Recorded | ColumnSource::Cell));
+    let words = of(&|source| matches!(source, ColumnSource::Recorded | ColumnSource::Code));
     println!(
-        "ns a row, one thread: recorded columns, and with the {} cells of the units\n",
-        Rv32i::UNITS.cells
+        "ns a row, one thread: {} recorded columns, and besides {} cells, or {} words of the code table\n",
+        recorded.len(),
+        cells.len() - recorded.len(),
+        words.len() - recorded.len(),
     );
-    println!("| guest | M rows | recorded | and cells | the cells alone |");
+    println!("| guest | M rows | recorded | the cells | the words |");
     println!("|---|---|---|---|---|");
     for name in GUESTS {
         let run = Run::new(name, 10);
         let execution = Arc::new(run.clone().execute(Options::default()));
         let generator = generator(&execution, 1);
         let rows = execution.cycles();
-        let (mut recorded, mut filled) = (Vec::new(), Vec::new());
+        let mut times = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..ROUNDS {
-            recorded.push(processor(|| {
-                pass(&generator, &recorded_columns());
-            }));
-            filled.push(processor(|| fill(&generator)));
+            for (times, columns) in times.iter_mut().zip([&recorded, &cells, &words]) {
+                times.push(processor(|| {
+                    pass(&generator, columns);
+                }));
+            }
         }
-        let ns = |seconds: f64| seconds / rows as f64 * 1e9;
-        let (recorded, filled) = (ns(mean(&recorded)), ns(mean(&filled)));
+        let [recorded, cells, words] = times.map(|times| mean(&times) / rows as f64 * 1e9);
         println!(
-            "| {name} | {:.1} | {recorded:.1} | {filled:.1} | {:.1} |",
+            "| {name} | {:.1} | {recorded:.1} | {:.1} | {:.1} |",
             rows as f64 / 1e6,
-            filled - recorded
+            cells - recorded,
+            words - recorded
         );
     }
     println!();
-}
-
-fn recorded_columns() -> Vec<ColumnId> {
-    (0..Rv32i::SPEC.recorded as u16).map(ColumnId).collect()
-}
-
-/// Regenerates the recorded columns of all rows, and fills the cells of each.
-fn fill(generator: &Generator) {
-    let of = Rv32i::UNITS.found;
-    let code = generator.execution().program().code();
-    let visit = |cells: &mut Vec<Word>, chunk: &Chunk<'_>| {
-        // The columns asked for are the first ones, in order.
-        let column = |id: Option<ColumnId>| id.map_or(&[][..], |id| chunk.columns[id.index()]);
-        let reads = of.reads.map(column);
-        let (index, address, before) = (column(of.index), column(of.address), column(of.before));
-        let (reply, next_pc) = (column(of.written), column(of.next_pc));
-        for row in 0..index.len() {
-            let found = Found {
-                reads: reads.map(|read| read[row]),
-                address: address[row],
-                before: before[row],
-                reply: reply[row],
-                next_pc: next_pc[row],
-            };
-            cells.fill(0);
-            Rv32i::fill(&code.ops()[index[row] as usize], &found, cells);
-            black_box(&*cells);
-        }
-        Ok::<(), std::convert::Infallible>(())
-    };
-    let cells = || vec![0; Rv32i::UNITS.cells];
-    let filled = generator.reduce(
-        0..generator.execution().cycles(),
-        &recorded_columns(),
-        MAX_ROWS,
-        cells,
-        visit,
-        |a, _| a,
-    );
-    filled.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// `query`, row after row, beside passes over the same columns.
@@ -231,7 +202,8 @@ fn generator(execution: &Arc<Execution<Rv32i, Linux>>, threads: usize) -> Genera
 }
 
 fn all() -> Vec<ColumnId> {
-    (0..Rv32i::SPEC.stored as u16).map(ColumnId).collect()
+    let columns = (0..Rv32i::SPEC.stored as u16).map(ColumnId);
+    columns.filter(|id| Rv32i::SPEC.columns[id.index()].source != ColumnSource::Code).collect()
 }
 
 fn column(name: &str) -> ColumnId {

@@ -226,7 +226,8 @@ pub(super) struct Witness {
     /// Which cycles, from 0 [default: all].
     #[arg(long, value_name = "A..B", value_parser = cycles)]
     pub(super) cycles: Option<Range<u64>>,
-    /// Which columns, by name [default: all stored ones].
+    /// Which columns, by name, or by the name of a unit for all its cells [default: those that the spec declares, and the
+    /// cells of all units].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) columns: Vec<String>,
     /// How rows are written; `none` only regenerates them [default: by the output's name, which ends in .csv, .jsonl or

@@ -60,15 +60,6 @@ pub trait SumcheckField: Field {
         Self::inner_product(weights.len().min(values.len()), |i| (&weights[i], &values[i]))
     }
 
-    /// Adds each weight to the bucket that its cell names; cells beyond the buckets add to none. O(length).
-    fn scatter(weights: &[Self], cells: &[Word], buckets: &mut [Self]) {
-        for (weight, cell) in weights.iter().zip(cells) {
-            if let Some(bucket) = buckets.get_mut(*cell as usize) {
-                *bucket = bucket.plus(weight);
-            }
-        }
-    }
-
     /// Appends the elements that cells stand for. O(length).
     fn extend_from_words(elements: &mut Vec<Self>, cells: &[Word]) {
         elements.extend(cells.iter().map(|cell| Self::from(*cell)));

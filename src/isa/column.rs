@@ -2,8 +2,8 @@
 
 use super::Word;
 
-/// A column's place in [`Spec::columns`](super::Spec::columns): stored columns first (recorded, then derived), then
-/// the virtual flags of one-hot columns, then the public columns.
+/// A column's place in [`Spec::columns`](super::Spec::columns): stored columns first (recorded, derived, cells, code), then
+/// the public columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ColumnId(pub u16);
 
@@ -63,11 +63,6 @@ pub enum RangeClass {
         /// The greatest value.
         max: i64,
     },
-    /// 0 (none) or 1 ≤ v ≤ variants; its flags are virtual columns of class [`RangeClass::Bit`].
-    OneHot {
-        /// How many flags.
-        variants: u32,
-    },
 }
 
 impl RangeClass {
@@ -78,7 +73,6 @@ impl RangeClass {
             Self::Unsigned { bits } => (0, (1i64 << bits) - 1),
             Self::Signed { bits } => (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1),
             Self::Interval { min, max } => (min, max),
-            Self::OneHot { variants } => (0, variants as i64),
         }
     }
 }
@@ -90,15 +84,19 @@ pub enum ColumnSource {
     Recorded,
     /// Computed from the predecoded table and other columns, a chunk at a time, when asked for.
     Derived,
-    /// One flag of a one-hot column: 1 where that column equals `value`.
-    Flag {
-        /// The one-hot column.
-        of: ColumnId,
-        /// The value that raises the flag, from 1.
-        value: Word,
-    },
+    /// A cell of a unit, which an honest prover fills in, when asked for. What a row needs a commitment of.
+    Cell,
+    /// A word of the code table, which depends on the row's instruction alone; looked up when asked for.
+    Code,
     /// A function of the row number and T alone, which a verifier evaluates itself in O(n).
     Public(PublicColumn),
+}
+
+impl ColumnSource {
+    /// Whether the column has cells of its own, rather than being a function of another one's or of the row's number.
+    pub const fn is_stored(self) -> bool {
+        matches!(self, Self::Recorded | Self::Derived | Self::Cell | Self::Code)
+    }
 }
 
 /// The columns that every witness has and no prover supplies.

@@ -59,6 +59,14 @@ impl Columns {
         (&mut output_cells[..rows], inputs.map(input))
     }
 
+    /// The columns before `column`, and those from it on, to be written.
+    #[inline]
+    pub fn split_from(&mut self, column: usize) -> (&[[Word; STRIDE]], &mut [[Word; STRIDE]]) {
+        let at = column.min(self.cells.len());
+        let (before, after) = self.cells.split_at_mut(at);
+        (before, after)
+    }
+
     /// Sets rows `0..rows` of the recorded columns to zero, since `step` stores only what an instruction defines.
     pub fn clear_recorded(&mut self, recorded: usize, rows: usize) {
         for column in &mut self.cells[..recorded] {

@@ -1,8 +1,9 @@
-//! Row constraints, links and look-ups, as data: sums of products of linear forms over columns.
+//! Row constraints and links, as data: sums of products of linear forms over columns.
 
 use super::ColumnId;
 
-/// A polynomial over one row's columns that is zero in every row, padding included.
+/// A polynomial over one row's columns that is zero in every row, padding included: as an integer if the spec declares it,
+/// and modulo any prime from [`PRIME`](super::units::PRIME) on if it is a unit's relation.
 #[derive(Clone, Copy, Debug)]
 pub struct Constraint {
     /// The name in the spec.
@@ -45,21 +46,4 @@ pub struct Link {
     pub from: ColumnId,
     /// The column read in row j + 1.
     pub to: ColumnId,
-}
-
-/// A look-up that is to come: in rows of these groups, `output` is the instruction's own function of `inputs`. Nothing proves
-/// it yet. The spec's checker holds that constraints and look-ups together determine every value that an instruction computes,
-/// given the program, the registers and the word of memory that it reads.
-#[derive(Clone, Copy, Debug)]
-pub struct Lookup {
-    /// The name in the spec.
-    pub name: &'static str,
-    /// One line of documentation.
-    pub doc: &'static str,
-    /// The groups in whose rows it is made.
-    pub groups: &'static [&'static str],
-    /// The columns that are looked up, with which instruction it is.
-    pub inputs: &'static [ColumnId],
-    /// The column that holds what is found.
-    pub output: ColumnId,
 }

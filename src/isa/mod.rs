@@ -17,7 +17,7 @@ pub mod units;
 
 pub use column::{Column, ColumnId, ColumnSource, PublicColumn, RangeClass};
 pub use columns::{Columns, MAX_RECORDED, MAX_ROWS, RowRecorder, STRIDE};
-pub use constraint::{Constraint, Linear, Link, Lookup, Product};
+pub use constraint::{Constraint, Linear, Link, Product};
 pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb};
 pub use op::{Flow, Op, Trap, TrapCause};
 pub use operand::{Effects, Field, Happens, Immediate, MemoryAccess, Operand, OperandKind};
@@ -25,7 +25,6 @@ pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
 pub use semantics::{BinaryOp, Expr, ExprKind, SemanticStatement, Semantics, Type, UnaryOp};
 pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Pseudo, Registers, Spec};
 pub(crate) use successor::Successor;
-pub use units::Found;
 use units::Units;
 
 /// A machine word. Every spec states its `xlen`; generated code asserts that it is this type's width, so that the
@@ -87,21 +86,10 @@ pub trait Isa: Copy + Default + core::fmt::Debug + Send + Sync + 'static {
         Self::step(ports, &ops[*at], *at as u32, &mut ())
     }
 
-    /// Fills the derived columns among `wanted` for rows `0..rows`, and what they are derived from, each once.
-    /// The recorded columns must be filled. `code` is the program's code table. O(rows) a column.
+    /// Fills the columns among `wanted` that are derived, cells or of the code table, for rows `0..rows`, and what they are
+    /// derived from, each once. The recorded columns must be filled. `code` is the program's code table. O(rows) a column;
+    /// if a cell is wanted, all cells are filled.
     fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]);
-
-    /// Fills the cells of a row's units, as an honest prover does; `cells` has room for [`Units::cells`], and those of units
-    /// that the instruction does not use stay as they are. O(cells).
-    fn fill(op: &Op, found: &Found, cells: &mut [Word]) {
-        let _ = (op, found, cells);
-    }
-
-    /// The columns of the code table of an entry; `columns` has room for [`Units::columns`]. O(columns).
-    fn wire(op: &Op, columns: &mut [i64]) {
-        let _ = op;
-        columns.fill(0);
-    }
 
     /// The values that a table, by its place from 0, has for these keys, and zeros after them; false if it has no such
     /// keys. O(1).

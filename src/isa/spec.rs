@@ -1,6 +1,6 @@
 //! What a spec says, as data: for the command line, for errors, for provers, and for people.
 
-use super::{Column, ColumnId, Constraint, Effects, Link, Lookup, Operand, Word};
+use super::{Column, ColumnId, Constraint, Effects, Link, Operand, Word};
 
 /// A hash of a spec's meaning: encodings, semantics, columns, constraints, links, calls, policy. Comments, order and
 /// formatting do not change it. Checkpoints, exports and proofs carry it.
@@ -34,22 +34,26 @@ pub struct Spec {
     pub instructions: &'static [Instruction],
     /// All columns, in the order of [`ColumnId`].
     pub columns: &'static [Column],
+    /// The column that records the row's place in the code table.
+    pub index: ColumnId,
     /// How many columns `step` records: the first ones.
     pub recorded: usize,
-    /// k, how many columns are stored: recorded and derived. They come before the flags and the public columns.
+    /// k, how many columns are stored: recorded, derived, cells of units, and of the code table. They come before the public
+    /// columns.
     pub stored: usize,
-    /// The row constraints.
+    /// The row constraints: those that the spec declares, then the units' relations.
     pub constraints: &'static [Constraint],
     /// The links between a row and the next.
     pub links: &'static [Link],
-    /// The look-ups that are to come: what the constraints leave open.
-    pub lookups: &'static [Lookup],
     /// The calls that the guest interface may answer.
     pub calls: &'static [Call],
     /// The declared policy: what is asked, and the answer.
     pub policy: &'static [(&'static str, &'static str)],
     /// The pseudo-instructions, by mnemonic and text.
     pub pseudos: &'static [Pseudo],
+    /// Whether instructions are not compiled to units, so that constraints say nothing of what they compute: the spec says
+    /// that it is unproven, or declares no units.
+    pub unproven: bool,
 }
 
 impl Spec {
@@ -90,8 +94,6 @@ pub struct Instruction {
     pub doc: &'static str,
     /// The format's name.
     pub format: &'static str,
-    /// The group, whose flag the row raises.
-    pub group: &'static str,
     /// The fixed bits: a word matches if `word & mask == bits`.
     pub mask: u32,
     /// The values of the fixed bits.

@@ -104,7 +104,6 @@ const NEXT_PC: usize = 7;
 const INPUT: usize = 8;
 const PC: usize = 9;
 const IMM_COLUMN: usize = 10;
-const KIND: usize = 11;
 
 impl Isa for TestIsa {
     const SPEC: &'static Spec = &SPEC;
@@ -212,11 +211,6 @@ const fn column(name: &'static str, source: ColumnSource) -> Column {
     Column { name, doc: "", class: RangeClass::Unsigned { bits: Word::BITS }, source }
 }
 
-const fn flag(name: &'static str, kind: Kind) -> Column {
-    let source = ColumnSource::Flag { of: ColumnId(KIND as u16), value: kind as Word };
-    Column { name, doc: "", class: RangeClass::Bit, source }
-}
-
 const COLUMNS: &[Column] = &[
     column("index", ColumnSource::Recorded),
     column("first", ColumnSource::Recorded),
@@ -234,15 +228,7 @@ const COLUMNS: &[Column] = &[
         class: RangeClass::Signed { bits: Word::BITS },
         source: ColumnSource::Derived,
     },
-    Column {
-        name: "kind",
-        doc: "",
-        class: RangeClass::OneHot { variants: *KINDS.end() as u32 },
-        source: ColumnSource::Derived,
-    },
-    flag("is_add", Kind::Add),
-    flag("is_ecall", Kind::Ecall),
-    flag("is_sw", Kind::Sw),
+    Column { name: "kind", doc: "", class: RangeClass::Unsigned { bits: 8 }, source: ColumnSource::Derived },
     column("active", ColumnSource::Public(PublicColumn::Active)),
     column("is_first", ColumnSource::Public(PublicColumn::First)),
     column("is_last", ColumnSource::Public(PublicColumn::Last)),
@@ -274,7 +260,6 @@ const fn instruction(
         name,
         doc: "",
         format: "only",
-        group: "only",
         mask: 15,
         bits: kind as u32,
         fields: &[],
@@ -360,11 +345,11 @@ static SPEC: Spec = Spec {
         instruction("ebreak", Kind::Ebreak, &[], &[Text("ebreak")]),
     ],
     columns: COLUMNS,
+    index: ColumnId(0),
     recorded: 9,
     stored: 12,
     constraints: NO_CONSTRAINTS,
     links: NO_LINKS,
-    lookups: &[],
     calls: &[
         declared("exit", 93, CallMemory::Untouched),
         declared("exit_group", 94, CallMemory::Untouched),
@@ -375,6 +360,7 @@ static SPEC: Spec = Spec {
     ],
     policy: &[],
     pseudos: &[],
+    unproven: true,
 };
 
 /// Where test programs begin.

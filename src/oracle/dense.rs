@@ -60,25 +60,17 @@ pub enum DenseOracleError {
         /// Its cells.
         found: usize,
     },
-    /// Stored columns come first, and each has cells; flags and public columns have none.
+    /// Stored columns come first, and each has cells; public columns have none.
     #[error("column {column} and its cells do not fit: stored columns come first, and only they have cells")]
     Stored {
         /// The column.
         column: usize,
     },
-    /// A flag refers to a column that is not stored.
-    #[error("column {column} is a flag of column {of}, which is not stored")]
-    Flag {
-        /// The flag.
-        column: usize,
-        /// What it refers to.
-        of: usize,
-    },
 }
 
 impl DenseOracle {
     /// An oracle for `cells`, one vector of T cells a stored column, in chunks of [`MAX_ROWS`]. `columns` are the
-    /// stored columns, then flags and public columns, which are computed.
+    /// stored columns, then public columns, which are computed.
     ///
     /// # Errors
     /// Columns of different lengths or none, or columns that do not match the cells.
@@ -92,12 +84,7 @@ impl DenseOracle {
         }
         for at in 0..columns.len().max(cells.len()) {
             match columns.get(at).map(|column| column.source) {
-                Some(ColumnSource::Recorded | ColumnSource::Derived) if at < cells.len() => {}
-                Some(ColumnSource::Flag { of, .. }) if at >= cells.len() => {
-                    if of.index() >= cells.len() {
-                        return Err(DenseOracleError::Flag { column: at, of: of.index() });
-                    }
-                }
+                Some(source) if source.is_stored() && at < cells.len() => {}
                 Some(ColumnSource::Public(_)) if at >= cells.len() => {}
                 _ => return Err(DenseOracleError::Stored { column: at }),
             }
@@ -124,11 +111,8 @@ impl DenseOracle {
         output.clear();
         let range = rows.start as usize..rows.end as usize;
         match self.columns.get(column.index()).ok_or_else(unknown)?.source {
-            ColumnSource::Recorded | ColumnSource::Derived => {
+            ColumnSource::Recorded | ColumnSource::Derived | ColumnSource::Cell | ColumnSource::Code => {
                 output.extend_from_slice(&self.cells[column.index()][range]);
-            }
-            ColumnSource::Flag { of, value } => {
-                output.extend(self.cells[of.index()][range].iter().map(|cell| Word::from(*cell == value)));
             }
             ColumnSource::Public(public) => output.extend(rows.map(|row| public.value(row, self.rows))),
         }
@@ -213,29 +197,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn flags_and_public_columns_are_computed() {
-        let kind = column(RangeClass::OneHot { variants: 2 }, ColumnSource::Recorded);
-        let flag = |value| column(RangeClass::Bit, ColumnSource::Flag { of: ColumnId(0), value });
+    fn public_columns_are_computed() {
+        let kind = column(RangeClass::Unsigned { bits: 2 }, ColumnSource::Recorded);
         let public = |public| column(RangeClass::Bit, ColumnSource::Public(public));
-        let columns = vec![
-            kind,
-            flag(1),
-            flag(2),
-            public(PublicColumn::Active),
-            public(PublicColumn::First),
-            public(PublicColumn::Last),
-        ];
+        let columns =
+            vec![kind, public(PublicColumn::Active), public(PublicColumn::First), public(PublicColumn::Last)];
         let oracle = DenseOracle::new(columns.clone(), vec![vec![2, 1, 0, 1, 2]]).unwrap();
-        let row = |row| (0..6).map(|id| oracle.query(ColumnId(id), row).unwrap()).collect::<Vec<_>>();
-        assert_eq!(row(0), [2, 0, 1, 1, 1, 0]);
-        assert_eq!(row(3), [1, 1, 0, 1, 0, 0]);
-        assert_eq!(row(4), [2, 0, 1, 1, 0, 1]);
-        assert_eq!(row(7), [0; 6]);
+        let row = |row| (0..4).map(|id| oracle.query(ColumnId(id), row).unwrap()).collect::<Vec<_>>();
+        assert_eq!(row(0), [2, 1, 1, 0]);
+        assert_eq!(row(3), [1, 1, 0, 0]);
+        assert_eq!(row(4), [2, 1, 0, 1]);
+        assert_eq!(row(7), [0; 4]);
         assert!(matches!(
             oracle.query(ColumnId(0), 8),
             Err(OracleError::UnknownRow { row: 8, variables: 3 })
         ));
-        assert!(matches!(oracle.query(ColumnId(6), 0), Err(OracleError::UnknownColumn { .. })));
+        assert!(matches!(oracle.query(ColumnId(4), 0), Err(OracleError::UnknownColumn { .. })));
         assert_eq!(DenseOracle::new(columns.clone(), vec![]).unwrap_err(), DenseOracleError::NoRows);
         assert!(DenseOracle::new(columns[1..].to_vec(), vec![vec![0]]).is_err());
         assert!(DenseOracle::new(columns, vec![vec![0], vec![0]]).is_err());

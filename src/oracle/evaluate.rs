@@ -248,19 +248,17 @@ mod tests {
         for (rows, chunk_rows) in [(1, 1), (2, 1), (5, 4096), (300, 8), (5000, 4096)] {
             let unsigned = column(RangeClass::Unsigned { bits: 32 }, ColumnSource::Recorded);
             let signed = column(RangeClass::Signed { bits: 32 }, ColumnSource::Derived);
-            let flag = column(RangeClass::Bit, ColumnSource::Flag { of: ColumnId(0), value: 0 });
             let active = column(RangeClass::Bit, ColumnSource::Public(PublicColumn::Active));
             let cell = |row: u32| row.wrapping_mul(0x9E37_79B9).rotate_left(row % 31);
             let cells = vec![(0..rows).map(cell).collect(), (0..rows).map(|row| !cell(row)).collect()];
-            let oracle = DenseOracle::new(vec![unsigned, signed, flag, active], cells).unwrap();
+            let oracle = DenseOracle::new(vec![unsigned, signed, active], cells).unwrap();
             let oracle = oracle.with_chunk_rows(chunk_rows);
-            let ids = [3, 1, 0, 2].map(ColumnId);
+            let ids = [2, 1, 0].map(ColumnId);
             let points =
                 [point(oracle.num_variables() as usize, 2), point(oracle.num_variables() as usize, 9)];
             let values = evaluate(&oracle, &ids, &points).unwrap();
             for (point, values) in points.iter().zip(values) {
                 for (id, value) in ids.iter().zip(values) {
-                    // A flag of value 0 would be 1 in the padding: the oracle says 0 there, and so does `dense`.
                     assert_eq!(
                         value,
                         dense::<Fr>(&oracle, *id).evaluate(point),
@@ -272,7 +270,7 @@ mod tests {
                 evaluate(&oracle, &ids, &[vec![Fr::ONE; 40]]),
                 Err(OracleError::PointLength { .. })
             ));
-            assert!(evaluate(&oracle, &[ColumnId(4)], &points).is_err());
+            assert!(evaluate(&oracle, &[ColumnId(3)], &points).is_err());
         }
     }
 }

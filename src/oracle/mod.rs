@@ -98,7 +98,7 @@ pub enum OracleError {
 /// The primary interface is [`pass`](Self::pass). A pass over all rows costs one replay of the execution, whatever
 /// the number of columns that derive from it; a single value costs half a checkpoint interval.
 pub trait PolynomialOracle: Sync {
-    /// All columns, in the order of their ids: stored, flags, public.
+    /// All columns, in the order of their ids: stored, public.
     fn columns(&self) -> &[Column];
 
     /// k, how many of them are stored: the interleaved vector has these.

@@ -1,7 +1,7 @@
 //! The oracle over an execution: every pass is a replay.
 
 use core::ops::Range;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::cache::{ChunkCache, ROWS};
@@ -28,16 +28,16 @@ pub struct WitnessOracle<I: Isa, G> {
     /// Who regenerates a chunk holds the lock that is its turn, so that whoever wants the same one waits for it.
     misses: Vec<Mutex<()>>,
     machines: usize,
-    /// Bit i: `query` was asked for column i.
-    asked: AtomicU64,
+    /// Whether `query` was asked for each stored column.
+    asked: Vec<AtomicBool>,
 }
 
 /// How many chunks `query` keeps at least: for a few readers that each go their own way.
 pub const CACHED_CHUNKS: usize = 8;
 
-/// A chunk is regenerated with the columns that were asked for, until they are more than this: then with all, lest a
-/// reader of whole rows regenerates its first chunk once a column.
-const FEW_COLUMNS: u32 = 4;
+/// A chunk is regenerated with the columns that were asked for, until they are more than this: then with all that come from
+/// where they come from, lest a reader of whole rows regenerates its first chunk once a column.
+const FEW_COLUMNS: usize = 4;
 
 /// How many different chunks may be regenerated at once.
 const MISSES_AT_ONCE: usize = 64;
@@ -69,7 +69,7 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
             cache: ChunkCache::new(chunks, I::SPEC.stored),
             misses: (0..MISSES_AT_ONCE).map(|_| Mutex::default()).collect(),
             machines: chunks / 2,
-            asked: AtomicU64::new(0),
+            asked: (0..I::SPEC.stored).map(|_| AtomicBool::new(false)).collect(),
         })
     }
 
@@ -129,13 +129,17 @@ impl<I: Isa, G: Guest> WitnessOracle<I, G> {
         Ok(found)
     }
 
-    /// The columns that were asked for so far, this one among them; all if they are many.
+    /// The columns that were asked for so far, this one among them; if they are many, all that have the same sources.
     fn columns_to_keep(&self, column: ColumnId) -> Vec<ColumnId> {
-        let bit = |id: u16| 1u64.checked_shl(id.into()).unwrap_or(0);
-        let asked = self.asked.fetch_or(bit(column.0), Ordering::Relaxed) | bit(column.0);
-        let all = asked.count_ones() > FEW_COLUMNS;
-        let keeps = |id: &u16| all || *id == column.0 || asked & bit(*id) != 0;
-        (0..I::SPEC.stored as u16).filter(keeps).map(ColumnId).collect()
+        self.asked[column.index()].store(true, Ordering::Relaxed);
+        let all = (0..I::SPEC.stored as u16).map(ColumnId);
+        let asked = |id: &ColumnId| self.asked[id.index()].load(Ordering::Relaxed);
+        let asked: Vec<ColumnId> = all.clone().filter(|id| *id == column || asked(id)).collect();
+        if asked.len() <= FEW_COLUMNS {
+            return asked;
+        }
+        let source = |id: &ColumnId| I::SPEC.columns[id.index()].source;
+        all.filter(|id| asked.iter().any(|known| source(known) == source(id))).collect()
     }
 }
 
@@ -185,10 +189,10 @@ impl<I: Isa, G: Guest> PolynomialOracle for WitnessOracle<I, G> {
             let beyond = row.checked_shr(variables).is_some_and(|beyond| beyond > 0);
             return if beyond { Err(OracleError::UnknownRow { row, variables }) } else { Ok(0) };
         }
-        let stored = |id| self.cache.get(id, row).map_or_else(|| self.regenerate(id, row), Ok);
         match declared.source {
-            ColumnSource::Recorded | ColumnSource::Derived => stored(column),
-            ColumnSource::Flag { of, value } => Ok((stored(of)? == value).into()),
+            ColumnSource::Recorded | ColumnSource::Derived | ColumnSource::Cell | ColumnSource::Code => {
+                self.cache.get(column, row).map_or_else(|| self.regenerate(column, row), Ok)
+            }
             ColumnSource::Public(public) => Ok(public.value(row, self.num_rows())),
         }
     }

@@ -6,6 +6,7 @@ use spongefish::{DefaultHash, SessionId, derive_session_id};
 
 use super::Statement;
 use crate::field::SumcheckField;
+use crate::isa::units::PRIME;
 use crate::isa::{PublicColumn, Spec, Word};
 use crate::sumcheck::{
     Composition, CompositionError, RangeSum, Shift, SumcheckInstance, Transcript, ZeroCheck, ZeroCheckError,
@@ -13,7 +14,7 @@ use crate::sumcheck::{
 
 /// The protocol's name and version, which every challenge depends on.
 pub(super) fn session() -> SessionId {
-    derive_session_id::<DefaultHash>(b"retrace execution v3")
+    derive_session_id::<DefaultHash>(b"retrace execution v4")
 }
 
 /// The soundness error is about (rounds · degree + constraints) / |F|: with 2^100 elements below 2^-90.
@@ -57,8 +58,21 @@ impl From<&Statement> for Shape {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
-    /// The spec's constraints are equations of integers below 2^63, which a smaller prime would wrap.
-    #[error("the field's prime has {bits} bits, and constraints over words need more than 63")]
+    /// The spec's instructions are not compiled to units.
+    #[error(
+        "a proof would not determine what `{instruction}` computes, nor any other instruction of {isa}: the spec says `unproven`, or \
+         declares no units"
+    )]
+    Undetermined {
+        /// The ISA.
+        isa: &'static str,
+        /// Its first instruction.
+        instruction: &'static str,
+    },
+    /// Units' relations are made for primes from [`PRIME`] on, and a smaller one would wrap.
+    #[error(
+        "the field's prime has {bits} bits and is below 2^64 - 2^32 + 1, the least that relations are made for"
+    )]
     SmallPrime {
         /// The prime's length.
         bits: u32,
@@ -86,8 +100,11 @@ impl<F: SumcheckField> Instances<F> {
         spec: &Spec,
         shape: Shape,
     ) -> Result<Self, SpecError> {
+        if let Some(first) = spec.instructions.first().filter(|_| spec.unproven) {
+            return Err(SpecError::Undetermined { isa: spec.name, instruction: first.name });
+        }
         let bits = F::BasePrimeField::MODULUS_BIT_SIZE;
-        if bits < 64 {
+        if F::BasePrimeField::MODULUS < PRIME.into() {
             return Err(SpecError::SmallPrime { bits });
         }
         let bits = u64::from(bits) * F::extension_degree();

@@ -49,6 +49,19 @@ fn refusal(oracle: &WitnessOracle<Rv32i, Linux>, forge: impl FnOnce(&mut Stateme
     }
 }
 
+/// The machine of these tests has no units.
+#[test]
+fn a_spec_that_is_not_compiled_to_units_has_no_proof() {
+    use crate::machine::test_isa::{BASE, TestIsa, call, program};
+    let program = program(&[&call(93, [0; 3])]);
+    assert_eq!(program.entry(), BASE);
+    let execution = execute(program, Linux::default(), Input::empty(), Options::default()).expect("it runs");
+    let generator = StreamingWitnessGenerator::<TestIsa, _>::new(execution, Pool::serial());
+    let oracle = WitnessOracle::new(generator).expect("there are rows");
+    let refused = Prover::<Fr>::new(Budget::Unlimited).plan(&oracle).expect_err("nothing is determined");
+    assert!(refused.to_string().contains("would not determine what `lui` computes"), "{refused}");
+}
+
 type Forge = fn(&mut Statement);
 
 fn are_refused(oracle: &WitnessOracle<Rv32i, Linux>, cases: &[(Forge, &str)]) {
@@ -86,7 +99,10 @@ fn a_forged_statement_is_refused_with_the_reason() {
             (|s| s.entry.output.length += 1, "another output before the first cycle"),
             (|s| s.exit_code = None, "of cycles 0..53 of a run, which goes on, and not of a whole run"),
             (|s| s.entry.cycle += 1, "of cycles 1..53 of a run, and not of a whole run"),
-            (|s| s.exit.pc += 4, "the sum-check is refused"),
+            (
+                |s| s.exit.pc += 4,
+                "the proof states that the run ends, and that its next instruction is at 0x4",
+            ),
         ],
     );
 }
@@ -113,10 +129,20 @@ fn a_forged_statement_of_a_segment_is_refused_with_the_reason() {
         are_refused(
             &oracle,
             &[
-                (|s| s.exit.pc += 4, "the sum-check is refused"),
+                (
+                    |s| s.exit.pc += 4,
+                    if cycles.end == 53 { "states that the run ends" } else { "the sum-check is refused" },
+                ),
                 // A run that goes on does not end, and one that ends does not go on.
                 (
                     |s| s.exit_code = if s.exit_code.is_some() { None } else { Some(0) },
+                    "the proof states that the run",
+                ),
+                (
+                    |s| {
+                        (s.exit_code, s.exit.pc) =
+                            if s.exit_code.is_some() { (None, 4) } else { (Some(0), 0) }
+                    },
                     "the sum-check is refused",
                 ),
             ],

@@ -52,7 +52,7 @@ impl<I: Isa, G: Guest> Worker<I, G> {
         reached(&self.machine, until, paused)?;
         I::derive(&mut self.columns, length, self.machine.program().code().ops(), &derived::<I>(wanted));
         for &id in *wanted {
-            fill_virtual::<I>(&mut self.columns, id, rows.start, length, segment.end - segment.start);
+            fill_public::<I>(&mut self.columns, id, rows.start, length, segment.end - segment.start);
         }
         let columns: Vec<_> = wanted.iter().map(|id| &self.columns.column(id.index())[..length]).collect();
         visit(&Chunk { cycles: rows, columns: &columns, entry: Some(&entry) }).map_err(ReplayError::Visitor)
@@ -72,35 +72,22 @@ pub(crate) fn reached<I: Isa, G: Guest, E>(
     if machine.cycle() == until { Ok(()) } else { Err(ReplayError::EndedEarly { cycle: machine.cycle() }) }
 }
 
-/// The derived columns among `wanted`, and those that wanted flags are flags of; each once.
+/// The columns among `wanted` that are computed from others; each once.
 fn derived<I: Isa>(wanted: &[ColumnId]) -> Vec<ColumnId> {
-    let columns = I::SPEC.columns;
-    let stored = wanted.iter().map(|&id| match columns[id.index()].source {
-        ColumnSource::Flag { of, .. } => of,
-        _ => id,
-    });
-    let mut derived: Vec<_> =
-        stored.filter(|id| columns[id.index()].source == ColumnSource::Derived).collect();
+    let source = |id: &ColumnId| I::SPEC.columns[id.index()].source;
+    let is_derived = |id: &ColumnId| source(id).is_stored() && source(id) != ColumnSource::Recorded;
+    let mut derived: Vec<_> = wanted.iter().copied().filter(is_derived).collect();
     derived.sort_unstable();
     derived.dedup();
     derived
 }
 
-/// Fills a column that is not stored, a flag or a public column, in so many rows from `start`, of `of` in all.
-fn fill_virtual<I: Isa>(columns: &mut Columns, id: ColumnId, start: u64, rows: usize, of: u64) {
-    match I::SPEC.columns[id.index()].source {
-        ColumnSource::Recorded | ColumnSource::Derived => {}
-        ColumnSource::Flag { of, value } => {
-            let (flags, [source]) = columns.split(rows, id.index(), [of.index()]);
-            for (flag, &cell) in flags.iter_mut().zip(source) {
-                *flag = (cell == value).into();
-            }
-        }
-        ColumnSource::Public(column) => {
-            let cells = &mut columns.column_mut(id.index())[..rows];
-            for (cell, row) in cells.iter_mut().zip(start..) {
-                *cell = column.value(row, of);
-            }
+/// Fills a public column in so many rows from `start`, of `of` in all.
+fn fill_public<I: Isa>(columns: &mut Columns, id: ColumnId, start: u64, rows: usize, of: u64) {
+    if let ColumnSource::Public(column) = I::SPEC.columns[id.index()].source {
+        let cells = &mut columns.column_mut(id.index())[..rows];
+        for (cell, row) in cells.iter_mut().zip(start..) {
+            *cell = column.value(row, of);
         }
     }
 }

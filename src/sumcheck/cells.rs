@@ -23,9 +23,7 @@ pub(super) fn cost<F: SumcheckField>(composition: &Composition<F>, work: &Work) 
             (0.0, COSTS.weighed)
         };
         let forms = term.products.iter().flatten().map(|form| &composition.forms[*form]);
-        let form = |form: &Form| {
-            COSTS.factor * grid + COSTS.term * (form.others.len() + form.tables.len()) as f64 * entries
-        };
+        let form = |form: &Form| COSTS.factor * grid + COSTS.term * form.terms.len() as f64 * entries;
         // A sum without weights is about as dear as a product.
         let sum = if work.ones { COSTS.factor + wide } else { weighed };
         forms.map(form).sum::<f64>() + (wide * term.products.len() as f64 + sum) * work.points as f64
@@ -44,19 +42,18 @@ pub(super) fn accumulate<F: SumcheckField>(
 ) {
     let Scratch { integers, longs, wide, elements } = scratch;
     let cube = LANES << block.window();
-    let (cells, kinds) = (composition.columns().len() * cube, composition.one_hots.len() * cube);
+    let cells = composition.columns().len() * cube;
     let (whole, wanted) = (grid.points() * LANES, points.len() * LANES);
-    longs.resize(cells + kinds + 2 * whole + wanted, 0);
+    longs.resize(cells + 2 * whole + wanted, 0);
     let (cells, rest) = longs.split_at_mut(cells);
-    let (kinds, rest) = rest.split_at_mut(kinds);
     let (first, rest) = rest.split_at_mut(whole);
     let (second, values) = rest.split_at_mut(whole);
     elements.clear();
     elements.resize(composition.terms.len() * points.len(), F::ZERO);
     for (start, chunk) in weights.chunks(LANES) {
         let part = block.narrow(start, chunk.len());
-        transpose(composition, &part, integers, cells, kinds);
-        let rows = Rows { window: block.window(), cells, kinds };
+        transpose(&part, integers, cells);
+        let rows = Rows { window: block.window(), cells };
         for (term, totals) in composition.terms.iter().zip(elements.chunks_mut(points.len())) {
             let products = term.products.iter().map(|forms| {
                 let full = forms.len() == composition.degree();
@@ -129,34 +126,20 @@ pub(super) fn accumulate<F: SumcheckField>(
 struct Rows<'a> {
     window: u32,
     cells: &'a [i64],
-    kinds: &'a [i64],
 }
 
-fn transpose<F: SumcheckField>(
-    composition: &Composition<F>,
-    block: &Block<'_, F>,
-    integers: &mut Vec<i64>,
-    cells: &mut [i64],
-    kinds: &mut [i64],
-) {
+fn transpose<F: SumcheckField>(block: &Block<'_, F>, integers: &mut Vec<i64>, cells: &mut [i64]) {
     let cube = LANES << block.window();
     for (column, output) in cells.chunks_mut(cube).enumerate() {
         match block.source(column) {
-            // In the tables.
-            Source::Flag(_, 1..) => {}
             Source::Stored(at) if is_signed(block.shape(column)) => {
                 spread(block, block.slice(at), output, |cell| i64::from(cell.cast_signed()));
             }
             Source::Stored(at) => spread(block, block.slice(at), output, |cell| i64::from(*cell)),
-            _ => {
+            Source::Public(_) => {
                 block.integers(column, integers);
                 spread(block, integers, output, |value| *value);
             }
-        }
-    }
-    for (flag, output) in composition.one_hots.iter().zip(kinds.chunks_mut(cube)) {
-        if let Source::Flag(at, _) = block.source(*flag) {
-            spread(block, block.slice(at), output, |cell| i64::from(*cell));
         }
     }
 }
@@ -266,13 +249,7 @@ fn extended(form: &Form, grid: &Grid, rows: &Rows<'_>, values: &mut [i64]) -> bo
         let values = &mut values[boolean * LANES..][..LANES];
         values.fill(form.constant);
         let lanes = |array: usize| array * cube + entry * LANES..array * cube + (entry + 1) * LANES;
-        for (one_hot, table) in &form.tables {
-            let last = table.len() - 1;
-            for (value, kind) in values.iter_mut().zip(&rows.kinds[lanes(*one_hot)]) {
-                *value = value.wrapping_add(table[(*kind as usize).min(last)]);
-            }
-        }
-        for (column, coefficient) in &form.others {
+        for (column, coefficient) in &form.terms {
             let cells = values.iter_mut().zip(&rows.cells[lanes(*column)]);
             match coefficient {
                 1 => cells.for_each(|(value, cell)| *value = value.wrapping_add(*cell)),

@@ -1,7 +1,6 @@
 //! Compositions g(w₁…w_k) of one row's columns, as data: sums of products of linear forms.
 
 use super::costs::Work;
-use super::exclusive;
 use super::grid::{Grid, Rule};
 use super::instance::{Block, MAX_WINDOW, Scratch};
 use super::lines::Lines;
@@ -107,8 +106,6 @@ pub struct Composition<F> {
     columns: Vec<ColumnId>,
     pub(super) forms: Vec<Form>,
     pub(super) terms: Vec<Term<F>>,
-    /// For each one-hot column whose flags are read, the place of one of them.
-    pub(super) one_hots: Vec<usize>,
     pub(super) lines: Lines<F>,
     degree: usize,
     integer_rounds: u32,
@@ -119,11 +116,6 @@ pub struct Composition<F> {
 pub(super) struct Form {
     pub(super) constant: i64,
     pub(super) terms: Vec<(usize, i64)>,
-    /// The terms for cells: those of `terms` that are not in `tables`.
-    pub(super) others: Vec<(usize, i64)>,
-    /// What a one-hot column's value adds: its place in [`Composition::one_hots`], and the sum of its flags'
-    /// coefficients by value; what is beyond the last value adds the last entry, which is zero.
-    pub(super) tables: Vec<(usize, Vec<i64>)>,
 }
 
 /// coefficient · Σ Π forms, whose sum of products is an integer: the first window sees these.
@@ -170,7 +162,6 @@ impl<F: SumcheckField> Composition<F> {
             columns: Vec::new(),
             forms: Vec::new(),
             terms: Vec::new(),
-            one_hots: Vec::new(),
             lines: Lines::default(),
             degree: 1,
             integer_rounds: MAX_WINDOW,
@@ -189,9 +180,8 @@ impl<F: SumcheckField> Composition<F> {
         Ok(composition)
     }
 
-    /// Σ αⁱ · constraintᵢ, where constraints that exclude each other share a power: where a one-hot column of the row
-    /// decides which of them are not zero anyway, their sum is zero only if each is. Zero in every row, for a random α,
-    /// only if every constraint is, but for a chance of (constraints − 1)/|F| a row.
+    /// Σ αⁱ · constraintᵢ. Zero in every row, for a random α, only if every constraint is, but for a chance of
+    /// (constraints − 1)/|F| a row.
     ///
     /// Public columns in `absent` are zero in every row: [`Last`](PublicColumn::Last) where the run goes on after the last
     /// row, and [`First`](PublicColumn::First) where it began before row 0.
@@ -214,10 +204,7 @@ impl<F: SumcheckField> Composition<F> {
         };
         let product = |product: &Product| product.factors.iter().map(form).collect();
         let powers = core::iter::successors(Some(F::ONE), |power| Some(*power * alpha));
-        // What excludes each other in rows of any kind does so where a column is zero.
-        let products = exclusive::batches(columns, constraints).into_iter().map(|batch| {
-            batch.into_iter().flat_map(|at| constraints[at].products.iter().map(product)).collect()
-        });
+        let products = constraints.iter().map(|of| of.products.iter().map(product).collect());
         Self::new(columns, powers.zip(products))
     }
 
@@ -260,33 +247,13 @@ impl<F: SumcheckField> Composition<F> {
         form: &LinearForm,
     ) -> Result<usize, CompositionError> {
         let mut terms = Vec::with_capacity(form.terms.len());
-        let mut others = Vec::new();
-        let mut tables: Vec<(usize, Vec<i64>)> = Vec::new();
         for (id, coefficient) in &form.terms {
-            let Some(column) = columns.get(id.index()) else {
+            if id.index() >= columns.len() {
                 return Err(CompositionError::UnknownColumn { term, column: *id });
-            };
-            let at = place(&mut self.columns, *id);
-            terms.push((at, *coefficient));
-            let ColumnSource::Flag { of, value: value @ 1..=MAX_TABLE } = column.source else {
-                others.push((at, *coefficient));
-                continue;
-            };
-            let same = |flag: &usize| matches!(columns[self.columns[*flag].index()].source, ColumnSource::Flag { of: other, .. } if other == of);
-            let one_hot = self.one_hots.iter().position(same).unwrap_or_else(|| {
-                self.one_hots.push(at);
-                self.one_hots.len() - 1
-            });
-            let known = tables.iter().position(|table| table.0 == one_hot);
-            let table = known.unwrap_or_else(|| {
-                tables.push((one_hot, vec![0; 2]));
-                tables.len() - 1
-            });
-            let table = &mut tables[table].1;
-            table.resize(table.len().max(value as usize + 2), 0);
-            table[value as usize] = table[value as usize].saturating_add(*coefficient);
+            }
+            terms.push((place(&mut self.columns, *id), *coefficient));
         }
-        Ok(place(&mut self.forms, Form { constant: form.constant, terms, others, tables }))
+        Ok(place(&mut self.forms, Form { constant: form.constant, terms }))
     }
 
     /// Decides how many rounds the integers bear, and for each term between i64 and i128, by the classes of the columns.
@@ -325,9 +292,6 @@ impl<F: SumcheckField> Composition<F> {
     }
 }
 
-/// The greatest value of a one-hot column that is looked up in a table.
-const MAX_TABLE: u32 = 255;
-
 /// The place of an item in a list, where it is put if it is new.
 fn place<I: PartialEq>(list: &mut Vec<I>, item: I) -> usize {
     list.iter().position(|known| *known == item).unwrap_or_else(|| {
@@ -347,7 +311,7 @@ impl<F: SumcheckField> RowPolynomial<F> for Composition<F> {
 
     fn evaluate(&self, values: &[F]) -> F {
         let form = |form: &usize| {
-            let Form { constant, terms, .. } = &self.forms[*form];
+            let Form { constant, terms } = &self.forms[*form];
             let sum = |sum, (column, coefficient): &(usize, i64)| sum + values[*column].mul_i64(*coefficient);
             terms.iter().fold(F::from(*constant), sum)
         };

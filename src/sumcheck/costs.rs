@@ -11,10 +11,6 @@ pub struct Costs {
     pub folded_cell: f64,
     /// What an array's entry takes beside its cells: the reduction of their sum.
     pub folded_entry: f64,
-    /// A row of a one-hot column, in such a pass.
-    pub scattered_row: f64,
-    /// An entry of each of its flags' arrays.
-    pub scattered_entry: f64,
     /// An entry stored, fresh memory included.
     pub stored: f64,
     /// A pair of entries bound, in a round on stored arrays.
@@ -49,8 +45,6 @@ pub const COSTS: Costs = Costs {
     cell: 0.02,
     folded_cell: 0.14,
     folded_entry: 1.3,
-    scattered_row: 0.3,
-    scattered_entry: 0.55,
     stored: 0.4,
     bound: 1.5,
     placed: 0.03,

@@ -116,40 +116,12 @@ impl<F: SumcheckField> CellFold<F> {
     }
 }
 
-/// A one-hot column of a pass, with the flags that are in use.
-#[derive(Debug)]
-pub(super) struct OneHot {
-    /// Its place among the columns asked for.
-    at: usize,
-    /// The greatest value of a flag.
-    greatest: Word,
-    /// Places among the columns in use, and values.
-    flags: Vec<(usize, Word)>,
-}
-
-/// The one-hot columns of the flags in use.
-pub(super) fn one_hots(columns: &[UsedColumn]) -> Vec<OneHot> {
-    let mut list: Vec<OneHot> = Vec::new();
-    for (column, used) in columns.iter().enumerate() {
-        let Source::Flag(at, value) = used.source else { continue };
-        match list.iter_mut().find(|known| known.at == at) {
-            Some(known) => {
-                known.greatest = known.greatest.max(value);
-                known.flags.push((column, value));
-            }
-            None => list.push(OneHot { at, greatest: value, flags: vec![(column, value)] }),
-        }
-    }
-    list
-}
-
 /// Which arrays a pass computes: entries `A_i[u] = Σ_l eq(r₀…r_{i−1}; l)·w[2^i·u + l]` of round i.
-pub(super) struct Arrays<'a, F> {
+pub(super) struct Arrays<F> {
     /// i.
     pub(super) index: u32,
     /// eq(r₀…r_{i−1}, ·).
     pub(super) table: EqTable<F>,
-    pub(super) one_hots: &'a [OneHot],
 }
 
 /// A later window, or the storing pass, over one part, block by block.
@@ -159,8 +131,6 @@ pub(super) struct ElementFold<'s, F> {
     scratch: Scratch<F>,
     /// The entry that rows are being added to, a column.
     pending: Vec<F>,
-    /// What a one-hot column's values weigh.
-    buckets: Vec<F>,
     entries: Vec<Vec<F>>,
     filled: usize,
     /// u of the block's first entry.
@@ -181,7 +151,6 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
             end: rows.end,
             scratch: Scratch::default(),
             pending: vec![F::ZERO; round.columns.len()],
-            buckets: Vec::new(),
             entries: round.columns.iter().map(|_| Vec::with_capacity(BLOCK_ENTRIES)).collect(),
             filled: 0,
             first: rows.start >> index,
@@ -189,7 +158,7 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
         }
     }
 
-    pub(super) fn visit(&mut self, round: &Round<'_, F>, arrays: &Arrays<'_, F>, chunk: &Chunk<'_>) {
+    pub(super) fn visit(&mut self, round: &Round<'_, F>, arrays: &Arrays<F>, chunk: &Chunk<'_>) {
         let mut rows = chunk.cycles.clone();
         while !rows.is_empty() {
             let full = (self.first + BLOCK_ENTRIES as u64) << arrays.index;
@@ -206,7 +175,7 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
     }
 
     /// Adds rows `rows` of the chunk to the entries that they belong to.
-    fn add(&mut self, round: &Round<'_, F>, arrays: &Arrays<'_, F>, chunk: &Chunk<'_>, rows: &Range<u64>) {
+    fn add(&mut self, round: &Round<'_, F>, arrays: &Arrays<F>, chunk: &Chunk<'_>, rows: &Range<u64>) {
         let mask = (1u64 << arrays.index) - 1;
         let slice = |at: usize| {
             let place = |row: u64| (row - chunk.cycles.start) as usize;
@@ -217,18 +186,15 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
             let entries = &mut self.entries[column];
             let mut cells: &[Word] = match used.source {
                 Source::Stored(at) => slice(at),
-                _ => &[],
+                Source::Public(_) => &[],
             };
-            if let Source::Flag(..) = used.source {
-                continue;
-            }
             let mut row = rows.start;
             while row < rows.end {
                 let (weights, scale) = arrays.table.segment(row & mask, (rows.end - row) as usize);
                 let whole = weights.len() > mask as usize;
                 let sum = match used.source {
                     Source::Public(public) => weigh_public(public, weights, whole, row, round.rows),
-                    _ => weigh(&used.shape, weights, cells),
+                    Source::Stored(_) => weigh(&used.shape, weights, cells),
                 };
                 pending += if whole { sum } else { scale * sum };
                 row += weights.len() as u64;
@@ -240,33 +206,7 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
             }
             self.pending[column] = pending;
         }
-        for one_hot in arrays.one_hots {
-            self.add_flags(one_hot, arrays, slice(one_hot.at), rows);
-        }
         self.filled = ((rows.end >> arrays.index) - self.first) as usize;
-    }
-
-    /// All flags of a one-hot column at once: a row's weight goes to the one that it raises.
-    fn add_flags(&mut self, one_hot: &OneHot, arrays: &Arrays<'_, F>, mut cells: &[Word], rows: &Range<u64>) {
-        let mask = (1u64 << arrays.index) - 1;
-        let mut row = rows.start;
-        while row < rows.end {
-            let (weights, scale) = arrays.table.segment(row & mask, (rows.end - row) as usize);
-            let whole = weights.len() > mask as usize;
-            self.buckets.clear();
-            self.buckets.resize(one_hot.greatest as usize + 2, F::ZERO);
-            F::scatter(weights, cells, &mut self.buckets);
-            row += weights.len() as u64;
-            cells = cells.get(weights.len()..).unwrap_or_default();
-            for (column, value) in &one_hot.flags {
-                let sum = self.buckets[*value as usize];
-                let pending = &mut self.pending[*column];
-                *pending = pending.plus(&if whole { sum } else { scale * sum });
-                if row & mask == 0 {
-                    self.entries[*column].push(core::mem::replace(pending, F::ZERO));
-                }
-            }
-        }
     }
 
     /// Completes the last entry and the last group with padding, and gives the buffers back.

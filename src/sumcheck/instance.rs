@@ -85,13 +85,11 @@ pub(crate) struct UsedColumn {
     pub(crate) source: Source,
 }
 
-/// Where a column's cells are. Flags and public columns are computed from what is there anyway.
+/// Where a column's cells are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// In this slice of the chunk.
     Stored(usize),
-    /// 1 where the one-hot column in this slice has this value.
-    Flag(usize, Word),
     /// By the row's number.
     Public(PublicColumn),
 }
@@ -107,8 +105,9 @@ pub(crate) fn sources(ids: &[ColumnId], shapes: &[Column]) -> (Vec<UsedColumn>, 
     };
     let used = ids.iter().zip(shapes).map(|(id, shape)| {
         let source = match shape.source {
-            ColumnSource::Recorded | ColumnSource::Derived => Source::Stored(place(*id)),
-            ColumnSource::Flag { of, value } => Source::Flag(place(of), value),
+            ColumnSource::Recorded | ColumnSource::Derived | ColumnSource::Cell | ColumnSource::Code => {
+                Source::Stored(place(*id))
+            }
             ColumnSource::Public(public) => Source::Public(public),
         };
         UsedColumn { shape: *shape, source }
@@ -191,12 +190,6 @@ impl<'a, F: SumcheckField> Block<'a, F> {
                 output.extend(self.slice(at).iter().map(|cell| i64::from(cell.cast_signed())));
             }
             Source::Stored(at) => output.extend(self.slice(at).iter().map(|cell| i64::from(*cell))),
-            Source::Flag(at, value) => {
-                // The padding is zero, a flag of value 0 included.
-                let rows = self.rows.saturating_sub(first);
-                let flag = |(row, cell): (u64, &Word)| i64::from(*cell == value && row < rows);
-                output.extend((0..).zip(self.slice(at)).map(flag));
-            }
             Source::Public(public) => {
                 let rows = first..first + self.entries() as u64;
                 output.extend(rows.map(|row| i64::from(public.value(row, self.rows))));

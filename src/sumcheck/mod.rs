@@ -66,7 +66,6 @@ mod budget;
 mod cells;
 mod composition;
 mod costs;
-mod exclusive;
 mod fold;
 mod grid;
 mod instance;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::batch::{check_variables, is_public, max_degree, open, places, used_columns};
 use super::budget::Budget;
-use super::fold::{Arrays, CellFold, ElementFold, Round, merge, one_hots};
+use super::fold::{Arrays, CellFold, ElementFold, Round, merge};
 use super::instance::{MAX_WINDOW, RoundProver, Scratch, SumcheckInstance, UsedColumn, Values, sources};
 use super::round::evaluate;
 use super::schedule::{Model, Schedule};
@@ -58,7 +58,7 @@ pub struct Report {
     pub rounds: u32,
     /// Columns bound: those that any instance reads.
     pub columns: usize,
-    /// Columns regenerated: flags come from their one-hot column, and public columns from the row's number.
+    /// Columns regenerated: public columns come from the row's number.
     pub regenerated: usize,
     /// Passes over the witness, the storing one included.
     pub passes: u32,
@@ -349,8 +349,7 @@ impl<F: SumcheckField, O: PolynomialOracle> Run<'_, F, O> {
         parts: Vec<(Range<u64>, Sink<'_, F>)>,
     ) -> Result<Vec<Vec<F>>, OracleError> {
         let index = self.point.len() as u32;
-        let one_hots = one_hots(&self.columns);
-        let arrays = Arrays { index, table: EqTable::new(&self.point), one_hots: &one_hots };
+        let arrays = Arrays { index, table: EqTable::new(&self.point) };
         let part = |(cycles, sink)| Part { state: ElementFold::new(round, index, &cycles, sink), cycles };
         let folds = self.oracle.pass(&self.asked, parts.into_iter().map(part).collect(), |fold, chunk| {
             fold.visit(round, &arrays, chunk);

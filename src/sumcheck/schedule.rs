@@ -39,10 +39,8 @@ impl Schedule {
 #[derive(Debug)]
 pub(super) struct Model<'a, F> {
     instances: &'a [&'a dyn SumcheckInstance<F>],
-    /// Cells regenerated, flags and others left out.
+    /// Cells regenerated.
     stored: f64,
-    one_hots: f64,
-    flags: f64,
     columns: usize,
     rounds: u32,
 }
@@ -60,24 +58,7 @@ impl<'a, F: SumcheckField> Model<'a, F> {
         rounds: u32,
     ) -> Self {
         let stored = columns.iter().filter(|column| matches!(column.source, Source::Stored(_))).count();
-        let mut one_hots: Vec<usize> = columns
-            .iter()
-            .filter_map(|column| match column.source {
-                Source::Flag(at, _) => Some(at),
-                _ => None,
-            })
-            .collect();
-        let flags = one_hots.len();
-        one_hots.sort_unstable();
-        one_hots.dedup();
-        Self {
-            instances,
-            stored: stored as f64,
-            one_hots: one_hots.len() as f64,
-            flags: flags as f64,
-            columns: columns.len(),
-            rounds,
-        }
+        Self { instances, stored: stored as f64, columns: columns.len(), rounds }
     }
 
     /// How many rounds the first window may have: every instance's integers bear them. At least one.
@@ -148,14 +129,11 @@ impl<'a, F: SumcheckField> Model<'a, F> {
     }
 
     fn regenerate(&self) -> f64 {
-        COSTS.row + COSTS.cell * (self.stored + self.one_hots)
+        COSTS.row + COSTS.cell * self.stored
     }
 
     fn fold(&self, round: u32) -> f64 {
-        let entry = COSTS.folded_entry * self.stored + COSTS.scattered_entry * self.flags;
-        COSTS.folded_cell * self.stored
-            + COSTS.scattered_row * self.one_hots
-            + entry / 2f64.powi(round as i32)
+        (COSTS.folded_cell + COSTS.folded_entry / 2f64.powi(round as i32)) * self.stored
     }
 
     fn linear(&self, from: u32) -> f64 {

@@ -18,7 +18,6 @@ use crate::oracle::dense::tests::{column, dense};
 use crate::oracle::{DenseOracle, OracleError, PolynomialOracle, WithBits, eq, evaluate};
 use crate::parallel::Pool;
 
-const KIND: ColumnId = ColumnId(0);
 const A: ColumnId = ColumnId(1);
 const B: ColumnId = ColumnId(2);
 const C: ColumnId = ColumnId(3);
@@ -36,10 +35,9 @@ const ENTRY: Word = 0x8000_0000;
 fn columns() -> Vec<Column> {
     let u32 = RangeClass::Unsigned { bits: 32 };
     let recorded = |class| column(class, ColumnSource::Recorded);
-    let flag = |value| column(RangeClass::Bit, ColumnSource::Flag { of: KIND, value });
     let public = |public| column(RangeClass::Bit, ColumnSource::Public(public));
     vec![
-        recorded(RangeClass::OneHot { variants: 2 }),
+        recorded(RangeClass::Unsigned { bits: 2 }),
         recorded(u32),
         recorded(u32),
         recorded(u32),
@@ -47,8 +45,8 @@ fn columns() -> Vec<Column> {
         recorded(u32),
         recorded(u32),
         recorded(RangeClass::Signed { bits: 32 }),
-        flag(1),
-        flag(2),
+        recorded(RangeClass::Bit),
+        recorded(RangeClass::Bit),
         public(PublicColumn::Active),
         public(PublicColumn::Last),
     ]
@@ -63,13 +61,14 @@ fn cells(rows: usize, seed: u64) -> Vec<Vec<Word>> {
         state ^= state << 17;
         (state >> 16) as Word
     };
-    let mut cells = vec![Vec::new(); 8];
+    let mut cells = vec![Vec::new(); 10];
     let mut pc = ENTRY;
     for row in 0..rows {
         let (kind, a, b) = (1 + random() % 2, random(), random());
         let (c, carry) = if kind == 1 { a.overflowing_add(b) } else { (a, false) };
         let next = if row + 1 == rows { 0 } else { random() };
-        let values = [kind, a, b, c, Word::from(carry), pc, next, random()];
+        let is = |of| Word::from(kind == of);
+        let values = [kind, a, b, c, Word::from(carry), pc, next, random(), is(1), is(2)];
         cells.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
         pc = next;
     }

@@ -70,7 +70,10 @@ pub fn sumcheck(cells: Vec<Vec<u32>>, entry: u32) -> Result<Vec<(Vec<Fr>, Fr)>, 
     // The final claims, against ark-poly's evaluation of the dense columns.
     for (id, value) in &reduced.evaluations {
         let table: Vec<Fr> = (0..1u64 << oracle.num_variables())
-            .map(|row| Fr::from(oracle.query(*id, row).expect("it is in range")))
+            .map(|row| {
+                let cell = oracle.query(*id, row).expect("it is in range");
+                Fr::from(Rv32i::SPEC.columns[id.index()].value(cell))
+            })
             .collect();
         let extension =
             DenseMultilinearExtension::from_evaluations_vec(oracle.num_variables() as usize, table);

@@ -54,63 +54,8 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-/// The one-hot column's flags that count, and its greatest value.
-fn one_hot(columns: &[Column], constraints: &[Constraint]) -> (u16, u32) {
-    let mut uses = [0usize; 1 << 8];
-    for (id, _) in forms(constraints).flat_map(|form| form.terms) {
-        if let ColumnSource::Flag { of, .. } = columns[id.index()].source {
-            uses[of.index()] += 1;
-        }
-    }
-    let most = *uses.iter().max().expect("there are some");
-    let of = uses.iter().position(|uses| *uses == most).expect("it is the greatest") as u16;
-    let values = columns.iter().filter_map(|column| match column.source {
-        ColumnSource::Flag { of: other, value } if other.0 == of => Some(value),
-        _ => None,
-    });
-    (of, values.max().expect("it has flags"))
-}
-
 fn forms(constraints: &[Constraint]) -> impl Iterator<Item = &'static Linear> {
     constraints.iter().flat_map(|constraint| constraint.products).flat_map(|product| product.factors)
-}
-
-/// The batches of docs/protocol.md.
-fn batches(columns: &[Column], constraints: &[Constraint]) -> Vec<Vec<usize>> {
-    let (of, greatest) = one_hot(columns, constraints);
-    let form = |form: &Linear, (active, value): (i64, u32)| {
-        form.terms.iter().try_fold(form.constant, |sum, (id, by)| match columns[id.index()].source {
-            ColumnSource::Flag { of: other, value: flag } if other.0 == of => {
-                Some(sum + by * i64::from(flag == value))
-            }
-            ColumnSource::Public(PublicColumn::Active) => Some(sum + by * active),
-            _ => None,
-        })
-    };
-    let is_zero = |at: usize, state| {
-        let product = |factors: &[Linear]| {
-            let factors: Vec<_> = factors.iter().map(|factor| form(factor, state)).collect();
-            if factors.contains(&Some(0)) { Some(0) } else { factors.into_iter().product::<Option<i64>>() }
-        };
-        constraints[at].products.iter().map(|p| product(p.factors)).sum::<Option<i64>>() == Some(0)
-    };
-    let decides = |at: usize| forms(&constraints[at..=at]).all(|f| form(f, (0, 0)).is_some());
-    let all = (0..=1).flat_map(|active| (0..=greatest).map(move |value| (active, value)));
-    let states: Vec<_> =
-        all.filter(|state| (0..constraints.len()).all(|at| !decides(at) || is_zero(at, *state))).collect();
-    let support =
-        |at: usize| -> Vec<bool> { states.iter().map(|state| decides(at) || !is_zero(at, *state)).collect() };
-    let mut order: Vec<usize> = (0..constraints.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(support(*at).iter().filter(|in_it| **in_it).count()));
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    for at in order {
-        let meets = |other: &usize| support(at).iter().zip(support(*other)).any(|(a, b)| *a && b);
-        match batches.iter_mut().find(|batch| !batch.iter().any(meets)) {
-            Some(batch) => batch.push(at),
-            None => batches.push(vec![at]),
-        }
-    }
-    batches
 }
 
 /// Whether the proof holds for the witness's cells, all columns of them, padding included.
@@ -130,7 +75,7 @@ fn accepts(bytes: &[u8], cells: &[Vec<i64>]) -> Option<()> {
     (cells[0].len() == 1 << n).then_some(())?;
 
     let mut sponge =
-        Sponge::new(&derive_session_id::<DefaultHash>(b"retrace execution v3"), statement, messages);
+        Sponge::new(&derive_session_id::<DefaultHash>(b"retrace execution v4"), statement, messages);
     let alpha = challenge(&mut sponge);
     let tau: Vec<Fr> = (0..n).map(|_| challenge(&mut sponge)).collect();
     let links = spec.links.len();
@@ -181,14 +126,11 @@ fn accepts(bytes: &[u8], cells: &[Vec<i64>]) -> Option<()> {
         let there = form.terms.iter().filter(|(id, _)| !absent(id.index()));
         there.fold(Fr::from(form.constant), |sum, (id, by)| sum + Fr::from(*by) * values[id.index()])
     };
-    let constraint = |at: &usize| {
-        let products = spec.constraints[*at].products.iter();
+    let constraint = |constraint: &Constraint| {
+        let products = constraint.products.iter();
         products.map(|product| product.factors.iter().map(form).product::<Fr>()).sum::<Fr>()
     };
-    let sums = batches(spec.columns, spec.constraints)
-        .into_iter()
-        .map(|batch| batch.iter().map(constraint).sum::<Fr>());
-    let inner = sums.collect::<Vec<Fr>>().into_iter().rfold(Fr::ZERO, |sum, value| sum * alpha + value);
+    let inner = spec.constraints.iter().map(constraint).rfold(Fr::ZERO, |sum, value| sum * alpha + value);
     let mut last = vec![eq(&tau, &r) * inner];
     last.extend(spec.links.iter().map(|link| {
         eq(&tau, &r) * values[link.to.index()] - eq_plus_one(&r, &tau) * values[link.from.index()]

@@ -65,10 +65,9 @@ codes! {
     InstructionLength = "instruction-length", "An encoding's low bits are those of instructions that are not 32 bits long.";
     LinkViolated = "link-violated", "A row of an instruction and the next break a link.";
     LiteralWidth = "literal-width", "A literal does not fit its type.";
-    LookupFunction = "lookup-function", "A look-up's inputs do not determine its output.";
+    LookupMissed = "lookup-missed", "A look-up of columns finds no such entry in an honest row.";
     MisplacedEffect = "misplaced-effect", "A load or a call stands where it would not happen in every row.";
     MissingElse = "missing-else", "An `if` that gives a value has no `else`.";
-    MissingGroup = "missing-group", "An instruction that can execute has no group.";
     MissingIndex = "missing-index", "No column records which instruction a row executes.";
     MissingKey = "missing-key", "A table lacks a key.";
     MissingPolicy = "missing-policy", "A question of the policy has no answer.";
@@ -76,7 +75,6 @@ codes! {
     NeverMatches = "never-matches", "Another instruction matches every word that an instruction does.";
     NeverRuns = "never-runs", "An instruction traps on every edge operand, so that no row of it can be checked.";
     NotASpecialCase = "not-a-special-case", "An instruction is not shown to do what one that it replaces does, on each of its words.";
-    OneHotValue = "one-hot-value", "A one-hot column holds something other than the instruction's group.";
     OperandClash = "operand-clash", "An expansion uses an operand as a register and as a number.";
     OperandTypes = "operand-types", "The operands of an operator have different types.";
     OperandWidth = "operand-width", "A register field has not five bits.";
@@ -88,10 +86,8 @@ codes! {
     TomlSyntax = "toml-syntax", "The file is not TOML.";
     TooLarge = "too-large", "A list, a string, an expression or a word of one is longer than the checker takes.";
     TooManyColumns = "too-many-columns", "More columns are stored or recorded than a row may have.";
-    TooManyGroups = "too-many-groups", "There are more than 255 groups.";
     TooManyInstructions = "too-many-instructions", "There are more than 254 instructions.";
     TooManyPorts = "too-many-ports", "A row would need more than one memory access, write of `rd`, jump or call.";
-    UncoveredNode = "uncovered-node", "Neither a constraint nor a look-up determines a value that an instruction computes.";
     UndeterminedOutput = "undetermined-output", "A row of an instruction can put out something else, or go on where it traps, and units do not see it.";
     UnfixedField = "unfixed-field", "An instruction does not say what a field of its format is.";
     UnitRow = "unit-row", "A row of an instruction breaks what units say of it.";
@@ -101,7 +97,6 @@ codes! {
     UnknownField = "unknown-field", "The format has no such field.";
     UnknownFormat = "unknown-format", "There is no such format.";
     UnknownFunction = "unknown-function", "There is no such function, or it is not called like this.";
-    UnknownGroup = "unknown-group", "There is no such group.";
     UnknownInstruction = "unknown-instruction", "There is no such instruction.";
     UnknownKey = "unknown-key", "A table has a key that means nothing.";
     UnknownName = "unknown-name", "A name means nothing where it stands.";

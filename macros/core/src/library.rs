@@ -88,7 +88,6 @@ const FOR_EACH_DOC: &str = r#"
 ///         mask: $mask:literal,
 ///         bits: $bits:literal,
 ///         format: $format:literal,
-///         group: $group:literal,
 ///         operands: [$($operand:ident),*],
 ///         doc: $doc:literal
 ///     }),*) => {

@@ -7,7 +7,7 @@ use crate::units::Units;
 use crate::units::select::Selection;
 use crate::units::wiring::Wiring;
 
-/// A checked spec, with what it extends merged in. Instructions, groups, constraints, links and calls are in the order
+/// A checked spec, with what it extends merged in. Instructions, constraints, links and calls are in the order
 /// of their names, so that the order of tables means nothing; columns are in the order of the spec, recorded ones
 /// first, since that order is the row's.
 #[derive(Clone, Debug)]
@@ -30,8 +30,6 @@ pub struct Model {
     pub stack_pointer: u8,
     /// Question and answer.
     pub policy: Vec<(String, String)>,
-    /// The groups.
-    pub groups: Vec<Group>,
     /// The instructions.
     pub instructions: Vec<Instruction>,
     /// The stored columns: recorded, then derived.
@@ -40,12 +38,8 @@ pub struct Model {
     pub constraints: Vec<Constraint>,
     /// The links between a row and the next.
     pub links: Vec<Link>,
-    /// What look-ups are to show.
+    /// The look-ups of columns that the spec declares.
     pub lookups: Vec<Lookup>,
-    /// What shows each computed value of each instruction to be right; filled in last.
-    pub coverage: Vec<Covered>,
-    /// The columns that constraints and look-ups leave open in some rows.
-    pub open: Vec<OpenColumn>,
     /// The names of the opcode map, by opcode.
     pub opcode_names: Vec<(String, u32)>,
     /// The calls of the guest interface.
@@ -56,8 +50,9 @@ pub struct Model {
     pub fused: Vec<(usize, usize)>,
     /// What a row offers: tables of look-ups, units, ports and rules.
     pub units: Units,
-    /// How each instruction uses units; none if it always traps. Empty if the spec declares no units, or says that it is
-    /// unproven: nothing can prove a row then.
+    /// Whether instructions are not compiled to units: the spec says so, or declares none.
+    pub unproven: bool,
+    /// How each instruction uses units; none if it always traps. Empty if the spec is unproven.
     pub selections: Vec<Option<Selection>>,
     /// The relations of all instructions together, and the columns of the code table that they read.
     pub wiring: Wiring,
@@ -114,15 +109,6 @@ impl Opcode {
             _ => "reserved",
         }
     }
-}
-
-/// A group of instructions whose rows obey the same constraints.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// The name.
-    pub name: String,
-    /// One line of documentation.
-    pub doc: String,
 }
 
 /// A format: named bit fields and an immediate.
@@ -190,8 +176,6 @@ pub struct Instruction {
     pub doc: String,
     /// Its format.
     pub format: Format,
-    /// Its group, by place from 0; none if it always traps.
-    pub group: Option<usize>,
     /// The fixed bits.
     pub mask: u32,
     /// Their values.
@@ -322,19 +306,16 @@ pub enum Class {
     Signed(u32),
     /// min ≤ v ≤ max.
     Interval(i64, i64),
-    /// 0 or the place of a group from 1.
-    OneHotGroup,
 }
 
 impl Class {
-    /// The least and the greatest integer of the class; `groups` is how many groups there are.
-    pub(crate) fn bounds(self, groups: usize) -> (i64, i64) {
+    /// The least and the greatest integer of the class.
+    pub(crate) fn bounds(self) -> (i64, i64) {
         match self {
             Self::Bit => (0, 1),
             Self::Unsigned(bits) => (0, (1 << bits) - 1),
             Self::Signed(bits) => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
             Self::Interval(min, max) => (min, max),
-            Self::OneHotGroup => (0, i64::try_from(groups).unwrap_or(i64::MAX)),
         }
     }
 }
@@ -410,8 +391,6 @@ impl Recorded {
 pub enum Cell {
     /// A stored column.
     Stored(usize),
-    /// A flag of the one-hot column: its column and the group's place from 1.
-    Flag(usize, u32),
     /// A public column: active, first, last.
     Public(usize),
 }
@@ -463,54 +442,21 @@ pub struct Link {
     pub span: Span,
 }
 
-/// A look-up that is to come: in rows of these groups, `output` is the instruction's own function of `inputs`. It is
-/// declared, so that it is known what the constraints leave open; nothing proves it yet.
+/// A look-up of columns that the spec declares, made in every row that is not padding.
 #[derive(Clone, Debug)]
 pub struct Lookup {
     /// The name.
     pub name: String,
     /// One line of documentation.
     pub doc: String,
-    /// The groups, by place, ascending.
-    pub groups: Vec<usize>,
-    /// The columns that it reads.
-    pub inputs: Vec<usize>,
-    /// The column that it determines.
-    pub output: usize,
-    /// The table.
+    /// As written.
+    pub text: String,
+    /// The table, by its place in [`Units::tables`].
+    pub table: usize,
+    /// The columns: of the keys, then of the values.
+    pub places: Vec<usize>,
+    /// The table's place in the spec.
     pub span: Span,
-}
-
-/// One operation of an instruction, and what shows its result to be right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Covered {
-    /// The instruction.
-    pub instruction: String,
-    /// The operation as written.
-    pub operation: String,
-    /// The column that holds its result, or what it contributes to.
-    pub column: String,
-    /// The constraints and look-ups that leave that column no other value, by name.
-    pub by: Vec<Cover>,
-}
-
-/// A column that can have other values than the honest one in rows of some groups, within its range class, as far as row
-/// constraints and look-ups go. Harmless where nothing reads it there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenColumn {
-    /// The column.
-    pub column: String,
-    /// The groups.
-    pub groups: Vec<String>,
-}
-
-/// What leaves a column only its honest value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cover {
-    /// A row constraint.
-    Constraint(String),
-    /// A look-up that is to come.
-    Lookup(String),
 }
 
 /// A call of the guest interface.

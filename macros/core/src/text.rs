@@ -93,10 +93,6 @@ impl Printer<'_> {
                 self.put(op.name());
             }
             ExprKind::Column(at) => self.put(&self.model.columns[*at].name),
-            ExprKind::Flag(at, value) => {
-                let group = &self.model.groups[*value as usize - 1];
-                self.put(&format!("{}.{}", self.model.columns[*at].name, group.name));
-            }
             ExprKind::Unary(UnaryOp::CountOnes, a) => {
                 self.put("count_ones(");
                 self.expr(a, false, 0);

@@ -36,7 +36,6 @@ fixed     = { funct7 = 0b0000100, funct3 = 0b100, opcode = 0b0110011 }
 replaces  = ["zext.h"]
 asm       = "pack {rd}, {rs1}, {rs2}"
 semantics = "rd = (rs1 & 0xffff) | (rs2 << 16u5)"
-group     = "alu"
 doc       = "Pack."
 
 [[rule]]
@@ -60,19 +59,18 @@ fn extensions_with_tables_in_common_go_together() {
 }
 
 /// One table of each kind, declared by two extensions of one base.
-const KINDS: [(&str, &str, &str); 14] = [
+const KINDS: [(&str, &str, &str); 13] = [
     ("[format.X]\nfields = { a = \"31:7\", opcode = \"6:0\" }", "31:7", "31:6"),
     (
         "[format.X]\nfields = { opcode = \"6:0\" }\nimm = { signed = false, bits = [\"31:7 -> 24:0\"] }",
         "false",
         "true",
     ),
-    ("[[group]]\nname = \"more\"\ndoc = \"More.\"", "More", "Less"),
     ("[policy]\nnull_page = \"trap\"", "\"trap", "\"wrap"),
     ("[opcodes]\nmine = 0b1111111", "0b1111111", "0b1111011"),
     (
         "[[instruction]]\nname = \"nand\"\nformat = \"R\"\nfixed = { funct7 = 0, funct3 = 0, opcode = 0x0b }\n\
-         asm = \"nand {rd}, {rs1}, {rs2}\"\nsemantics = \"rd = !(rs1 & rs2)\"\ngroup = \"alu\"\ndoc = \"Not and.\"",
+         asm = \"nand {rd}, {rs1}, {rs2}\"\nsemantics = \"rd = !(rs1 & rs2)\"\ndoc = \"Not and.\"",
         "rs1 & rs2",
         "rs2 & rs1",
     ),
@@ -161,12 +159,11 @@ format    = "R"
 fixed     = { funct7 = 0b0000100, rs2 = 0, rs1 = 0, funct3 = 0b100, opcode = 0b0110011 }
 asm       = "halfzero {rd}"
 semantics = "rd = 0"
-group     = "alu"
 doc       = "Zero."
 "#;
     let zext = "[[instruction]]\nname = \"zext.half\"\nformat = \"R\"\n\
         fixed = { funct7 = 0b0000100, rs2 = 0, funct3 = 0b100, opcode = 0b0110011 }\nreplaces = [\"halfzero\"]\n\
-        asm = \"zext.half {rd}, {rs1}\"\nsemantics = \"rd = zext::<32>(rs1[0..16])\"\ngroup = \"alu\"\ndoc = \"Half.\"\n";
+        asm = \"zext.half {rd}, {rs1}\"\nsemantics = \"rd = zext::<32>(rs1[0..16])\"\ndoc = \"Half.\"\n";
     let pack = PACK.replace("zext.h\"", "zext.half\"");
     let text = header("\"rv32i\"") + &pseudo.replace("zext.h ", "zext.half ") + zero + zext + &pack;
     let model = accepted(&[("test", &text)]);
@@ -186,11 +183,11 @@ doc       = "Zero."
 #[test]
 fn every_effect_is_compared() {
     let format = "[format.Zero]\nfields = { imm_zero = \"31:20\", rs1 = \"19:15\", funct3 = \"14:12\", rd = \"11:7\", opcode = \"6:0\" }\n";
-    let case = |general: (&str, &str, &str), special: (&str, &str, &str)| {
-        let table = |(name, group, semantics): (&str, &str, &str), format: &str, fixed: &str, rest: &str| {
+    let case = |general: (&str, &str), special: (&str, &str)| {
+        let table = |(name, semantics): (&str, &str), format: &str, fixed: &str, rest: &str| {
             format!(
                 "[[instruction]]\nname = \"{name}\"\nformat = \"{format}\"\nfixed = {{ {fixed}funct3 = 0b111, opcode = 0x0b }}\n\
-                 asm = \"{name} {{rd}}, {rest}\"\nsemantics = \"{semantics}\"\ngroup = \"{group}\"\ndoc = \"A test.\"\n"
+                 asm = \"{name} {{rd}}, {rest}\"\nsemantics = \"{semantics}\"\ndoc = \"A test.\"\n"
             )
         };
         let general = table(general, "I", "", "{imm}({rs1})") + "replaces = [\"special\"]\n";
@@ -206,18 +203,18 @@ fn every_effect_is_compared() {
         }
     };
     let written = "general {rd}, 0({rs1})";
-    let load = ("general", "load_word", "rd = load::<32>(rs1 + imm)");
-    assert_eq!(case(load, ("special", "load_word", "rd = load::<32>(rs1)")), written);
-    assert!(case(load, ("special", "load_word", "rd = load::<32>(rs1 + 4)")).contains("the address is"));
-    let half = case(load, ("special", "load", "rd = zext::<32>(load::<16>(rs1))"));
+    let load = ("general", "rd = load::<32>(rs1 + imm)");
+    assert_eq!(case(load, ("special", "rd = load::<32>(rs1)")), written);
+    assert!(case(load, ("special", "rd = load::<32>(rs1 + 4)")).contains("the address is"));
+    let half = case(load, ("special", "rd = zext::<32>(load::<16>(rs1))"));
     assert!(half.contains("has other effects"), "{half}");
-    let jump = ("general", "jalr", "rd = pc + 4; jump((rs1 + imm) & !1)");
-    assert_eq!(case(jump, ("special", "jalr", "rd = pc + 4; jump(rs1 & !1)")), written);
-    let other = case(jump, ("special", "jalr", "rd = pc + 4; jump(rs1 & !3)"));
+    let jump = ("general", "rd = pc + 4; jump((rs1 + imm) & !1)");
+    assert_eq!(case(jump, ("special", "rd = pc + 4; jump(rs1 & !1)")), written);
+    let other = case(jump, ("special", "rd = pc + 4; jump(rs1 & !3)"));
     assert!(other.contains("the next address is"), "{other}");
-    let sum = ("general", "addi", "rd = rs1 + imm");
-    assert_eq!(case(sum, ("special", "alu", "rd = rs1")), written);
-    let choice = ("special", "alu", "rd = if rs1 == 77 { 78 } else { rs1 }");
+    let sum = ("general", "rd = rs1 + imm");
+    assert_eq!(case(sum, ("special", "rd = rs1")), written);
+    let choice = ("special", "rd = if rs1 == 77 { 78 } else { rs1 }");
     let found = case(sum, choice);
     assert!(found.contains("rd is 0x4d, and not 0x4e where a1 = 0x4d"), "{found}");
 }

@@ -22,7 +22,7 @@ fn codes(text: &str) -> Vec<Code> {
 fn instruction(semantics: &str) -> String {
     format!(
         "[[instruction]]\nname = \"x7\"\nformat = \"R\"\nfixed = {{ funct7 = 0, funct3 = 0, opcode = 0b0001011 }}\n\
-         asm = \"x7 {{rd}}, {{rs1}}, {{rs2}}\"\nsemantics = \"{semantics}\"\ngroup = \"alu\"\ndoc = \"x.\"\n"
+         asm = \"x7 {{rd}}, {{rs1}}, {{rs2}}\"\nsemantics = \"{semantics}\"\ndoc = \"x.\"\n"
     )
 }
 
@@ -108,12 +108,12 @@ fn a_product_of_sums_is_not_multiplied_out() {
 #[test]
 fn long_lists_strings_and_words_are_refused() {
     let keys: String = (0..20_000).map(|at| format!("key{at} = 1\n")).collect();
-    let groups: String = (0..2000).map(|at| format!("[[group]]\nname = \"g{at}\"\ndoc = \"x.\"\n")).collect();
+    let links: String = (0..2000).map(|at| format!("[[link]]\nname = \"g{at}\"\ndoc = \"x.\"\n")).collect();
     let fields: Vec<String> = (0..2000).map(|at| format!("f{at} = \"31:0\"")).collect();
     let fields = format!("[format.Z]\nfields = {{ {} }}\n", fields.join(", "));
     let digits = instruction(&format!("rd = rs1 + 0x{}", "f".repeat(4000)));
     let doc = instruction("rd = rs1 + rs2").replace("\"x.\"", &format!("{:?}", "x".repeat(10_000)));
-    for text in [keys, groups, fields, digits, doc] {
+    for text in [keys, links, fields, digits, doc] {
         assert_eq!(codes(&text), [Code::TooLarge], "{text:.40}");
     }
 }
@@ -129,9 +129,9 @@ fn errors_are_linear_in_the_text() {
         errors.to_string().ends_with("error: the spec has 999 errors, of which 200 are shown"),
         "{errors:.2000}"
     );
-    let long = instruction("rd = rs1 + rs2").replace("\"alu\"", &format!("{:?}", "a".repeat(8000)));
-    let group = format!("[[group]]\nname = {:?}\ndoc = \"x.\"\n", "b".repeat(8000));
-    assert!(codes(&(long + &group)).contains(&Code::UnknownGroup));
+    let long = instruction("rd = rs1 + rs2").replace("\"R\"", &format!("{:?}", "a".repeat(8000)));
+    let format = format!("[format.{}]\nfields = {{ opcode = \"6:0\" }}\n", "b".repeat(8000));
+    assert!(codes(&(long + &format)).contains(&Code::UnknownFormat));
 }
 
 #[cfg(unix)]

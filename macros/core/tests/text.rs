@@ -43,11 +43,11 @@ fn no_more_parentheses_and_suffixes_than_it_takes() {
         ("u32", "(rs1_value << 7) + (rs1_value >> imm[0..5])"),
         ("bit", "(rs1_value == 0) == (3u8 < 4u8)"),
         ("bit", "signed(rs1_value) < signed(imm)"),
-        ("bit", "(zext::<33>(alu_a) + zext::<33>(alu_b))[32..33]"),
+        ("bit", "(zext::<33>(rs1_value) + zext::<33>(imm))[32..33]"),
         ("u32", "unsigned(signed(rs1_value) >> imm[0..4])"),
         ("u32", "rs1_value >> 3u4"),
-        ("u32", "if is.add { 1 } else if taken { rs1_value } else { !-imm }"),
-        ("u32", "1 + (if is.add { 1 } else { 2 })"),
+        ("u32", "if exit { 1 } else if writes_rd { rs1_value } else { !-imm }"),
+        ("u32", "1 + (if exit { 1 } else { 2 })"),
         ("u32", "zext::<32>(5u3)"),
         ("u32", "unsigned(sext::<32>(signed(op.word[0..8])))"),
         ("i8", "signed(result[0..8])"),
@@ -76,7 +76,7 @@ fn every_derived_column_of_rv32i_is_read_as_it_was_printed() {
             found += 1;
         }
     }
-    assert!(found > 20);
+    assert!(found > 10);
     let compiled = |text: &str| {
         let mut sources = Sources::default();
         sources.add_builtin("rv32i", text);

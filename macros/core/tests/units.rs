@@ -40,7 +40,7 @@ fn a_row_is_bounded() {
         let totals = explain::totals(&model(name));
         (totals.cells, totals.lookups, totals.lookups_at_once, totals.degree, totals.columns)
     });
-    assert_eq!(sizes, [(30, 11, 10, 3, 36), (32, 12, 12, 3, 43), (32, 12, 12, 3, 53)]);
+    assert_eq!(sizes, [(30, 11, 10, 3, 37), (32, 12, 12, 3, 44), (32, 12, 12, 3, 54)]);
 }
 
 /// The compiled form of each instruction, by the spec that brings it.
@@ -128,8 +128,11 @@ fn the_wiring_says_what_selections_say() {
         let asserts = wiring.relations.iter().filter(|relation| relation.name.starts_with("assert")).count();
         expected
             .extend((0..asserts).map(|at| at_home(&selection.asserts.get(at).cloned().unwrap_or_default())));
-        let next = selection.next.as_ref().filter(|_| MODEL.selections[instruction].is_some());
-        expected.push(next.map_or_else(Form::default, |form| at_home(&(&Form::from(Var::NextPc) - form))));
+        let runs = MODEL.selections[instruction].is_some();
+        expected.push(if runs { at_home(&selection.next_is()) } else { Form::default() });
+        expected.push(&Form::from(Var::Active) - &Form::constant(runs.into()));
+        let calls = runs && selection.next.is_none();
+        expected.push(if calls { Form::default() } else { Form::from(Var::Last) });
         assert_eq!(expected.len(), wiring.relations.len());
         for (relation, expected) in wiring.relations.iter().zip(&expected) {
             let mut found = Form::default();

@@ -29,8 +29,7 @@ pub(in crate::cli) fn check<I: Isa>(common: &Common, check: &Check, elf: Elf) ->
         checked => checked.map_err(|error| Failure::new("check", error.to_string()))?,
     };
     bar.finish_and_clear();
-    let (relations, slots, constraints) =
-        (I::UNITS.relations.len(), I::UNITS.slots.len(), I::SPEC.constraints.len());
+    let (slots, constraints) = (I::UNITS.slots.len(), I::SPEC.constraints.len());
     if common.json {
         let broken: Vec<_> = checked.broken.iter().map(object).collect();
         output::object(&json!({
@@ -38,9 +37,8 @@ pub(in crate::cli) fn check<I: Isa>(common: &Common, check: &Check, elf: Elf) ->
             "isa": I::SPEC.name,
             "first_cycle": cycles.start,
             "rows": checked.rows,
-            "relations": relations,
-            "lookups": slots,
             "constraints": constraints,
+            "lookups": slots,
             "broken": broken,
             "fault": fault,
         }))?;
@@ -51,7 +49,7 @@ pub(in crate::cli) fn check<I: Isa>(common: &Common, check: &Check, elf: Elf) ->
         }
         let verdict = if checked.broken.is_empty() { "hold" } else { "do not all hold" };
         output::print(&format!(
-            "{} of {}: {relations} relations, {slots} look-ups and {constraints} constraints {verdict}\n",
+            "{} of {}: {constraints} constraints and {slots} look-ups {verdict}\n",
             output::count(checked.rows, "row"),
             I::SPEC.name,
         ))?;

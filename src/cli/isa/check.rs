@@ -1,11 +1,10 @@
-//! `retrace isa check`: all that is wrong with specs; of a sound one, if asked, the opcode map, what covers each operation,
-//! and what units cost.
+//! `retrace isa check`: all that is wrong with specs; of a sound one, if asked, the opcode map and what units cost.
 //! The last line is the verdict.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use retrace_codegen::model::{Cover, Covered, Opcode};
+use retrace_codegen::model::Opcode;
 use retrace_codegen::units::explain::{self, Cost, Totals};
 use retrace_codegen::{Diagnostic, Diagnostics, Model};
 use serde_json::{Value, json};
@@ -57,14 +56,14 @@ fn verdict(name: &str, model: &Model) -> String {
         "{name}: no errors: {} instructions, {} columns, {} constraints, {} look-ups; {} of 2^32 words are legal ({:.2} %)\n",
         model.instructions.len(),
         model.columns.len(),
-        model.constraints.len(),
-        model.lookups.len(),
+        model.constraints.len() + model.wiring.relations.len(),
+        model.wiring.slots.len() + model.lookups.len(),
         output::number(legal),
         legal as f64 / 2f64.powi(32) * 100.0,
     )
 }
 
-/// The opcode map, what determines each operation, and the columns left open.
+/// The opcode map, and what units cost.
 fn lists(model: &Model) -> String {
     let mut text = "opcode   name              legal        others\n".to_owned();
     let opcodes = model.opcodes();
@@ -84,17 +83,6 @@ fn lists(model: &Model) -> String {
         let count = other.iter().filter(|opcode| opcode.rest() == rest).count() as u64;
         text +=
             &format!("{:<32} {:>13} {rest}\n", "all other opcodes", output::number(count * Opcode::WORDS));
-    }
-    text += "\ninstruction  operation, the column that shows it, and what determines that\n";
-    for covered in &model.coverage {
-        let Covered { instruction, operation, column, by } = covered;
-        text += &format!("{instruction:<12} {operation}\n{:<12}   {column}: {}\n", "", covers(by));
-    }
-    if !model.open.is_empty() {
-        text += "\ncolumn       left open in rows of these groups\n";
-    }
-    for open in &model.open {
-        text += &format!("{:<12} {}\n", open.column, open.groups.join(", "));
     }
     if !model.units.units.is_empty() {
         text += &units(model);
@@ -125,42 +113,10 @@ fn units(model: &Model) -> String {
     )
 }
 
-/// Look-ups first: they are still to come.
-fn covers(by: &[Cover]) -> String {
-    let lookups = by.iter().filter_map(|cover| match cover {
-        Cover::Lookup(name) => Some(format!("look-up {name} (to come)")),
-        Cover::Constraint(_) => None,
-    });
-    let constraints: Vec<&str> = by
-        .iter()
-        .filter_map(|cover| match cover {
-            Cover::Constraint(name) => Some(name.as_str()),
-            Cover::Lookup(_) => None,
-        })
-        .collect();
-    let mut parts: Vec<String> = lookups.collect();
-    if !constraints.is_empty() {
-        parts.push(format!("constraints {}", constraints.join(", ")));
-    }
-    parts.join("; ")
-}
-
 fn sound(name: &str, model: &Model) -> Value {
     let opcodes = model.opcodes();
     let opcodes = opcodes.iter().map(|opcode| {
         json!({ "opcode": opcode.opcode, "name": opcode.name, "legal": opcode.legal, "others": opcode.rest() })
-    });
-    let operations = model.coverage.iter().map(|covered| {
-        let by = covered.by.iter().map(|cover| match cover {
-            Cover::Constraint(name) => json!({ "constraint": name }),
-            Cover::Lookup(name) => json!({ "lookup": name }),
-        });
-        json!({
-            "instruction": covered.instruction,
-            "operation": covered.operation,
-            "column": covered.column,
-            "covered_by": by.collect::<Vec<_>>(),
-        })
     });
     let units = explain::costs(model).into_iter().map(|cost| {
         json!({
@@ -183,18 +139,15 @@ fn sound(name: &str, model: &Model) -> Value {
         "lookups_at_once": totals.lookups_at_once,
         "columns": totals.columns,
     });
-    let open = model.open.iter().map(|open| json!({ "column": open.column, "groups": open.groups }));
     json!({
         "file": name,
         "ok": true,
         "instructions": model.instructions.len(),
         "columns": model.columns.len(),
-        "constraints": model.constraints.len(),
-        "lookups": model.lookups.len(),
+        "constraints": model.constraints.len() + model.wiring.relations.len(),
+        "lookups": model.wiring.slots.len() + model.lookups.len(),
         "legal_words": model.legal_words(),
         "opcodes": opcodes.collect::<Vec<_>>(),
-        "operations": operations.collect::<Vec<_>>(),
-        "open_columns": open.collect::<Vec<_>>(),
         "units": units.collect::<Vec<_>>(),
         "tables": tables.collect::<Vec<_>>(),
         "row": row,

@@ -8,13 +8,12 @@ use retrace_codegen::units::explain::Line;
 use retrace_codegen::{Model, units};
 use serde_json::{Value, json};
 
-use super::concerns::can_fail;
 use super::own;
 use crate::asm::disassemble;
 use crate::cli::arguments::Common;
 use crate::cli::failure::{Done, Failure};
 use crate::cli::output;
-use crate::isa::{ColumnId, ColumnSource, Constraint, Instruction, Isa, Linear, PublicColumn, Spec};
+use crate::isa::{ColumnSource, Instruction, Isa, Spec};
 
 pub(in crate::cli) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done {
     let spec = I::SPEC;
@@ -47,7 +46,7 @@ pub(in crate::cli) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done 
         output::print(&overview(spec))?;
     }
     for (instruction, word) in found {
-        output::print(&page(spec, instruction, word.as_deref(), model.as_ref()))?;
+        output::print(&page(instruction, word.as_deref(), model.as_ref()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -82,7 +81,6 @@ fn describe(instruction: &Instruction, word: Option<&str>, model: Option<&Model>
         "name": instruction.name,
         "doc": instruction.doc,
         "format": instruction.format,
-        "group": instruction.group,
         "mask": instruction.mask,
         "bits": instruction.bits,
         "semantics": instruction.semantics,
@@ -97,20 +95,21 @@ fn overview(spec: &Spec) -> String {
     for instruction in spec.instructions {
         text += &format!("{:<10} {}\n", instruction.name, instruction.doc);
     }
-    let flags =
-        spec.columns.iter().filter(|column| matches!(column.source, ColumnSource::Flag { .. })).count();
+    let of = |source| spec.columns.iter().filter(|column| column.source == source).count();
     text += &format!(
-        "\n{} instructions; {} columns stored ({} recorded), {flags} flags; {} constraints, {} links\n",
+        "\n{} instructions; {} columns recorded, {} derived; {} cells of units, {} words of the code table; {} constraints, {} links\n",
         spec.instructions.len(),
-        spec.stored,
         spec.recorded,
+        of(ColumnSource::Derived),
+        of(ColumnSource::Cell),
+        of(ColumnSource::Code),
         spec.constraints.len(),
         spec.links.len(),
     );
     text
 }
 
-fn page(spec: &Spec, instruction: &Instruction, word: Option<&str>, model: Option<&Model>) -> String {
+fn page(instruction: &Instruction, word: Option<&str>, model: Option<&Model>) -> String {
     let mut text = format!("{}: {}\n", instruction.name, instruction.doc);
     if let Some(word) = word {
         text += &format!("  word       {word}\n");
@@ -128,30 +127,5 @@ fn page(spec: &Spec, instruction: &Instruction, word: Option<&str>, model: Optio
     for Line { what, text: said } in compiled(model, instruction) {
         text += &format!("  {what:<10} {said}\n");
     }
-    if instruction.group.is_empty() {
-        return text + "  group      none: it never completes a row\n";
-    }
-    text += &format!("  group      {}\n", instruction.group);
-    for constraint in
-        spec.constraints.iter().filter(|constraint| concerns(spec, constraint, instruction.group))
-    {
-        text += &format!("  constraint {}: {}\n", constraint.name, constraint.doc);
-    }
     text
-}
-
-/// Whether a constraint can fail in a row of the group.
-fn concerns(spec: &Spec, constraint: &Constraint, group: &str) -> bool {
-    let known = |id: ColumnId| {
-        let column = &spec.columns[id.index()];
-        match column.source {
-            ColumnSource::Flag { .. } => {
-                Some(i64::from(column.name.rsplit_once('.').is_some_and(|(_, flag)| flag == group)))
-            }
-            ColumnSource::Public(PublicColumn::Active) => Some(1),
-            _ => None,
-        }
-    };
-    let form = |factor: &Linear| (factor.constant, factor.terms);
-    can_fail(constraint.products.iter().map(|product| product.factors.iter().map(form)), known)
 }

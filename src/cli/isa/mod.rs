@@ -1,7 +1,6 @@
 //! `retrace isa`: explains the instruction set of this binary, checks specs, and makes pages of them.
 
 mod check;
-mod concerns;
 mod doc;
 mod explain;
 

@@ -92,21 +92,6 @@ fn odd_shapes_are_right() {
     ]]);
     // A square, and a cube.
     check(vec![vec![form(0, &[(A, 1)]); 2], vec![form(0, &[(CARRY, 3)]); 3], three]);
-    // A flag twice in a form.
+    // A column twice in a form.
     check(vec![vec![form(0, &[(ADD, 2), (ADD, 5), (COPY, -1)]), form(0, &[(B, 1)])]]);
-}
-
-/// A flag that is one where its one-hot column is zero: not so in the padding.
-#[test]
-fn a_flag_of_zero_is_zero_in_the_padding() {
-    let mut shapes = columns();
-    shapes[ADD.index()].source = ColumnSource::Flag { of: CARRY, value: 0 };
-    for rows in [5, 13, 16] {
-        let product = vec![form(0, &[(ADD, 1)]), form(3, &[(A, 1)])];
-        check_in_all_windows(
-            &shapes,
-            rows,
-            vec![(Fr::from(5u64), vec![product, vec![form(1, &[(ADD, 1)])]])],
-        );
-    }
 }

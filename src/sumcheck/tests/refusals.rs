@@ -169,7 +169,7 @@ fn a_forged_witness_is_refused() {
             forged_is_refused(rows, |cells| cells[C.index()][row] ^= 1);
             forged_is_refused(rows, |cells| cells[C.index()][row] ^= 1 << 31);
             forged_is_refused(rows, |cells| cells[CARRY.index()][row] ^= 2);
-            forged_is_refused(rows, |cells| cells[KIND.index()][row] = 0);
+            forged_is_refused(rows, |cells| cells[ADD.index()][row] ^= 1);
             forged_is_refused(rows, |cells| cells[PC.index()][row] ^= 4);
             forged_is_refused(rows, |cells| cells[NEXT.index()][row] ^= 4);
         }

@@ -8,14 +8,13 @@ use crate::ir::{Expr, ExprKind, OpFact, Type, walk};
 use crate::model::{Class, Column, ColumnSource, Instruction, Link, PUBLIC, Recorded};
 use crate::parse::{ColumnTable, Tables, Text};
 
-/// The most stored columns, and the most that `step` records.
+/// The most columns that a spec declares, and the most that `step` records.
 const MAX_STORED: usize = 40;
 const MAX_RECORDED: usize = 16;
 
 pub(super) fn columns(
     tables: &Tables,
     instructions: &[Instruction],
-    groups: usize,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Column> {
     unique("column", tables.columns.iter().map(|table| &table.name), errors);
@@ -47,16 +46,13 @@ pub(super) fn columns(
         .chain(&derived)
         .map(|table| (table.name.value.clone(), class(table, &mut Vec::new())))
         .collect();
-    let group_names: Vec<String> = tables.groups.iter().map(|group| group.name.value.clone()).collect();
-    let mut sorted = group_names;
-    sorted.sort();
     for table in derived {
         let before = errors.len();
         let class = class(table, errors);
         let Some(text) = &table.derive else { continue };
         // Without a class there is no type that the expression should have.
         let expr = match errors.len() == before {
-            true => derive(text, class, &classes, &sorted, groups, errors),
+            true => derive(text, class, &classes, errors),
             false => Expr::new(ExprKind::Const(0), Type::unsigned(1)),
         };
         columns.push(Column {
@@ -95,7 +91,7 @@ fn too_many(what: &str, tables: &[&ColumnTable], most: usize, errors: &mut Vec<D
     }
 }
 
-/// Names of columns and groups become parts of identifiers.
+/// Names of columns become parts of identifiers.
 pub(super) fn check_name(name: &Text, what: &str, errors: &mut Vec<Diagnostic>) {
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let is_plain =
@@ -134,9 +130,6 @@ fn class(table: &ColumnTable, errors: &mut Vec<Diagnostic>) -> Class {
     if text == "bit" {
         return Class::Bit;
     }
-    if text == "one_hot(group)" {
-        return Class::OneHotGroup;
-    }
     if let Some(bits) = number('u') {
         return Class::Unsigned(bits);
     }
@@ -153,25 +146,20 @@ fn class(table: &ColumnTable, errors: &mut Vec<Diagnostic>) -> Class {
     }
     errors.push(
         Diagnostic::new(Code::UnknownClass, &table.class.span, format!("there is no range class `{text}`"))
-            .hint("bit, u1 to u32, i1 to i32, MIN..=MAX, one_hot(group)"),
+            .hint("bit, u1 to u32, i1 to i32, MIN..=MAX"),
     );
     Class::Unsigned(XLEN)
 }
 
 /// The type of a column's cells in an expression.
-fn cell_type(class: Class, groups: usize) -> Type {
+fn cell_type(class: Class) -> Type {
     match class {
         Class::Bit => Type::unsigned(1),
         Class::Unsigned(bits) => Type::unsigned(bits),
         Class::Signed(bits) => Type { signed: true, width: bits },
         Class::Interval(min, max) if min >= 0 => Type::unsigned((64 - max.leading_zeros()).max(1)),
         Class::Interval(..) => Type { signed: true, width: XLEN },
-        Class::OneHotGroup => group_type(groups),
     }
-}
-
-fn group_type(groups: usize) -> Type {
-    Type::unsigned((usize::BITS - groups.leading_zeros()).max(2))
 }
 
 /// What `step` records in a column, and whether any instruction defines it.
@@ -258,73 +246,47 @@ fn holds(class: Class, ty: Type) -> bool {
         Class::Bit => !ty.signed && ty.width == 1,
         Class::Unsigned(bits) => !ty.signed && ty.width <= bits,
         Class::Signed(bits) => ty.width + u32::from(!ty.signed) <= bits,
-        Class::Interval(..) | Class::OneHotGroup => false,
+        Class::Interval(..) => false,
     }
 }
 
-fn derive(
-    text: &Text,
-    class: Class,
-    classes: &[(String, Class)],
-    group_names: &[String],
-    groups: usize,
-    errors: &mut Vec<Diagnostic>,
-) -> Expr {
+fn derive(text: &Text, class: Class, classes: &[(String, Class)], errors: &mut Vec<Diagnostic>) -> Expr {
     let nothing = Expr::new(ExprKind::Const(0), Type::unsigned(1));
     let Some(parsed) = parse::<syn::Expr>(text, "", "", errors) else { return nothing };
-    let mut scope = ColumnScope { classes, group_names, groups };
+    let mut scope = ColumnScope { classes };
     let mut typer = Typer { text, offset: 0, scope: &mut scope, errors };
-    let Some(expr) = typer.expr_of(&parsed, cell_type(class, groups), "the column") else { return nothing };
-    if class == Class::OneHotGroup && expr.kind != ExprKind::Op(OpFact::Group) {
-        errors.push(
-            Diagnostic::new(Code::OneHotValue, &text.span, "a one-hot column holds the instruction's group")
-                .hint("derive = \"op.group\""),
-        );
-    }
-    expr
+    typer.expr_of(&parsed, cell_type(class), "the column").unwrap_or(nothing)
 }
 
 struct ColumnScope<'a> {
     classes: &'a [(String, Class)],
-    group_names: &'a [String],
-    groups: usize,
 }
 
 impl Scope for ColumnScope<'_> {
     fn name(&self, name: &str) -> Option<Expr> {
         let at = self.classes.iter().position(|(column, _)| column == name)?;
-        Some(Expr::new(ExprKind::Column(at), cell_type(self.classes[at].1, self.groups)))
+        Some(Expr::new(ExprKind::Column(at), cell_type(self.classes[at].1)))
     }
 
     fn member(&self, base: &str, member: &str) -> Option<Expr> {
-        if base == "op" {
-            let word = Type::unsigned(XLEN);
-            let register = Type::unsigned(5);
-            let fact = OpFact::ALL.into_iter().find(|fact| fact.name() == member)?;
-            let ty = match fact {
-                OpFact::Pc | OpFact::Imm => word,
-                OpFact::Word => Type::unsigned(32),
-                OpFact::Kind => Type::unsigned(8),
-                OpFact::Group => group_type(self.groups),
-                OpFact::Rd | OpFact::Rs1 | OpFact::Rs2 => register,
-            };
-            return Some(Expr::new(ExprKind::Op(fact), ty));
+        if base != "op" {
+            return None;
         }
-        let at = self.classes.iter().position(|(column, _)| column == base)?;
-        let group = self.group_names.iter().position(|group| group == member)?;
-        let value = u32::try_from(group).ok()? + 1;
-        (self.classes[at].1 == Class::OneHotGroup)
-            .then_some(Expr::new(ExprKind::Flag(at, value), Type::unsigned(1)))
+        let word = Type::unsigned(XLEN);
+        let register = Type::unsigned(5);
+        let fact = OpFact::ALL.into_iter().find(|fact| fact.name() == member)?;
+        let ty = match fact {
+            OpFact::Pc | OpFact::Imm => word,
+            OpFact::Word => Type::unsigned(32),
+            OpFact::Kind => Type::unsigned(8),
+            OpFact::Rd | OpFact::Rs1 | OpFact::Rs2 => register,
+        };
+        Some(Expr::new(ExprKind::Op(fact), ty))
     }
 
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.classes.iter().map(|(name, _)| name.clone()).collect();
         names.extend(OpFact::ALL.map(|fact| format!("op.{}", fact.name())));
-        for (name, class) in self.classes {
-            if *class == Class::OneHotGroup {
-                names.extend(self.group_names.iter().map(|group| format!("{name}.{group}")));
-            }
-        }
         names
     }
 
@@ -341,7 +303,7 @@ impl Scope for ColumnScope<'_> {
 pub(crate) fn inputs(expr: &Expr) -> Vec<usize> {
     let mut inputs = Vec::new();
     walk(expr, &mut |expr| {
-        if let ExprKind::Column(at) | ExprKind::Flag(at, _) = expr.kind
+        if let ExprKind::Column(at) = expr.kind
             && !inputs.contains(&at)
         {
             inputs.push(at);
@@ -380,10 +342,21 @@ pub(crate) fn order(columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<usi
     done.split_off(recorded)
 }
 
-/// The stored column of that name.
-pub(super) fn find(name: &Text, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+/// The column of that name.
+fn find(name: &Text, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+    find_named(&name.value, name, columns, errors)
+}
+
+/// The column of a name that stands in a text.
+pub(super) fn find_named(
+    name: &str,
+    text: &Text,
+    columns: &[Column],
+    errors: &mut Vec<Diagnostic>,
+) -> Option<usize> {
     let names = columns.iter().map(|column| column.name.as_str());
-    super::find((Code::UnknownColumn, "column"), name, names, errors)
+    let name = Text { value: name.to_owned(), ..text.clone() };
+    super::find((Code::UnknownColumn, "column"), &name, names, errors)
 }
 
 pub(super) fn links(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<Link> {

@@ -1,14 +1,14 @@
 //! Honest rows against what is said of every row: cells in their classes, constraints zero, links held.
 //!
-//! A spec whose own rows break it is wrong, however well it reads: an instruction in a group whose constraints it does not
-//! obey would run, and its honest proofs be refused.
+//! A spec whose own rows break it is wrong, however well it reads: an instruction that does not obey its constraints would
+//! run, and its honest proofs be refused.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::rows::{Row, moved};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Cell, Linear, Model, Polynomial};
+use crate::model::{Cell, Instruction, Linear, Model, Polynomial};
 use crate::source::Span;
 
 /// How many instructions an error names.
@@ -33,6 +33,7 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], order: &[usize], errors: &
     let plain = any.find(|(_, row)| row.next == Some(row.case.pc.wrapping_add(4)));
     let mut following: HashMap<u32, Vec<i64>> = HashMap::new();
     for (kind, rows) in rows.iter().enumerate() {
+        errors.extend(rows.is_empty().then(|| never_runs(&model.instructions[kind])).flatten());
         for row in rows {
             let mut breaks = |code, at, span, what: &dyn Fn() -> String, hint: &dyn Fn() -> String| {
                 let entry = broken.entry((code, at)).or_insert_with(|| Broken {
@@ -47,7 +48,7 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], order: &[usize], errors: &
                 }
             };
             for (at, column) in model.columns.iter().enumerate() {
-                let (min, max) = column.class.bounds(model.groups.len());
+                let (min, max) = column.class.bounds();
                 let cell = row.cells[at];
                 if !(min..=max).contains(&cell) {
                     let what = || format!("column `{}` is {cell}, outside {min}..={max},", column.name);
@@ -87,6 +88,20 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], order: &[usize], errors: &
         }
     }
     errors.extend(broken.into_values().map(|broken| diagnostic(model, broken)));
+}
+
+/// An instruction that traps on every edge operand could not be checked.
+fn never_runs(instruction: &Instruction) -> Option<Diagnostic> {
+    let always = instruction.semantics.always_traps();
+    (!always).then(|| {
+        Diagnostic::new(
+            Code::NeverRuns,
+            &instruction.written.span,
+            format!("`{}` traps whatever its operands: no row of it could be checked", instruction.name),
+        )
+        .label("every edge operand traps")
+        .hint("trap(…) alone says that it always traps; else let common operands, as 0, 1 and -1, execute")
+    })
 }
 
 fn diagnostic(model: &Model, broken: Broken<'_>) -> Diagnostic {
@@ -129,7 +144,7 @@ fn cells(model: &Model, polynomial: &Polynomial, row: &Row) -> String {
 }
 
 /// What a polynomial is worth in a row.
-pub(super) fn value(polynomial: &Polynomial, row: &Row) -> i128 {
+fn value(polynomial: &Polynomial, row: &Row) -> i128 {
     let product = |factors: &Vec<Linear>| factors.iter().map(|factor| linear(factor, row)).product::<i128>();
     polynomial.iter().map(product).sum()
 }
@@ -141,10 +156,9 @@ fn linear(form: &Linear, row: &Row) -> i128 {
 }
 
 /// A cell of any kind. A run's last row is the one that exits.
-pub(super) fn cell(cell: Cell, row: &Row) -> i64 {
+fn cell(cell: Cell, row: &Row) -> i64 {
     match cell {
         Cell::Stored(at) => row.cells[at],
-        Cell::Flag(at, value) => i64::from(row.cells[at] == i64::from(value)),
         Cell::Public(0) => 1,
         Cell::Public(1) => row.case.first.into(),
         Cell::Public(_) => row.next.is_none().into(),

@@ -1,10 +1,10 @@
-//! Instructions: fixed bits, operands, group; semantics are typed in [`super::semantics`], assembly text in [`asm`].
+//! Instructions: fixed bits, operands; semantics are typed in [`super::semantics`], assembly text in [`asm`].
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::generate::camel_case;
 use crate::ir::ExprKind;
-use crate::model::{Format, Group, Instruction, Operand};
+use crate::model::{Format, Instruction, Operand};
 use crate::parse::{Entry, InstructionTable, Tables, Text};
 use crate::source::Sources;
 
@@ -18,7 +18,6 @@ pub(super) fn instructions(
     sources: &Sources,
     tables: &Tables,
     formats: &[Format],
-    groups: &[Group],
     registers: &[String],
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Instruction> {
@@ -55,7 +54,7 @@ pub(super) fn instructions(
     tables
         .instructions
         .iter()
-        .filter_map(|table| instruction(sources, table, formats, groups, registers, errors))
+        .filter_map(|table| instruction(sources, table, formats, registers, errors))
         .collect()
 }
 
@@ -63,7 +62,6 @@ fn instruction(
     sources: &Sources,
     table: &InstructionTable,
     formats: &[Format],
-    groups: &[Group],
     registers: &[String],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Instruction> {
@@ -83,7 +81,6 @@ fn instruction(
         name: table.name.value.clone(),
         doc: table.doc.value.clone(),
         format: format.clone(),
-        group: None,
         mask,
         bits,
         is_fixed,
@@ -100,7 +97,6 @@ fn instruction(
             sources.line_column(&table.name.span).0
         ),
     };
-    instruction.group = group(table, &instruction, groups, errors);
     // A port that the semantics leave alone reads nothing, whatever the format says.
     if !instruction.semantics.writes() {
         instruction.rd = Operand::None;
@@ -192,26 +188,4 @@ fn operands(
         operands[port] = Operand::Fixed(register(registers, value, errors).unwrap_or_default());
     }
     operands
-}
-
-fn group(
-    table: &InstructionTable,
-    instruction: &Instruction,
-    groups: &[Group],
-    errors: &mut Vec<Diagnostic>,
-) -> Option<usize> {
-    let Some(name) = &table.group else {
-        if !instruction.semantics.always_traps() {
-            errors.push(
-                Diagnostic::new(
-                    Code::MissingGroup,
-                    &table.name.span,
-                    format!("`{}` can execute but has no group", table.name.value),
-                )
-                .hint("add `group = …`: its row raises that group's flag"),
-            );
-        }
-        return None;
-    };
-    super::find_group(name, groups, errors)
 }

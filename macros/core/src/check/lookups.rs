@@ -1,94 +1,89 @@
-//! Look-ups that are to come: names resolved, and on honest rows the output a function of the inputs.
-
-use std::collections::HashMap;
+//! Look-ups of columns that the spec declares: names resolved, and held against honest rows.
 
 use super::rows::Row;
-use super::{columns, find_group, unique};
+use super::{columns, forms, unique};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Column, Group, Lookup, Model};
+use crate::model::{Column, Lookup, Model};
 use crate::parse::{LookupTable, Tables};
+use crate::units::{Table, Units};
 
 pub(super) fn lookups(
     tables: &Tables,
     columns: &[Column],
-    groups: &[Group],
+    units: &Units,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Lookup> {
     unique("lookup", tables.lookups.iter().map(|table| &table.name), errors);
     let mut lookups: Vec<Lookup> =
-        tables.lookups.iter().filter_map(|table| lookup(table, columns, groups, errors)).collect();
+        tables.lookups.iter().filter_map(|table| lookup(table, columns, &units.tables, errors)).collect();
     lookups.sort_by(|a, b| a.name.cmp(&b.name));
     lookups
 }
 
 fn lookup(
-    table: &LookupTable,
+    lookup: &LookupTable,
     columns: &[Column],
-    groups: &[Group],
+    tables: &[Table],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Lookup> {
+    let (name, found) = forms::lookup(&lookup.find, errors)?;
+    let table = super::units::find_table(&name, &lookup.find, tables, errors)?;
     let before = errors.len();
-    let mut places: Vec<usize> =
-        table.groups.iter().filter_map(|group| find_group(group, groups, errors)).collect();
-    places.sort_unstable();
-    places.dedup();
-    let inputs = table.inputs.iter().filter_map(|input| columns::find(input, columns, errors)).collect();
-    let output = columns::find(&table.output, columns, errors);
-    let output = output.filter(|_| errors.len() == before)?;
-    if let Some(own) = table.inputs.iter().find(|input| input.value == table.output.value) {
+    let named = found.iter().filter_map(|name| columns::find_named(name, &lookup.find, columns, errors));
+    let places: Vec<usize> = named.collect();
+    let Table { name, keys, values, .. } = &tables[table];
+    let needed = keys.len() + values.len();
+    if errors.len() == before && places.len() != needed {
+        let message =
+            format!("table `{name}` has {needed} keys and values, and this look-up {}", places.len());
         errors.push(
-            Diagnostic::new(Code::LookupFunction, &own.span, "a look-up's output is an input of its own")
-                .label("this is what it is to determine")
-                .other(&table.output.span, "its output")
-                .hint("leave it out of the inputs"),
+            Diagnostic::new(Code::BadUnit, &lookup.find.span, message)
+                .hint("name a column for each key, and after `=` one for each value"),
         );
-        return None;
     }
-    Some(Lookup {
-        name: table.name.value.clone(),
-        doc: table.doc.value.clone(),
-        groups: places,
-        inputs,
-        output,
-        span: table.name.span.clone(),
+    (errors.len() == before).then(|| Lookup {
+        name: lookup.name.value.clone(),
+        doc: lookup.doc.value.clone(),
+        text: lookup.find.value.clone(),
+        table,
+        places,
+        span: lookup.name.span.clone(),
     })
 }
 
-/// Two rows of one instruction with the same inputs must have the same output.
+/// Holds honest rows against look-ups.
 pub(super) fn check(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagnostic>) {
     for lookup in &model.lookups {
-        let concerned =
-            model.instructions.iter().zip(rows).filter(|(instruction, _)| {
-                instruction.group.is_some_and(|group| lookup.groups.contains(&group))
-            });
-        for (instruction, rows) in concerned {
-            let mut seen: HashMap<Vec<i64>, &Row> = HashMap::new();
-            let conflict = rows.iter().find_map(|row| {
-                let inputs = lookup.inputs.iter().map(|input| row.cells[*input]).collect();
-                let first = *seen.entry(inputs).or_insert(row);
-                (first.cells[lookup.output] != row.cells[lookup.output]).then_some((first, row))
-            });
-            if let Some((first, second)) = conflict {
-                let output = &model.columns[lookup.output].name;
-                errors.push(
-                    Diagnostic::new(
-                        Code::LookupFunction,
-                        &lookup.span,
-                        format!(
-                            "look-up `{}` is no function of its inputs in rows of `{}`: `{output}` is {} and {}",
-                            lookup.name,
-                            instruction.name,
-                            first.cells[lookup.output],
-                            second.cells[lookup.output],
-                        ),
-                    )
-                    .label("its inputs do not determine its output")
-                    .other(&instruction.span, "the instruction")
-                    .hint(format!("add the column that tells these apart: {}; {}", first.case, second.case)),
-                );
-                break;
-            }
+        let table = &model.units.tables[lookup.table];
+        let finds = |row: &Row| {
+            let cells: Vec<i128> = lookup.places.iter().map(|at| row.cells[*at].into()).collect();
+            let (keys, values) = cells.split_at(table.keys.len());
+            let found = table.find(keys);
+            found.is_some_and(|found| found.into_iter().map(i128::from).eq(values.iter().copied()))
+        };
+        let all = model.instructions.iter().zip(rows);
+        let missed =
+            all.filter_map(|(instruction, rows)| Some((instruction, rows.iter().find(|row| !finds(row))?)));
+        if let Some((instruction, row)) = missed.into_iter().next() {
+            let cell = |at: &usize| format!("{} = {}", model.columns[*at].name, row.cells[*at]);
+            let cells: Vec<String> = lookup.places.iter().map(cell).collect();
+            errors.push(
+                Diagnostic::new(
+                    Code::LookupMissed,
+                    &lookup.span,
+                    format!(
+                        "look-up `{}` finds no such entry of table `{}` in a row of `{}`: {}",
+                        lookup.name,
+                        table.name,
+                        instruction.name,
+                        cells.join(", ")
+                    ),
+                )
+                .label("this does not hold")
+                .other(&instruction.span, "an instruction that breaks it")
+                .hint(format!("the row: {}; a look-up is made in every row that is not padding", row.case)),
+            );
         }
     }
 }

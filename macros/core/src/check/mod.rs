@@ -4,8 +4,6 @@
 
 mod asm;
 mod columns;
-mod coverage;
-mod determined;
 mod encoding;
 mod expr;
 mod forms;
@@ -29,7 +27,7 @@ use std::collections::BTreeMap;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::fingerprint::fingerprint;
-use crate::model::{Call, Group, Model};
+use crate::model::{Call, Model};
 use crate::parse::{CallTable, Entry, Tables, Text};
 use crate::source::Sources;
 use instruction::check_name as check_mnemonic;
@@ -64,9 +62,8 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     // Of another width every width is another: what follows from that is everywhere.
     check_xlen(tables, errors)?;
     let (registers, zero, stack_pointer) = registers(tables, errors)?;
-    let groups = groups(tables, errors);
     let formats = encoding::formats(tables, errors);
-    let mut instructions = instruction::instructions(sources, tables, &formats, &groups, &registers, errors);
+    let mut instructions = instruction::instructions(sources, tables, &formats, &registers, errors);
     instructions.sort_by(|a, b| a.name.cmp(&b.name));
     let replaced = replaced::replace(tables, &mut instructions, &registers, errors);
     if instructions.len() < usize::from(u8::MAX) {
@@ -74,10 +71,11 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     }
     let fused = fused::fused(tables, &instructions, &replaced, errors);
     let pseudos = pseudo::pseudos(tables, &instructions, &registers, &replaced, errors);
-    let columns = columns::columns(tables, &instructions, groups.len(), errors);
-    let constraints = polynomial::constraints(tables, &columns, &groups, errors);
+    let columns = columns::columns(tables, &instructions, errors);
+    let constraints = polynomial::constraints(tables, &columns, errors);
     let links = columns::links(tables, &columns, errors);
-    let lookups = lookups::lookups(tables, &columns, &groups, errors);
+    let units = units::units(tables, errors);
+    let lookups = lookups::lookups(tables, &columns, &units, errors);
     let mut model = Model {
         name: tables.name.value.clone(),
         doc: tables.doc.value.clone(),
@@ -88,44 +86,40 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         zero,
         stack_pointer,
         policy: policy(tables, errors),
-        groups,
         instructions,
         columns,
         constraints,
         links,
         lookups,
-        coverage: Vec::new(),
-        open: Vec::new(),
         opcode_names: encoding::opcodes(tables, errors),
         pseudos,
         calls: calls(tables, errors),
         fused,
-        units: units::units(tables, errors),
+        units,
+        unproven: tables.unproven || tables.units.is_empty(),
         selections: Vec::new(),
         wiring: crate::units::wiring::Wiring::default(),
         fingerprint: [0; 32],
     };
-    if !tables.unproven {
+    if !model.unproven {
         units::compile(&mut model, errors);
     }
     model.fingerprint = fingerprint(&model);
     // Rows are run only of a model that is sound: an expression in error has no value.
     if errors.is_empty() {
-        run(&mut model, errors);
+        run(&model, errors);
     }
     Some(model)
 }
 
 /// Runs every instruction on edge operands, and holds the rows against all that is said of rows.
-fn run(model: &mut Model, errors: &mut Vec<Diagnostic>) {
+fn run(model: &Model, errors: &mut Vec<Diagnostic>) {
     let order = derivation_order(&model.columns);
     let rows = rows::edge_rows(model);
     honest::check(model, &rows, &order, errors);
     lookups::check(model, &rows, errors);
     units::check(model, &rows, &rows::trapped(model), errors);
-    if errors.is_empty() {
-        (model.coverage, model.open) = coverage::coverage(model, &rows, errors);
-    }
+    semantics::unused(model, errors);
 }
 
 /// The place of a name among others; of one that is not there, the error says which are near.
@@ -143,11 +137,6 @@ fn find<'n>(
         );
     }
     found
-}
-
-/// The place of the group of that name.
-fn find_group(name: &Text, groups: &[Group], errors: &mut Vec<Diagnostic>) -> Option<usize> {
-    find((Code::UnknownGroup, "group"), name, groups.iter().map(|group| group.name.as_str()), errors)
 }
 
 /// Reports each name that occurs twice, with both places.
@@ -243,26 +232,6 @@ fn check_xlen(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<()> {
         ),
     }
     Some(())
-}
-
-fn groups(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Group> {
-    unique("group", tables.groups.iter().map(|group| &group.name), errors);
-    if let Some(group) = tables.groups.get(usize::from(u8::MAX)) {
-        errors.push(
-            Diagnostic::new(Code::TooManyGroups, &group.name.span, "a spec has at most 255 groups")
-                .hint("instructions whose rows obey the same constraints are of one group"),
-        );
-    }
-    for group in &tables.groups {
-        columns::check_name(&group.name, "group", errors);
-    }
-    let mut groups: Vec<Group> = tables
-        .groups
-        .iter()
-        .map(|group| Group { name: group.name.value.clone(), doc: group.doc.value.clone() })
-        .collect();
-    groups.sort_by(|a, b| a.name.cmp(&b.name));
-    groups
 }
 
 fn policy(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, String)> {

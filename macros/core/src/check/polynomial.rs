@@ -7,7 +7,7 @@ use super::expr::{named, parse};
 use super::unique;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Cell, Class, Column, Constraint, Group, Linear, PUBLIC, Polynomial};
+use crate::model::{Cell, Column, Constraint, Linear, PUBLIC, Polynomial};
 use crate::parse::{ConstraintTable, Tables, Text};
 
 /// The highest total degree.
@@ -22,11 +22,10 @@ const MAX_VALUE: u128 = 1 << 60;
 pub(super) fn constraints(
     tables: &Tables,
     columns: &[Column],
-    groups: &[Group],
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Constraint> {
     unique("constraint", tables.constraints.iter().map(|table| &table.name), errors);
-    let row = Row { columns, groups };
+    let row = Row { columns };
     let mut constraints: Vec<Constraint> =
         tables.constraints.iter().filter_map(|table| constraint(table, &row, errors)).collect();
     constraints.sort_by(|a, b| a.name.cmp(&b.name));
@@ -36,7 +35,6 @@ pub(super) fn constraints(
 /// What names mean in a constraint.
 struct Row<'a> {
     columns: &'a [Column],
-    groups: &'a [Group],
 }
 
 fn constraint(table: &ConstraintTable, row: &Row<'_>, errors: &mut Vec<Diagnostic>) -> Option<Constraint> {
@@ -136,7 +134,7 @@ impl Row<'_> {
                     (Some(name), _) => error.did_you_mean(&name, names.iter().map(String::as_str)),
                     (None, Code::ConstraintRange) => error.hint("coefficients are 64-bit integers"),
                     (None, Code::ConstraintDegree) => error.hint(DEGREE_HINT),
-                    (None, _) => error.hint("write alu_a + alu_b - 0x1_0000_0000 * carry, is.add, sum(is)"),
+                    (None, _) => error.hint("write rs1_value + rs2_value - 0x1_0000_0000 * carry"),
                 };
                 errors.push(error);
                 None
@@ -147,9 +145,6 @@ impl Row<'_> {
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         names.extend(PUBLIC.map(str::to_owned));
-        for column in self.columns.iter().filter(|column| column.class == Class::OneHotGroup) {
-            names.extend(self.groups.iter().map(|group| format!("{}.{}", column.name, group.name)));
-        }
         names
     }
 
@@ -172,23 +167,6 @@ impl Row<'_> {
                     None => unknown(name),
                 }
             }
-            syn::Expr::Field(field) => match (&*field.base, &field.member) {
-                (syn::Expr::Path(base), syn::Member::Named(member)) => {
-                    let base = named(&base.path);
-                    match self.flag(&base, &member.to_string()) {
-                        Some(cell) => Ok(vec![vec![single(cell)]]),
-                        None => unknown(format!("{base}.{member}")),
-                    }
-                }
-                _ => unknown(String::new()),
-            },
-            syn::Expr::Call(call) => self.sum_of_flags(call).map_or_else(
-                || {
-                    let message = "the only function is sum(COLUMN) of a one-hot column's flags".to_owned();
-                    Err((range.clone(), Code::UnknownFunction, message, None))
-                },
-                Ok,
-            ),
             syn::Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
                 scale(self.expr(&unary.expr)?, -1).ok_or_else(overflow)
             }
@@ -219,31 +197,6 @@ impl Row<'_> {
         stored.or_else(|| PUBLIC.iter().position(|public| *public == name).map(Cell::Public))
     }
 
-    fn flag(&self, base: &str, member: &str) -> Option<Cell> {
-        let column = self
-            .columns
-            .iter()
-            .position(|column| column.name == base && column.class == Class::OneHotGroup)?;
-        let group = self.groups.iter().position(|group| group.name == member)?;
-        Some(Cell::Flag(column, u32::try_from(group).ok()? + 1))
-    }
-
-    fn sum_of_flags(&self, call: &syn::ExprCall) -> Option<Polynomial> {
-        let name = |expr: &syn::Expr| match expr {
-            syn::Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
-            _ => None,
-        };
-        if name(&call.func)? != "sum" || call.args.len() != 1 {
-            return None;
-        }
-        let column = name(call.args.first()?)?;
-        let mut sum = Linear::default();
-        for group in self.groups {
-            sum.terms.push((self.flag(&column, &group.name)?, 1));
-        }
-        Some(vec![vec![sum]])
-    }
-
     /// The greatest absolute value over all rows that obey the range classes, saturating.
     fn bound(&self, polynomial: &Polynomial) -> u128 {
         polynomial
@@ -267,8 +220,8 @@ impl Row<'_> {
 
     fn cell_bounds(&self, cell: Cell) -> (i64, i64) {
         match cell {
-            Cell::Flag(..) | Cell::Public(_) => (0, 1),
-            Cell::Stored(at) => self.columns[at].class.bounds(self.groups.len()),
+            Cell::Public(_) => (0, 1),
+            Cell::Stored(at) => self.columns[at].class.bounds(),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Honest rows: each instruction run on edge operands by the IR's own meaning, before there is generated code.
 //!
 //! In: a model whose expressions are typed. Out: for each instruction a few hundred rows with every stored column's cell,
-//! which the checks hold against range classes, constraints, links and look-ups. The operands are chosen without
+//! which the checks hold against range classes, constraints, links and units. The operands are chosen without
 //! randomness, so that a spec gives the same errors each time.
 
 use std::fmt;
 
 use super::XLEN;
-use crate::ir::{Environment, Expr, ExprKind, OpFact, Statement, eval, signed, walk};
+use crate::ir::{Environment, OpFact, Statement, eval, signed};
 use crate::model::{Class, ColumnSource, Immediate, Instruction, Model, Operand, Recorded};
 use crate::units::row::Found;
 
@@ -105,8 +105,6 @@ pub struct Row {
     pub cells: Vec<i64>,
     /// Where execution goes; none if the guest ends.
     pub next: Option<u32>,
-    /// The values of [`nodes`].
-    pub(crate) values: Vec<u64>,
     /// What `step` would record.
     pub(crate) recorded: Vec<(Recorded, u32)>,
     /// What a load gives.
@@ -133,17 +131,6 @@ impl Row {
     }
 }
 
-/// Every expression of an instruction, each before its operands.
-pub(crate) fn nodes(instruction: &Instruction) -> Vec<&Expr> {
-    let mut nodes = Vec::new();
-    for root in instruction.semantics.expressions() {
-        let from = nodes.len();
-        walk(root, &mut |node| nodes.push(node));
-        nodes[from..].reverse();
-    }
-    nodes
-}
-
 /// The rows of every instruction, in the order of the model's instructions, on edge operands: what the checker holds against
 /// constraints. The meaning is the IR's own, apart from generated code. O(instructions · size of the spec).
 pub fn edge_rows(model: &Model) -> Vec<Vec<Row>> {
@@ -157,14 +144,13 @@ fn rows(model: &Model, kind: usize, order: &[usize]) -> Vec<Row> {
     if instruction.semantics.always_traps() {
         return Vec::new();
     }
-    let nodes = nodes(instruction);
-    cases(instruction).into_iter().filter_map(|case| row(model, kind, order, &nodes, case)).collect()
+    cases(instruction).into_iter().filter_map(|case| row(model, kind, order, case)).collect()
 }
 
 /// An honest row at another address, for the links: what a row leads to may be any instruction there.
 pub(crate) fn moved(model: &Model, kind: usize, order: &[usize], row: &Row, pc: u32) -> Vec<i64> {
     let case = Case { pc, first: false, ..row.case.clone() };
-    self::row(model, kind, order, &[], case).map_or_else(|| row.cells.clone(), |row| row.cells)
+    self::row(model, kind, order, case).map_or_else(|| row.cells.clone(), |row| row.cells)
 }
 
 /// Two of the operands in every combination, the others mixed in.
@@ -404,7 +390,7 @@ fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
 }
 
 /// The row of one case; none if it traps. In the order in which `step` does it: values, the jump's check, the store, rd.
-fn row(model: &Model, kind: usize, order: &[usize], nodes: &[&Expr], case: Case) -> Option<Row> {
+fn row(model: &Model, kind: usize, order: &[usize], case: Case) -> Option<Row> {
     let instruction = &model.instructions[kind];
     let mut run = Execution { case: &case, locals: Vec::new(), loaded: 0 };
     let mut recorded: Vec<(Recorded, u32)> = vec![(Recorded::Index, case.index)];
@@ -465,11 +451,10 @@ fn row(model: &Model, kind: usize, order: &[usize], nodes: &[&Expr], case: Case)
         }
     }
     recorded.push((Recorded::NextPc, next.unwrap_or_default()));
-    let values = nodes.iter().map(|node| eval(node, &run)).collect();
     let words = cells(model, kind, order, &case, &recorded);
     let cells = words.iter().zip(&model.columns).map(|(word, column)| integer(column.class, *word)).collect();
     let loaded = run.loaded;
-    Some(Row { case, cells, values, next, recorded, loaded })
+    Some(Row { case, cells, next, recorded, loaded })
 }
 
 /// How far the bytes are from the word's low end; none if the access traps.
@@ -488,7 +473,7 @@ fn integer(class: Class, word: u32) -> i64 {
 
 /// The stored columns' cells: recorded values, zero where there are none, and what derives from them.
 fn cells(model: &Model, kind: usize, order: &[usize], case: &Case, recorded: &[(Recorded, u32)]) -> Vec<u32> {
-    let mut row = Cells { model, kind, case, cells: vec![0; model.columns.len()] };
+    let mut row = Cells { kind, case, cells: vec![0; model.columns.len()] };
     for (at, column) in model.columns.iter().enumerate() {
         if let ColumnSource::Recorded(sources) = &column.source {
             let value = recorded.iter().find(|(source, _)| sources.contains(source));
@@ -505,7 +490,6 @@ fn cells(model: &Model, kind: usize, order: &[usize], case: &Case, recorded: &[(
 
 /// What a column's expression sees.
 struct Cells<'a> {
-    model: &'a Model,
     kind: usize,
     case: &'a Case,
     cells: Vec<u32>,
@@ -543,7 +527,6 @@ impl Environment for Cells<'_> {
             OpFact::Word => self.case.word.into(),
             OpFact::Imm => self.case.imm.unwrap_or_default().into(),
             OpFact::Kind => self.kind as u64 + 1,
-            OpFact::Group => self.model.instructions[self.kind].group.map_or(0, |group| group as u64 + 1),
             OpFact::Rd => rd.into(),
             OpFact::Rs1 => rs1.into(),
             OpFact::Rs2 => rs2.into(),
@@ -571,17 +554,4 @@ impl fmt::Display for Case {
         }
         write!(f, "pc = {:#x}", self.pc)
     }
-}
-
-/// Whether an expression is a leaf: its value is found, not computed.
-pub(crate) fn is_leaf(e: &Expr) -> bool {
-    matches!(
-        e.kind,
-        ExprKind::Const(_)
-            | ExprKind::Read(_)
-            | ExprKind::Pc
-            | ExprKind::Imm
-            | ExprKind::Local(_)
-            | ExprKind::Replied
-    )
 }

@@ -7,7 +7,7 @@ use super::expr::{Scope, Typer, function_name, parse, unknown_function};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
-use crate::model::{Format, Operand};
+use crate::model::{ColumnSource, Format, Model, Operand, Recorded};
 use crate::parse::Text;
 
 /// The functions that are statements, by name.
@@ -291,5 +291,30 @@ fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
             "a call and another effect",
             "a call has its row to itself: it may move a word or end the guest, which no trap could take back",
         );
+    }
+}
+
+/// Names that nothing uses: a value that no row shows and no effect has.
+pub(super) fn unused(model: &Model, errors: &mut Vec<Diagnostic>) {
+    for instruction in &model.instructions {
+        for statement in &instruction.semantics.statements {
+            let Statement::Let(name, value) = statement else { continue };
+            let source = Recorded::Local(name.clone());
+            let recorded = model.columns.iter().any(|column| match &column.source {
+                ColumnSource::Recorded(sources) => sources.contains(&source),
+                ColumnSource::Derived(_) => false,
+            });
+            if !recorded && !instruction.semantics.uses(&ExprKind::Local(name.clone())) {
+                errors.push(
+                    Diagnostic::new(
+                        Code::UnusedName,
+                        &instruction.written.at(value.place.0.clone()),
+                        format!("nothing uses `{name}` of `{}`", instruction.name),
+                    )
+                    .label("computed, and dropped")
+                    .hint("leave the `let` out, or record it in a column"),
+                );
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::unique;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Type, walk};
-use crate::model::{Instruction, Model, Recorded};
+use crate::model::{ColumnSource, Instruction, Model, Recorded};
 use crate::parse::{Entry, RuleTable, TableTable, Tables, Text, UnitTable};
 use crate::source::Span;
 use crate::units::forge::forge;
@@ -70,6 +70,33 @@ pub(super) fn compile(model: &mut Model, errors: &mut Vec<Diagnostic>) {
     if errors.is_empty() {
         model.wiring = wire(&model.units, &model.selections);
         coefficients(model, errors);
+        unrecorded(model, errors);
+    }
+}
+
+/// Sees that there are columns of what relations and cells follow from.
+fn unrecorded(model: &Model, errors: &mut Vec<Diagnostic>) {
+    let recorded = |what: &Recorded| {
+        model.columns.iter().any(|column| match &column.source {
+            ColumnSource::Recorded(sources) => sources.contains(what),
+            ColumnSource::Derived(_) => false,
+        })
+    };
+    let read = |port: usize| model.instructions.iter().any(|i| i.semantics.uses(&ExprKind::Read(port)));
+    let reads = (0..4).filter(|port| read(*port)).map(Recorded::Read);
+    let write = model.units.port(Port::Write).map(|_| Recorded::RdValue);
+    let memory = [Recorded::MemAddress, Recorded::MemBefore, Recorded::MemAfter];
+    let memory = memory.into_iter().filter(|_| model.units.port(Port::Memory).is_some());
+    for what in reads.chain([Recorded::NextPc]).chain(write).chain(memory).filter(|what| !recorded(what)) {
+        let name = what.name();
+        errors.push(
+            Diagnostic::new(
+                Code::BadUnit,
+                &model.units.units[0].span,
+                format!("units need `{name}` of a row, which no column records"),
+            )
+            .hint(format!("add a column of class u32 with record = [\"{name}\"]")),
+        );
     }
 }
 
@@ -84,7 +111,19 @@ fn coefficients(model: &Model, errors: &mut Vec<Diagnostic>) {
     let sizes = sizes.filter_map(|(instruction, selection)| Some((size(selection.as_ref()?), instruction)));
     let Some((largest, instruction)) = sizes.max_by_key(|(size, _)| *size) else { return };
     let fits = |coefficient: i128| i64::try_from(coefficient).is_ok();
-    if largest <= i64::MAX.unsigned_abs().into() && model.wiring.coefficients().all(fits) {
+    // A column of two words has the upper one's coefficient as well.
+    let columns = &model.wiring.columns;
+    let words: Vec<u32> = columns
+        .iter()
+        .map(|column| column.words(&model.units).iter().map(|word| word.shift).max().unwrap_or_default())
+        .collect();
+    let shifted = |(column, factor): &(usize, i128)| fits(*factor << words[*column]);
+    let relations = model.wiring.relations.iter().flat_map(|relation| relation.terms(&model.units, columns));
+    let mut slots = model.wiring.slots.iter().flat_map(|slot| slot.multiplicity.iter().chain(&slot.tag));
+    let held = columns.iter().all(|column| column.bounds(&model.units).is_some())
+        && relations.flat_map(|term| term.columns).all(|term| shifted(&term))
+        && slots.all(shifted);
+    if largest <= i64::MAX.unsigned_abs().into() && model.wiring.coefficients().all(fits) && held {
         return;
     }
     let message =
@@ -249,7 +288,8 @@ fn short(units: &Units, instruction: &Instruction, shortage: &Shortage) -> Diagn
     let name = &instruction.name;
     let (message, hint) = match shortage {
         Shortage::NoRule(expr) => {
-            let written = super::coverage::text(instruction, expr);
+            let written = instruction.written.value.get(expr.place.0.clone()).unwrap_or_default();
+            let written = written.split_whitespace().collect::<Vec<_>>().join(" ");
             let place = instruction.written.at(expr.place.0.clone());
             return Diagnostic::new(
                 Code::UnitShortage,
@@ -1081,7 +1121,12 @@ impl Names for RuleNames<'_> {
     }
 }
 
-fn find_table(name: &str, text: &Text, tables: &[Table], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+pub(super) fn find_table(
+    name: &str,
+    text: &Text,
+    tables: &[Table],
+    errors: &mut Vec<Diagnostic>,
+) -> Option<usize> {
     let found = tables.iter().position(|table| table.name == name);
     if found.is_none() {
         errors.push(

@@ -1,16 +1,17 @@
 //! The spec as data: statics that the runtime, the command line and provers read.
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use super::{constant, number, operands};
+use super::{constant, number, operands, units};
 use crate::model::{
-    AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Lookup, Model, PUBLIC,
+    AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Model, PUBLIC,
+    Recorded,
 };
 
 /// The static `SPEC`.
 pub(super) fn data(model: &Model) -> TokenStream {
-    let Model { name, doc, .. } = model;
+    let Model { name, doc, unproven, .. } = model;
     let fingerprint = model.fingerprint.iter().map(|byte| Literal::u8_unsuffixed(*byte));
     let registers = &model.registers;
     let aliases = model.aliases.iter().map(|(name, at)| {
@@ -18,48 +19,30 @@ pub(super) fn data(model: &Model) -> TokenStream {
         quote!((#name, #at))
     });
     let (zero, stack_pointer) = (number(model.zero), number(model.stack_pointer));
-    let instructions = model.instructions.iter().map(|i| instruction(model, i));
+    let instructions = model.instructions.iter().map(instruction);
     let columns = columns(model);
     let recorded = model.columns.iter().filter(|c| matches!(c.source, ColumnSource::Recorded(_)));
-    let (recorded, stored) = (recorded.count(), model.columns.len());
+    let (recorded, stored) = (recorded.count(), model.columns.len() + units::count(model));
     let (recorded, stored) = (Literal::usize_unsuffixed(recorded), Literal::usize_unsuffixed(stored));
+    let index = Literal::usize_unsuffixed(units::recorded(model, &Recorded::Index).unwrap_or_default());
     let constraints = model.constraints.iter().map(|c| constraint(model, c));
+    let compiled = units::constraints(model);
     let links = model.links.iter().map(|link| {
         let crate::model::Link { name, doc, .. } = link;
         let (from, to) = (cell_id(model, Cell::Stored(link.from)), cell_id(model, Cell::Stored(link.to)));
         quote!(Link { name: #name, doc: #doc, from: #from, to: #to })
     });
-    let lookups = model.lookups.iter().map(|l| lookup(model, l));
     let calls = model.calls.iter().map(call);
     let pseudos = model.pseudos.iter().map(operands::pseudo);
     let policy = model.policy.iter().map(|(question, answer)| quote!((#question, #answer)));
-    let columns_of = |cells: Vec<(Ident, usize)>| {
-        let constants = cells.into_iter().map(|(name, at)| {
-            let at = Literal::usize_unsuffixed(at);
-            quote!(pub(super) const #name: usize = #at;)
-        });
-        quote!(#(#constants)*)
-    };
-    let stored_at = model.columns.iter().enumerate().map(|(at, column)| (constant(&column.name), at));
-    let stored_at = columns_of(stored_at.collect());
-    let flags = flags(model).into_iter().map(|cell| (cell_name(model, cell), cell_at(model, cell)));
-    let flags_at = columns_of(flags.collect());
-    let public = (0..PUBLIC.len()).map(Cell::Public);
-    let public_at = columns_of(public.map(|cell| (cell_name(model, cell), cell_at(model, cell))).collect());
+    let stored_at = model.columns.iter().enumerate().map(|(at, column)| {
+        let (name, at) = (constant(&column.name), Literal::usize_unsuffixed(at));
+        quote!(pub(super) const #name: usize = #at;)
+    });
     quote! {
-        /// The places of the stored columns.
+        /// The places of the columns that the spec declares.
         mod column {
-            #stored_at
-        }
-
-        /// The places of the flags.
-        mod flag {
-            #flags_at
-        }
-
-        /// The places of the public columns.
-        mod public {
-            #public_at
+            #(#stored_at)*
         }
 
         static SPEC: Spec = Spec {
@@ -69,22 +52,22 @@ pub(super) fn data(model: &Model) -> TokenStream {
             registers: Registers { names: &[#(#registers),*], aliases: &[#(#aliases),*], zero: #zero, stack_pointer: #stack_pointer },
             instructions: &[#(#instructions),*],
             columns: &[#(#columns),*],
+            index: ColumnId(#index),
             recorded: #recorded,
             stored: #stored,
-            constraints: &[#(#constraints),*],
+            constraints: &[#(#constraints,)* #(#compiled),*],
             links: &[#(#links),*],
-            lookups: &[#(#lookups),*],
             calls: &[#(#calls),*],
             policy: &[#(#policy),*],
             pseudos: &[#(#pseudos),*],
+            unproven: #unproven,
         };
     }
 }
 
-fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
+fn instruction(instruction: &Instruction) -> TokenStream {
     let Instruction { name, doc, semantics_text, source, .. } = instruction;
     let format = &instruction.format.name;
-    let group = instruction.group.map_or("", |group| model.groups[group].name.as_str());
     let (mask, bits) = (number(instruction.mask), number(instruction.bits));
     let (operands, effects) = (operands::operands(instruction), operands::effects(instruction));
     let fields = instruction.format.fields.iter().map(|field| {
@@ -109,7 +92,6 @@ fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
             name: #name,
             doc: #doc,
             format: #format,
-            group: #group,
             mask: #mask,
             bits: #bits,
             fields: &[#(#fields),*],
@@ -122,24 +104,10 @@ fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
     }
 }
 
-/// Stored columns, then flags, then public columns: the order of column ids.
+/// Stored columns, then public columns: the order of column ids.
 fn columns(model: &Model) -> Vec<TokenStream> {
-    let mut columns: Vec<TokenStream> = model.columns.iter().map(|c| stored(model, c)).collect();
-    for (at, column) in one_hot(model) {
-        let of = cell_id(model, Cell::Stored(at));
-        for (group, value) in model.groups.iter().zip(1u32..) {
-            let (name, doc) = (format!("{}.{}", column.name, group.name), &group.doc);
-            let value = number(value);
-            columns.push(quote! {
-                Column {
-                    name: #name,
-                    doc: #doc,
-                    class: RangeClass::Bit,
-                    source: ColumnSource::Flag { of: #of, value: #value },
-                }
-            });
-        }
-    }
+    let mut columns: Vec<TokenStream> = model.columns.iter().map(stored).collect();
+    columns.extend(units::columns(model));
     let public = [
         (PUBLIC[0], "1 in rows 0..T.", quote!(Active)),
         (PUBLIC[1], "1 in row 0.", quote!(First)),
@@ -158,11 +126,7 @@ fn columns(model: &Model) -> Vec<TokenStream> {
     columns
 }
 
-fn one_hot(model: &Model) -> impl Iterator<Item = (usize, &Column)> {
-    model.columns.iter().enumerate().filter(|(_, column)| column.class == Class::OneHotGroup)
-}
-
-fn stored(model: &Model, column: &Column) -> TokenStream {
+fn stored(column: &Column) -> TokenStream {
     let Column { name, doc, .. } = column;
     let class = match column.class {
         Class::Bit => quote!(RangeClass::Bit),
@@ -178,10 +142,6 @@ fn stored(model: &Model, column: &Column) -> TokenStream {
             let (min, max) = (Literal::i64_unsuffixed(min), Literal::i64_unsuffixed(max));
             quote!(RangeClass::Interval { min: #min, max: #max })
         }
-        Class::OneHotGroup => {
-            let variants = Literal::usize_unsuffixed(model.groups.len());
-            quote!(RangeClass::OneHot { variants: #variants })
-        }
     };
     let source = match column.source {
         ColumnSource::Recorded(_) => quote!(ColumnSource::Recorded),
@@ -190,41 +150,21 @@ fn stored(model: &Model, column: &Column) -> TokenStream {
     quote!(Column { name: #name, doc: #doc, class: #class, source: #source })
 }
 
-/// Every flag of every one-hot column, in the order of their ids.
-fn flags(model: &Model) -> Vec<Cell> {
-    let flags = |at| (1u32..).take(model.groups.len()).map(move |value| Cell::Flag(at, value));
-    one_hot(model).flat_map(|(at, _)| flags(at)).collect()
-}
-
-/// A cell's place among all columns.
-fn cell_at(model: &Model, cell: Cell) -> usize {
-    let flags = flags(model);
-    let stored = model.columns.len();
-    match cell {
-        Cell::Stored(at) => at,
-        Cell::Flag(..) => stored + flags.iter().position(|flag| *flag == cell).unwrap_or_default(),
-        Cell::Public(at) => stored + flags.len() + at,
-    }
-}
-
-/// The constant that holds a cell's place.
-fn cell_name(model: &Model, cell: Cell) -> Ident {
-    match cell {
-        Cell::Stored(at) => constant(&model.columns[at].name),
-        Cell::Public(at) => constant(PUBLIC[at]),
-        Cell::Flag(at, value) => {
-            let group = &model.groups[value as usize - 1];
-            constant(&format!("{}.{}", model.columns[at].name, group.name))
-        }
-    }
+/// The place of a public column among all.
+pub(super) fn public_at(model: &Model, public: usize) -> usize {
+    model.columns.len() + units::count(model) + public
 }
 
 fn cell_id(model: &Model, cell: Cell) -> TokenStream {
-    let name = cell_name(model, cell);
     match cell {
-        Cell::Stored(_) => quote!(ColumnId(column::#name as u16)),
-        Cell::Flag(..) => quote!(ColumnId(flag::#name as u16)),
-        Cell::Public(_) => quote!(ColumnId(public::#name as u16)),
+        Cell::Stored(at) => {
+            let name = constant(&model.columns[at].name);
+            quote!(ColumnId(column::#name as u16))
+        }
+        Cell::Public(at) => {
+            let at = Literal::usize_unsuffixed(public_at(model, at));
+            quote!(ColumnId(#at))
+        }
     }
 }
 
@@ -243,22 +183,12 @@ pub fn constraint(model: &Model, constraint: &Constraint) -> TokenStream {
 
 fn linear(model: &Model, linear: &Linear) -> TokenStream {
     let constant = Literal::i64_unsuffixed(linear.constant);
-    // Cells are ordered as their ids are: stored, flags, public.
+    // Cells are ordered as their ids are: stored, public.
     let terms = linear.terms.iter().map(|(cell, coefficient)| {
         let (id, coefficient) = (cell_id(model, *cell), Literal::i64_unsuffixed(*coefficient));
         quote!((#id, #coefficient))
     });
     quote!(Linear { constant: #constant, terms: &[#(#terms),*] })
-}
-
-fn lookup(model: &Model, lookup: &Lookup) -> TokenStream {
-    let Lookup { name, doc, .. } = lookup;
-    let groups = lookup.groups.iter().map(|group| &model.groups[*group].name);
-    let inputs = lookup.inputs.iter().map(|input| cell_id(model, Cell::Stored(*input)));
-    let output = cell_id(model, Cell::Stored(lookup.output));
-    quote! {
-        Lookup { name: #name, doc: #doc, groups: &[#(#groups),*], inputs: &[#(#inputs),*], output: #output }
-    }
 }
 
 fn call(call: &Call) -> TokenStream {

@@ -8,11 +8,12 @@ use super::ident;
 use crate::check::{derivation_inputs, derivation_order};
 use crate::ir::{Expr, ExprKind, OpFact, Type, walk};
 use crate::model::{Column, ColumnSource, Model};
+use crate::units::wiring::committed;
 
 /// The function `derive` and the columns' functions.
 pub(super) fn derive(model: &Model) -> TokenStream {
     let order = derivation_order(&model.columns);
-    let count = Literal::usize_unsuffixed(model.columns.len());
+    let (declared, cells, all) = (model.columns.len(), committed(&model.units), super::units::count(model));
     let needs = order.iter().rev().map(|at| {
         let inputs = expression(&model.columns[*at]).map(derivation_inputs).unwrap_or_default();
         let inputs = inputs.into_iter().map(|at| super::constant(&model.columns[at].name));
@@ -33,10 +34,9 @@ pub(super) fn derive(model: &Model) -> TokenStream {
         }
     });
     let functions = order.iter().map(|at| column(model, *at));
-    let groups = groups(model);
+    let [count, cells_at, words_at] =
+        [declared + all, declared, declared + cells].map(Literal::usize_unsuffixed);
     quote! {
-        #groups
-
         fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]) {
             let mut needed = [false; #count];
             for column in wanted {
@@ -46,39 +46,15 @@ pub(super) fn derive(model: &Model) -> TokenStream {
             }
             #(#needs)*
             #(#calls)*
+            if needed[#cells_at..#words_at].contains(&true) {
+                fill_cells(columns, rows, code);
+            }
+            if needed[#words_at..].contains(&true) {
+                fill_code(columns, rows, code, &needed[#words_at..]);
+            }
         }
 
         #(#functions)*
-    }
-}
-
-/// Which group each kind is of, from 1; 0 for none.
-fn groups(model: &Model) -> TokenStream {
-    let groups = model.instructions.iter().map(|instruction| {
-        let group = instruction.group.map_or(0, |group| group + 1);
-        Literal::usize_unsuffixed(group)
-    });
-    let names = model.groups.iter().zip(1u32..).map(|(group, value)| {
-        let (name, value) = (super::constant(&group.name), super::number(value));
-        quote!(pub(super) const #name: u32 = #value;)
-    });
-    quote! {
-        /// The groups' values in the one-hot column.
-        mod group {
-            #(#names)*
-        }
-
-        /// Every kind's group; as long as a kind has values, so that no look-up needs a bounds check.
-        static GROUPS: [u8; 256] = {
-            let groups = [0u8, #(#groups),*];
-            let mut table = [0u8; 256];
-            let mut kind = 0;
-            while kind < groups.len() {
-                table[kind] = groups[kind];
-                kind += 1;
-            }
-            table
-        };
     }
 }
 
@@ -153,19 +129,12 @@ impl Names for ColumnNames<'_> {
         from_cell(quote!(#cell[row]), ty)
     }
 
-    fn group(&self, value: u32) -> TokenStream {
-        let group = value.checked_sub(1).and_then(|at| self.model.groups.get(at as usize));
-        let name = group.map(|group| super::constant(&group.name));
-        quote!(group::#name)
-    }
-
     fn fact(&self, fact: OpFact) -> TokenStream {
         match fact {
             OpFact::Pc => quote!(op.pc),
             OpFact::Word => quote!(op.word),
             OpFact::Imm => quote!(op.imm),
             OpFact::Kind => quote!(u32::from(op.kind)),
-            OpFact::Group => quote!(u32::from(GROUPS[op.kind as usize])),
             OpFact::Rd => quote!(u32::from(op.rd)),
             OpFact::Rs1 => quote!(u32::from(op.rs1)),
             OpFact::Rs2 => quote!(u32::from(op.rs2)),

@@ -10,8 +10,6 @@ use crate::ir::{BinaryOp, Expr, ExprKind, OpFact, Type, UnaryOp};
 pub(super) trait Names {
     /// A column's cell.
     fn column(&self, column: usize, ty: Type) -> TokenStream;
-    /// The value of the one-hot column for a group, counted from 1.
-    fn group(&self, value: u32) -> TokenStream;
     /// A fact of the instruction.
     fn fact(&self, fact: OpFact) -> TokenStream;
 }
@@ -134,11 +132,6 @@ fn operand(e: &Expr, names: &impl Names) -> TokenStream {
         ExprKind::Replied => quote!(reply.result),
         ExprKind::Op(fact) => names.fact(*fact),
         ExprKind::Column(column) => names.column(*column, e.ty),
-        ExprKind::Flag(column, value) => {
-            let cell = names.column(*column, Type::unsigned(32));
-            let group = names.group(*value);
-            quote!((#cell == #group))
-        }
         ExprKind::Unary(op, a) => unary(*op, &operand(a, names), a.ty),
         ExprKind::Binary(op, a, b) => binary(*op, a, b, names),
         ExprKind::Slice(a, lo) => {

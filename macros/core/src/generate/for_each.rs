@@ -13,7 +13,6 @@ pub(crate) fn entries(model: &Model) -> TokenStream {
         let (ident, variant) = (ident(name), format_ident!("{}", camel_case(name)));
         let (mask, bits) = (hex(instruction.mask), hex(instruction.bits));
         let format = &instruction.format.name;
-        let group = instruction.group.map_or("", |group| model.groups[group].name.as_str());
         let operands = operands::names(instruction).into_iter().map(|name| format_ident!("{name}"));
         quote! {
             {
@@ -23,7 +22,6 @@ pub(crate) fn entries(model: &Model) -> TokenStream {
                 mask: #mask,
                 bits: #bits,
                 format: #format,
-                group: #group,
                 operands: [#(#operands),*],
                 doc: #doc
             }

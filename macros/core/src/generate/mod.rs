@@ -26,6 +26,7 @@ pub(crate) use for_each::{camel_case, entries};
 pub use fused::pair as fused_pair;
 pub use semantics::instruction as instruction_semantics;
 pub use step::instruction as step_instruction;
+pub use units::{constraint as relation_data, fill as fill_instruction};
 
 /// How the generated code is named and reaches the library.
 #[derive(Clone, Debug)]
@@ -63,9 +64,9 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             use ::core::result::Result::{self, Err, Ok};
             use #library::isa::{
                 AsmPiece, BinaryOp, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Expr, ExprKind, Field,
-                Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Linear, Link, MemoryAccess, Op, Operand,
-                Lookup, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, SemanticStatement, Semantics, Spec,
-                Trap, TrapCause, Type, UnaryOp, Word, units, Found,
+                Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Linear, Link, MAX_ROWS, MemoryAccess, Op, Operand,
+                OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, STRIDE, SemanticStatement, Semantics,
+                Spec, Trap, TrapCause, Type, UnaryOp, Word, units,
             };
 
             const _: () = assert!(Word::BITS == #xlen);
@@ -102,15 +103,6 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
 
                 fn derive(columns: &mut Columns, rows: usize, code: &[Op], wanted: &[ColumnId]) {
                     derive(columns, rows, code, wanted)
-                }
-
-                #[inline]
-                fn fill(op: &Op, found: &Found, cells: &mut [Word]) {
-                    fill(op, found, cells)
-                }
-
-                fn wire(op: &Op, columns: &mut [i64]) {
-                    wire(op, columns)
                 }
 
                 fn look_up(table: usize, keys: &[Word], values: &mut [Word]) -> bool {

@@ -94,8 +94,8 @@ fn expr(e: &Expr, locals: &[&str]) -> TokenStream {
         }
         ExprKind::Loaded => quote!(Loaded),
         ExprKind::Replied => quote!(Replied),
-        ExprKind::Op(_) | ExprKind::Column(_) | ExprKind::Flag(..) => {
-            quote!(compile_error!("semantics read no facts, columns or flags"))
+        ExprKind::Op(_) | ExprKind::Column(_) => {
+            quote!(compile_error!("semantics read no facts or columns"))
         }
         ExprKind::Unary(op, a) => {
             let (op, a) = (name(op), operand(a));

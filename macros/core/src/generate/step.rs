@@ -64,10 +64,6 @@ impl Names for NoNames {
         quote!(compile_error!("semantics read no columns"))
     }
 
-    fn group(&self, _value: u32) -> TokenStream {
-        quote!(compile_error!("semantics read no flags"))
-    }
-
     fn fact(&self, _fact: OpFact) -> TokenStream {
         quote!(compile_error!("semantics read no facts"))
     }

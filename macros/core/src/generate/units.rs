@@ -1,4 +1,4 @@
-//! Units as data, and the functions that fill a row's cells, give an entry's columns of the code table, and look up.
+//! The compiled form: units as data, and the columns that a prover has of it: cells, and words of the code table.
 
 use std::collections::BTreeSet;
 
@@ -6,170 +6,237 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
 use super::expr::{Names, expr, rust_type, to_cell};
-use super::{ident, number};
+use super::{constant, ident, number};
 use crate::ir::{Expr, OpFact, Semantics, Statement, Type};
-use crate::model::{ColumnSource, Model, Recorded};
+use crate::model::{ColumnSource, Model, PUBLIC, Recorded};
 use crate::units::form::{Form, Var};
 use crate::units::select::Selection;
-use crate::units::wiring::{Coefficient, Relation, committed};
-use crate::units::{MAX_PLACES, PRIME, Port, Units};
+use crate::units::wiring::{Coefficient, Limb, Relation, Term, committed};
+use crate::units::{MAX_PLACES, Port, Units};
 
-/// The static `UNITS` and the functions `fill`, `wire` and `look_up`.
+/// The static `UNITS`, and the functions that fill what it has of rows.
 pub(super) fn units(model: &Model) -> TokenStream {
     let data = data(model);
     let fills = fills(model);
-    let fill = arms(model, |kind| fill(model, kind));
-    let wire = arms(model, |kind| wire(model, kind));
+    let cells = cells(model);
+    let words = words(model);
     let look_up = look_up(&model.units);
     quote! {
         #data
         #fills
-
-        #[allow(unused_assignments)]
-        fn fill(op: &Op, found: &Found, cells: &mut [Word]) {
-            let [rs1, rs2, rs3, rs4] = found.reads;
-            match op.kind {
-                #fill
-                _ => {}
-            }
-        }
-
-        fn wire(op: &Op, columns: &mut [i64]) {
-            columns.fill(0);
-            match op.kind {
-                #wire
-                _ => {}
-            }
-        }
-
+        #cells
+        #words
         #look_up
     }
 }
 
-fn arms(model: &Model, arm: impl Fn(usize) -> TokenStream) -> TokenStream {
-    let arms = (0..model.selections.len()).filter(|kind| model.selections[*kind].is_some()).map(|kind| {
-        let (at, body) = (Literal::usize_unsuffixed(kind + 1), arm(kind));
-        quote!(#at => { #body })
-    });
-    quote!(#(#arms)*)
+/// How many stored columns the compiled form adds to those that the spec declares.
+pub(super) fn count(model: &Model) -> usize {
+    committed(&model.units) + limbs(model).count()
 }
 
-/// The place of a cell's column among all.
+/// The columns that the compiled form adds: cells, then words of the code table.
+pub(super) fn columns(model: &Model) -> Vec<TokenStream> {
+    let units = &model.units;
+    let cells = units.columns().map(|(unit, cell)| {
+        let unit_name = &units.units[unit].name;
+        let others = units.units.iter().enumerate().flat_map(|(at, unit)| {
+            let shared = (0..unit.cells.len()).filter(move |cell| unit.cells[*cell].overlays.is_some());
+            shared.map(move |cell| (at, cell))
+        });
+        let others = others.filter(|other| units.home(*other) == (unit, cell));
+        let others: Vec<String> = others.map(|(unit, cell)| units.name(Var::Cell(unit, cell))).collect();
+        let shared =
+            if others.is_empty() { String::new() } else { format!(", shared with {}", others.join(", ")) };
+        let doc = format!("A cell of unit `{unit_name}`{shared}.");
+        let (name, class) =
+            (units.name(Var::Cell(unit, cell)), class(0, (1 << units.bits(Var::Cell(unit, cell))) - 1));
+        quote!(Column { name: #name, doc: #doc, class: #class, source: ColumnSource::Cell })
+    });
+    let words = limbs(model).map(|(at, limb)| {
+        let name = word_name(model, at, limb);
+        let above = if limb.shift > 0 { ": what is above 32 bits" } else { "" };
+        let doc = format!("A column of the code table{above}.");
+        let class = class(limb.min, limb.max);
+        quote!(Column { name: #name, doc: #doc, class: #class, source: ColumnSource::Code })
+    });
+    cells.chain(words).collect()
+}
+
+fn class(min: i64, max: i64) -> TokenStream {
+    let bits = |value: i64| number(64 - value.leading_zeros());
+    match (min, max) {
+        (0.., 0..=1) => quote!(RangeClass::Bit),
+        (0.., _) => {
+            let bits = bits(max);
+            quote!(RangeClass::Unsigned { bits: #bits })
+        }
+        _ => {
+            let bits = bits(max.max(-(min + 1)) * 2 + 1);
+            quote!(RangeClass::Signed { bits: #bits })
+        }
+    }
+}
+
+/// The words of the code table's columns: which column, and which part of it.
+fn limbs(model: &Model) -> impl Iterator<Item = (usize, Limb)> {
+    let columns = model.wiring.columns.iter().enumerate();
+    columns.flat_map(|(at, column)| column.words(&model.units).into_iter().map(move |limb| (at, limb)))
+}
+
+fn word_name(model: &Model, at: usize, limb: Limb) -> String {
+    let name = &model.wiring.columns[at].name;
+    if limb.shift > 0 { format!("{name} >> {}", limb.shift) } else { name.clone() }
+}
+
+/// The place of a cell's column among those that are committed.
 fn place(units: &Units, cell: (usize, usize)) -> usize {
     let home = units.home(cell);
     units.columns().position(|column| column == home).unwrap_or_default()
 }
 
+/// The place of a cell's column among all.
+fn cell_at(model: &Model, cell: (usize, usize)) -> usize {
+    model.columns.len() + place(&model.units, cell)
+}
+
+fn id(at: usize) -> TokenStream {
+    let at = Literal::usize_unsuffixed(at);
+    quote!(ColumnId(#at))
+}
+
+/// constant + Σ coefficient · column, by column.
+fn linear(constant: i128, mut terms: Vec<(usize, i128)>) -> TokenStream {
+    terms.sort_unstable();
+    let terms = terms.into_iter().map(|(at, factor)| {
+        let (id, factor) = (id(at), integer(factor));
+        quote!((#id, #factor))
+    });
+    let constant = integer(constant);
+    quote!(Linear { constant: #constant, terms: &[#(#terms),*] })
+}
+
+/// A sum of columns of the code table, by their words.
+fn coded(model: &Model, columns: &[(usize, i128)]) -> TokenStream {
+    let first = model.columns.len() + committed(&model.units);
+    let words = limbs(model).enumerate().filter_map(|(word, (at, limb))| {
+        let (_, factor) = columns.iter().find(|(column, _)| *column == at)?;
+        Some((first + word, factor << limb.shift))
+    });
+    linear(0, words.collect())
+}
+
+/// The relations, as constraints over columns.
+pub(super) fn constraints(model: &Model) -> impl Iterator<Item = TokenStream> {
+    model.wiring.relations.iter().map(|relation| constraint(model, relation))
+}
+
+/// A relation as data.
+pub fn constraint(model: &Model, relation: &Relation) -> TokenStream {
+    let units = model.units.units.iter();
+    let owner = relation.name.split(':').next().unwrap_or_default();
+    let doc = units.clone().find(|unit| unit.name == owner).map_or("", |unit| unit.doc.as_str());
+    let (name, degree) = (&relation.name, number(relation.degree() as u64));
+    let terms = relation.terms(&model.units, &model.wiring.columns);
+    let products = terms.into_iter().map(|Term { scale, columns, factors, sum }| {
+        let mut forms: Vec<TokenStream> = Vec::new();
+        forms.extend((scale != 1).then(|| linear(scale, Vec::new())));
+        forms.extend((!columns.is_empty()).then(|| coded(model, &columns)));
+        forms.extend(factors.iter().map(|var| linear(0, vec![(column(model, *var), 1)])));
+        let known = sum.iter().filter_map(|(var, factor)| Some((column(model, (*var)?), *factor)));
+        let constant = sum.iter().find(|(var, _)| var.is_none()).map_or(0, |(_, factor)| *factor);
+        let known: Vec<(usize, i128)> = known.collect();
+        forms.extend(
+            (!known.is_empty() || constant != 1 || forms.is_empty()).then(|| linear(constant, known)),
+        );
+        quote!(Product { factors: &[#(#forms),*] })
+    });
+    quote!(Constraint { name: #name, doc: #doc, text: #name, products: &[#(#products),*], degree: #degree })
+}
+
+/// The column that has what a relation reads.
+fn column(model: &Model, var: Var) -> usize {
+    let recorded = |what| recorded(model, &what).unwrap_or_default();
+    match var {
+        Var::Cell(unit, cell) => cell_at(model, (unit, cell)),
+        Var::Read(port) => recorded(Recorded::Read(port)),
+        Var::Active => public(model, "active"),
+        Var::Last => public(model, "last"),
+        _ => recorded(Recorded::NextPc),
+    }
+}
+
+/// The public column of that name.
+fn public(model: &Model, name: &str) -> usize {
+    super::data::public_at(model, PUBLIC.iter().position(|known| *known == name).unwrap_or_default())
+}
+
+/// The column that records this.
+pub(super) fn recorded(model: &Model, what: &Recorded) -> Option<usize> {
+    model.columns.iter().position(|column| match &column.source {
+        ColumnSource::Recorded(sources) => sources.contains(what),
+        ColumnSource::Derived(_) => false,
+    })
+}
+
 fn data(model: &Model) -> TokenStream {
     let units = &model.units;
-    let cells = Literal::usize_unsuffixed(committed(units));
     let declared = units.units.iter().enumerate().map(|(at, unit)| {
         let (name, doc) = (&unit.name, &unit.doc);
         let cells = unit.cells.iter().enumerate().map(|(cell, declared)| {
-            let place = Literal::usize_unsuffixed(place(units, (at, cell)));
+            let column = id(cell_at(model, (at, cell)));
             let (name, bits) = (&declared.name, number(declared.bits));
-            quote!(units::Cell { name: #name, place: #place, bits: #bits })
+            quote!(units::Cell { name: #name, column: #column, bits: #bits })
         });
         quote!(units::Unit { name: #name, doc: #doc, cells: &[#(#cells),*] })
     });
-    let columns = model.wiring.columns.iter().map(|column| &column.name);
-    let relations = model.wiring.relations.iter().map(|relation| relation_data(units, relation));
     let slots = model.wiring.slots.iter().map(|slot| {
         let names = slot.of.iter().map(|(unit, slot)| {
             let unit = &units.units[*unit];
             format!("{}.{}", unit.name, unit.slots[*slot].name)
         });
         let name = names.collect::<Vec<_>>().join(", ");
-        let places = slot.places.iter().map(|cell| Literal::usize_unsuffixed(place(units, *cell)));
-        let tag = combination(&slot.tag);
-        quote!(units::Slot { name: #name, places: &[#(#places),*], tag: &[#tag] })
+        let places = slot.places.iter().map(|cell| id(cell_at(model, *cell)));
+        let (made, tag) = (coded(model, &slot.multiplicity), coded(model, &slot.tag));
+        quote!(units::Slot { name: #name, places: &[#(#places),*], made: #made, tag: #tag })
     });
+    // One's own are made in every row that is not padding.
+    let active = public(model, "active");
+    let own = model.lookups.iter().map(|lookup| {
+        let places = lookup.places.iter().map(|at| id(*at));
+        let (made, tag) = (linear(0, vec![(active, 1)]), linear(0, vec![(active, lookup.table as i128 + 1)]));
+        let name = &lookup.name;
+        quote!(units::Slot { name: #name, places: &[#(#places),*], made: #made, tag: #tag })
+    });
+    let slots = slots.chain(own);
     let tables = units.tables.iter().map(|table| {
         let (name, doc) = (&table.name, &table.doc);
         let keys = table.keys.iter().map(|(_, bits)| number(*bits));
         let values = Literal::usize_unsuffixed(table.values.len());
         quote!(units::Table { name: #name, doc: #doc, keys: &[#(#keys),*], values: #values })
     });
-    let found = found(model);
-    let ports = ports(model);
-    let prime: TokenStream = PRIME.to_string().parse().unwrap_or_default();
+    let ports = [(Port::Write, 0, Recorded::RdValue), (Port::Memory, 1, Recorded::MemAfter)];
+    let ports = ports.into_iter().filter_map(|(port, cell, what)| {
+        let at = units.port(port)?;
+        let (name, cell, recorded) =
+            (&units.units[at].name, id(cell_at(model, (at, cell))), id(recorded(model, &what)?));
+        let by = model
+            .selections
+            .iter()
+            .map(|selection| selection.as_ref().is_some_and(|selection| selection.uses.contains_key(&at)));
+        Some(quote!(units::Bound { name: #name, cell: #cell, recorded: #recorded, by: &[#(#by),*] }))
+    });
     let most = Literal::usize_unsuffixed(MAX_PLACES);
     quote! {
-        const _: () = assert!(units::PRIME == #prime && units::MAX_PLACES == #most);
+        const _: () = assert!(units::MAX_PLACES == #most);
 
         static UNITS: units::Units = units::Units {
             units: &[#(#declared),*],
-            cells: #cells,
-            columns: &[#(#columns),*],
-            relations: &[#(#relations),*],
             slots: &[#(#slots),*],
             tables: &[#(#tables),*],
-            found: #found,
-            ports: #ports,
+            ports: &[#(#ports),*],
         };
     }
-}
-
-/// The columns that record what rows find and put out.
-fn found(model: &Model) -> TokenStream {
-    let column = |what: Recorded| {
-        let records = |column: &&crate::model::Column| match &column.source {
-            ColumnSource::Recorded(sources) => sources.contains(&what),
-            ColumnSource::Derived(_) => false,
-        };
-        let name = model.columns.iter().find(records).map(|column| super::constant(&column.name));
-        name.map_or_else(|| quote!(None), |name| quote!(Some(ColumnId(column::#name as u16))))
-    };
-    let reads = (0..4).map(|port| column(Recorded::Read(port)));
-    let [index, address, before, after, written, next_pc] = [
-        Recorded::Index,
-        Recorded::MemAddress,
-        Recorded::MemBefore,
-        Recorded::MemAfter,
-        Recorded::RdValue,
-        Recorded::NextPc,
-    ]
-    .map(column);
-    quote! {
-        units::FoundColumns {
-            index: #index,
-            reads: [#(#reads),*],
-            address: #address,
-            before: #before,
-            after: #after,
-            written: #written,
-            next_pc: #next_pc,
-        }
-    }
-}
-
-/// The cells of what rows put out, and which instructions do so by units.
-fn ports(model: &Model) -> TokenStream {
-    let units = &model.units;
-    let cell = |port: Port, cell: usize| {
-        let at = units.port(port).map(|unit| Literal::usize_unsuffixed(place(units, (unit, cell))));
-        at.map_or_else(|| quote!(None), |at| quote!(Some(#at)))
-    };
-    let (written, after) = (cell(Port::Write, 0), cell(Port::Memory, 1));
-    let used = model.selections.iter().map(|selection| {
-        let uses = |port: Port| {
-            let unit = units.port(port);
-            unit.is_some_and(|unit| {
-                selection.as_ref().is_some_and(|selection| selection.uses.contains_key(&unit))
-            })
-        };
-        let (writes, accesses) = (uses(Port::Write), uses(Port::Memory));
-        quote!((#writes, #accesses))
-    });
-    quote!(units::PortCells { written: #written, after: #after, used: &[#(#used),*] })
-}
-
-fn combination(columns: &[(usize, i128)]) -> TokenStream {
-    let columns = columns.iter().map(|(at, factor)| {
-        let (at, factor) = (Literal::usize_unsuffixed(*at), integer(*factor));
-        quote!((#at, #factor))
-    });
-    quote!(#(#columns),*)
 }
 
 /// A coefficient as a literal. The check of sizes sees that it fits.
@@ -177,31 +244,144 @@ fn integer(value: i128) -> Literal {
     Literal::i64_unsuffixed(i64::try_from(value).unwrap_or_default())
 }
 
-fn relation_data(units: &Units, relation: &Relation) -> TokenStream {
-    let name = &relation.name;
-    let product = |product: &[Var]| {
-        let factors = product.iter().map(|var| match var {
-            Var::Cell(unit, cell) => {
-                let at = Literal::usize_unsuffixed(place(units, (*unit, *cell)));
-                quote!(units::Factor::Cell(#at))
-            }
-            Var::Read(port) => {
-                let port = Literal::usize_unsuffixed(*port);
-                quote!(units::Factor::Read(#port))
-            }
-            _ => quote!(units::Factor::NextPc),
-        });
-        quote!(&[#(#factors),*])
+/// The function that fills the cells of rows: those of units that an instruction does not use are zero.
+fn cells(model: &Model) -> TokenStream {
+    let arms = (0..model.selections.len()).filter(|kind| model.selections[*kind].is_some()).map(|kind| {
+        let (at, body) = (Literal::usize_unsuffixed(kind + 1), fill(model, kind));
+        quote!(#at => { #body })
+    });
+    let found = |what: Recorded| match recorded(model, &what) {
+        Some(at) => {
+            let at = constant(&model.columns[at].name);
+            quote!(known[column::#at][row])
+        }
+        None => quote!(0),
     };
-    let wired = relation.wired.iter().map(|(of, columns)| {
-        let (product, columns) = (product(of), combination(columns));
-        quote!(units::Wired { product: #product, columns: &[#columns] })
-    });
-    let fixed = relation.fixed.iter().map(|(of, coefficient)| {
-        let (product, coefficient) = (product(of), integer(*coefficient));
-        quote!(units::Fixed { product: #product, coefficient: #coefficient })
-    });
-    quote!(units::Relation { name: #name, wired: &[#(#wired),*], fixed: &[#(#fixed),*] })
+    let reads = (0..4).map(|port| found(Recorded::Read(port)));
+    let [index, address, before, reply] =
+        [Recorded::Index, Recorded::MemAddress, Recorded::MemBefore, Recorded::RdValue].map(found);
+    let (first, count) = (model.columns.len(), committed(&model.units));
+    let (first, count) = (Literal::usize_unsuffixed(first), Literal::usize_unsuffixed(count));
+    quote! {
+        /// What the cells of a row follow from.
+        struct Found {
+            reads: [Word; 4],
+            address: Word,
+            before: Word,
+            reply: Word,
+        }
+
+        #[inline(always)]
+        #[allow(unused_assignments)]
+        fn fill(op: &Op, found: &Found, cells: &mut [[Word; STRIDE]; #count], row: usize) {
+            let [rs1, rs2, rs3, rs4] = found.reads;
+            match op.kind {
+                #(#arms)*
+                _ => {}
+            }
+        }
+
+        fn fill_cells(columns: &mut Columns, rows: usize, code: &[Op]) {
+            let (known, cells) = columns.split_from(#first);
+            let Some(cells) = cells.first_chunk_mut::<#count>() else { return };
+            let rows = rows.min(MAX_ROWS);
+            cells.iter_mut().for_each(|cells| cells[..rows].fill(0));
+            for row in 0..rows {
+                let op = &code[#index as usize];
+                let found = Found { reads: [#(#reads),*], address: #address, before: #before, reply: #reply };
+                fill(op, &found, cells, row);
+            }
+        }
+    }
+}
+
+/// The function that fills words of the code table's columns: Σ over products of the entry's constants of a factor that
+/// the kind says.
+fn words(model: &Model) -> TokenStream {
+    let index = recorded(model, &Recorded::Index).map(|at| constant(&model.columns[at].name));
+    let first = Literal::usize_unsuffixed(model.columns.len() + committed(&model.units));
+    let mut tables = TokenStream::new();
+    let mut fills = TokenStream::new();
+    for (word, (at, limb)) in limbs(model).enumerate() {
+        let by = &model.wiring.columns[at].by;
+        let mut products: Vec<&Vec<usize>> = by.values().flat_map(Coefficient::keys).collect();
+        products.sort_unstable();
+        products.dedup();
+        let word_at = Literal::usize_unsuffixed(word);
+        let mut sum = Vec::new();
+        for (at, product) in products.iter().enumerate() {
+            let table = ident(&format!("CODE_{word}_{at}"));
+            let factors = (0..=model.instructions.len()).map(|kind| {
+                let of = kind.checked_sub(1).and_then(|kind| by.get(&kind)?.get(*product));
+                integer(of.copied().unwrap_or_default())
+            });
+            let constants = product.iter().map(|at| entry(&model.units.entries[*at]));
+            let constants = constants.fold(quote!(1i64), |all, entry| quote!(#all.wrapping_mul(#entry)));
+            // Of what the kind alone says, a word: so that its loop is one of look-ups.
+            if products.len() == 1 && product.is_empty() {
+                tables.extend(quote!(static #table: [Word; 256] = by_kind(&[#(#factors as i64 as Word),*]);));
+                sum.push(quote!(#table[usize::from(kind)]));
+            } else {
+                tables.extend(quote!(static #table: [i64; 256] = wide_by_kind(&[#(#factors),*]);));
+                sum.push(quote!(#table[usize::from(kind)].wrapping_mul(#constants)));
+            }
+        }
+        let value = sum.into_iter().reduce(|all, term| quote!(#all.wrapping_add(#term))).unwrap_or(quote!(0));
+        let shift = Literal::u32_unsuffixed(limb.shift);
+        let plain = products.iter().all(|product| product.is_empty());
+        fills.extend(match plain && limb.shift == 0 {
+            true => quote! {
+                if needed[#word_at] {
+                    for (output, &kind) in words[#word_at].iter_mut().zip(kinds) {
+                        *output = #value as Word;
+                    }
+                }
+            },
+            false => quote! {
+                if needed[#word_at] {
+                    for ((output, &kind), index) in words[#word_at].iter_mut().zip(kinds).zip(index) {
+                        let op = &code[*index as usize];
+                        *output = ((#value as i64) >> #shift) as Word;
+                    }
+                }
+            },
+        });
+    }
+    quote! {
+        const fn by_kind<const N: usize>(factors: &[Word; N]) -> [Word; 256] {
+            let mut table = [0; 256];
+            let mut kind = 0;
+            while kind < N {
+                table[kind] = factors[kind];
+                kind += 1;
+            }
+            table
+        }
+
+        const fn wide_by_kind<const N: usize>(factors: &[i64; N]) -> [i64; 256] {
+            let mut table = [0; 256];
+            let mut kind = 0;
+            while kind < N {
+                table[kind] = factors[kind];
+                kind += 1;
+            }
+            table
+        }
+
+        #tables
+
+        fn fill_code(columns: &mut Columns, rows: usize, code: &[Op], needed: &[bool]) {
+            let (known, words) = columns.split_from(#first);
+            let rows = rows.min(MAX_ROWS);
+            let index = &known[column::#index][..rows];
+            let mut kinds = [0u8; MAX_ROWS];
+            for (kind, index) in kinds.iter_mut().zip(index) {
+                *kind = code[*index as usize].kind;
+            }
+            let kinds = &kinds[..rows];
+            #fills
+        }
+    }
 }
 
 /// The functions that give a cell from its unit's inputs, and a table's values from its keys.
@@ -274,7 +454,7 @@ fn parameter(value: &TokenStream, ty: Type) -> TokenStream {
 }
 
 /// The cells of an instruction's row, each after those that it follows from.
-fn fill(model: &Model, kind: usize) -> TokenStream {
+pub fn fill(model: &Model, kind: usize) -> TokenStream {
     let Some(selection) = &model.selections[kind] else { return TokenStream::new() };
     let mut filling = Filling {
         units: &model.units,
@@ -290,7 +470,7 @@ fn fill(model: &Model, kind: usize) -> TokenStream {
     }
     let stores = filling.cells.iter().map(|cell| {
         let (at, value) = (Literal::usize_unsuffixed(place(&model.units, *cell)), filling.name(*cell));
-        quote!(cells[#at] = #value;)
+        quote!(cells[#at][row] = #value;)
     });
     let statements = &filling.statements;
     let loaded = loaded(&model.instructions[kind].semantics);
@@ -440,25 +620,6 @@ fn entry(value: &Expr) -> TokenStream {
     }
 }
 
-/// The columns of the code table that an instruction has.
-fn wire(model: &Model, kind: usize) -> TokenStream {
-    let columns = model.wiring.columns.iter().enumerate().filter_map(|(at, column)| {
-        let value = coefficient(model, column.by.get(&kind)?);
-        let at = Literal::usize_unsuffixed(at);
-        Some(quote!(columns[#at] = #value;))
-    });
-    quote!(#(#columns)*)
-}
-
-fn coefficient(model: &Model, of: &Coefficient) -> TokenStream {
-    let terms = of.iter().map(|(product, factor)| {
-        let factor = Literal::i64_suffixed(i64::try_from(*factor).unwrap_or_default());
-        let entries = product.iter().map(|at| entry(&model.units.entries[*at]));
-        entries.fold(quote!((#factor)), |all, entry| quote!(#all.wrapping_mul(#entry)))
-    });
-    terms.reduce(|all, term| quote!(#all.wrapping_add(#term))).unwrap_or_else(|| quote!(0))
-}
-
 fn look_up(units: &Units) -> TokenStream {
     let tables = units.tables.iter().enumerate().map(|(at, table)| {
         let at = Literal::usize_unsuffixed(at);
@@ -496,10 +657,6 @@ struct NoNames;
 
 impl Names for NoNames {
     fn column(&self, _: usize, _: Type) -> TokenStream {
-        quote!(0)
-    }
-
-    fn group(&self, _: u32) -> TokenStream {
         quote!(0)
     }
 

@@ -213,7 +213,7 @@ impl Diagrams {
             ExprKind::Local(name) => leaves.locals.get(name)?.clone(),
             ExprKind::Loaded => leaves.loaded.clone(),
             ExprKind::Replied => leaves.replied.clone(),
-            ExprKind::Op(_) | ExprKind::Column(_) | ExprKind::Flag(..) => return None,
+            ExprKind::Op(_) | ExprKind::Column(_) => return None,
             ExprKind::Unary(op, a) => {
                 let a = self.value(a, leaves)?;
                 self.unary(*op, &a, e.ty)

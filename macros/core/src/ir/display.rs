@@ -17,7 +17,6 @@ impl Display for Expr {
             ExprKind::Replied => f.write_str("replied"),
             ExprKind::Op(fact) => write!(f, "op.{}", fact.name()),
             ExprKind::Column(at) => write!(f, "#{at}"),
-            ExprKind::Flag(at, value) => write!(f, "#{at}.{value}"),
             ExprKind::Unary(op, a) => write!(f, "{}({a})", op.symbol()),
             ExprKind::Binary(op, a, b) => write!(f, "({a} {} {b})", op.symbol()),
             ExprKind::Slice(a, lo) => write!(f, "{a}[{lo}..{}]", lo + self.ty.width),
@@ -71,8 +70,7 @@ impl Display for TrapKind {
 
 impl OpFact {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Pc, Self::Word, Self::Kind, Self::Group, Self::Rd, Self::Rs1, Self::Rs2, Self::Imm];
+    pub const ALL: [Self; 7] = [Self::Pc, Self::Word, Self::Kind, Self::Rd, Self::Rs1, Self::Rs2, Self::Imm];
 
     /// The name after `op.`.
     pub const fn name(self) -> &'static str {
@@ -80,7 +78,6 @@ impl OpFact {
             Self::Pc => "pc",
             Self::Word => "word",
             Self::Kind => "kind",
-            Self::Group => "group",
             Self::Rd => "rd",
             Self::Rs1 => "rs1",
             Self::Rs2 => "rs2",

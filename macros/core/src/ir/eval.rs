@@ -35,7 +35,6 @@ pub fn eval(e: &Expr, env: &impl Environment) -> u64 {
         ExprKind::Replied => env.replied(),
         ExprKind::Op(fact) => env.fact(*fact),
         ExprKind::Column(column) => env.cell(*column),
-        ExprKind::Flag(column, value) => u64::from(env.cell(*column) == u64::from(*value)),
         ExprKind::Unary(op, a) => unary(*op, eval(a, env)),
         ExprKind::Binary(op, a, b) => binary(*op, a.ty, eval(a, env), eval(b, env)),
         ExprKind::Slice(a, lo) => eval(a, env) >> lo,

@@ -104,8 +104,6 @@ pub enum ExprKind {
     Op(OpFact),
     /// Another column of the row, by its place in the model.
     Column(usize),
-    /// Whether a one-hot column has this value.
-    Flag(usize, u32),
     /// One operand.
     Unary(UnaryOp, Box<Expr>),
     /// Two operands.
@@ -129,8 +127,6 @@ pub enum OpFact {
     Word,
     /// Which instruction.
     Kind,
-    /// Its group.
-    Group,
     /// The destination register.
     Rd,
     /// The first register read.

@@ -10,10 +10,9 @@ use crate::diagnostic::Diagnostic;
 /// What a table says, by key: one text for one meaning.
 type Parts = Vec<(&'static str, String)>;
 
-/// Keeps the first of tables that say the same. Documentation does not count, but for a group, which has nothing else.
+/// Keeps the first of tables that say the same. Documentation does not count.
 pub(super) fn unite(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
     one("format", &mut tables.formats, |entry| &entry.key, |entry| format(&entry.value), errors);
-    one("group", &mut tables.groups, |group| &group.name, |group| vec![("doc", text(&group.doc))], errors);
     let answer = |entry: &Entry<Text>| vec![("answer", text(&entry.value))];
     one("policy answer", &mut tables.policy, |entry| &entry.key, answer, errors);
     let value = |entry: &Entry<Int>| vec![("value", entry.value.value.to_string())];
@@ -25,7 +24,6 @@ pub(super) fn unite(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
             ("registers", set(&table.registers, text)),
             ("asm", text(&table.asm)),
             ("semantics", text(&table.semantics)),
-            ("group", option(table.group.as_ref())),
             ("replaces", list(&table.replaces)),
         ]
     };
@@ -42,10 +40,7 @@ pub(super) fn unite(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
     one("constraint", &mut tables.constraints, |table| &table.name, parts, errors);
     let parts = |table: &super::LinkTable| vec![("from", text(&table.from)), ("to", text(&table.to))];
     one("link", &mut tables.links, |table| &table.name, parts, errors);
-    let parts = |table: &super::LookupTable| {
-        let (groups, inputs) = (list(&table.groups), list(&table.inputs));
-        vec![("groups", groups), ("inputs", inputs), ("output", text(&table.output))]
-    };
+    let parts = |table: &super::LookupTable| vec![("find", text(&table.find))];
     one("look-up", &mut tables.lookups, |table| &table.name, parts, errors);
     let parts = |table: &super::CallTable| {
         vec![

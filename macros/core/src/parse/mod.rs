@@ -59,7 +59,6 @@ pub(crate) struct Tables {
     pub(crate) registers: Vec<RegistersTable>,
     pub(crate) policy: Vec<Entry<Text>>,
     pub(crate) formats: Vec<Entry<FormatTable>>,
-    pub(crate) groups: Vec<NamedTable>,
     pub(crate) instructions: Vec<InstructionTable>,
     pub(crate) columns: Vec<ColumnTable>,
     pub(crate) constraints: Vec<ConstraintTable>,
@@ -152,12 +151,6 @@ pub(crate) struct ImmTable {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct NamedTable {
-    pub(crate) name: Text,
-    pub(crate) doc: Text,
-}
-
-#[derive(Clone, Debug, Default)]
 pub(crate) struct InstructionTable {
     pub(crate) name: Text,
     pub(crate) doc: Text,
@@ -166,7 +159,6 @@ pub(crate) struct InstructionTable {
     pub(crate) registers: Vec<Entry<Text>>,
     pub(crate) asm: Text,
     pub(crate) semantics: Text,
-    pub(crate) group: Option<Text>,
     /// Instructions that are special cases of this one, which takes their place.
     pub(crate) replaces: Vec<Text>,
 }
@@ -201,9 +193,7 @@ pub(crate) struct LinkTable {
 pub(crate) struct LookupTable {
     pub(crate) name: Text,
     pub(crate) doc: Text,
-    pub(crate) groups: Vec<Text>,
-    pub(crate) inputs: Vec<Text>,
-    pub(crate) output: Text,
+    pub(crate) find: Text,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -300,8 +290,6 @@ fn parse_file(
         }),
         ignored: table.texts("ignored"),
     });
-    own.groups =
-        root.list("group", |table| NamedTable { name: table.required("name"), doc: table.required("doc") });
     own.instructions = root.list("instruction", |table| InstructionTable {
         name: table.required("name"),
         doc: table.required("doc"),
@@ -310,7 +298,6 @@ fn parse_file(
         registers: table.table("registers", false, |regs| regs.entries_of_text()).unwrap_or_default(),
         asm: table.required("asm"),
         semantics: table.required("semantics"),
-        group: table.text("group"),
         replaces: table.texts("replaces"),
     });
     own.columns = root.list("column", |table| ColumnTable {
@@ -336,9 +323,7 @@ fn parse_file(
     own.lookups = root.list("lookup", |table| LookupTable {
         name: table.required("name"),
         doc: table.required("doc"),
-        groups: table.required_texts("groups"),
-        inputs: table.required_texts("inputs"),
-        output: table.required("output"),
+        find: table.required("find"),
     });
     own.opcodes = root.table("opcodes", false, |table| table.entries_of_int()).unwrap_or_default();
     own.calls = root.list("call", |table| CallTable {
@@ -451,7 +436,6 @@ fn merge(tables: &mut Tables, own: Tables) {
     tables.registers.extend(own.registers);
     tables.policy.extend(own.policy);
     tables.formats.extend(own.formats);
-    tables.groups.extend(own.groups);
     tables.instructions.extend(own.instructions);
     tables.columns.extend(own.columns);
     tables.constraints.extend(own.constraints);

@@ -153,14 +153,6 @@ impl<'a, 't> Reader<'a, 't> {
         self.bool(key)
     }
 
-    /// An array of strings that may not be missing.
-    pub(super) fn required_texts(&mut self, key: &'static str) -> Vec<Text> {
-        if self.get(key).is_none() {
-            self.missing(key);
-        }
-        self.texts(key)
-    }
-
     /// An array of strings; empty if missing.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<Text> {
         self.get(key).and_then(|value| self.as_texts(value)).unwrap_or_default()

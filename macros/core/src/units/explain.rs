@@ -151,7 +151,7 @@ fn with_output(form: &Form, output: &Form, var: Var) -> Form {
 /// What a unit costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// The unit's name; `assert` and `next_pc` for what is no unit's.
+    /// The unit's name; `assert`, `next_pc`, `row` and `end` for what is no unit's.
     pub name: String,
     /// Its documentation.
     pub doc: String,
@@ -170,7 +170,7 @@ pub struct Cost {
 /// What each unit costs, and what belongs to none.
 pub fn costs(model: &Model) -> Vec<Cost> {
     let units = &model.units;
-    let owner = |name: &str| name.split(['[', '.', ' ']).next().unwrap_or_default().to_owned();
+    let owner = |name: &str| name.split(['[', '.', ':', ' ']).next().unwrap_or_default().to_owned();
     let owners: Vec<String> = model.wiring.columns.iter().map(|column| owner(&column.name)).collect();
     let needed = |name: &str| owners.iter().filter(|owner| *owner == name).count();
     let mut costs: Vec<Cost> = units
@@ -186,22 +186,22 @@ pub fn costs(model: &Model) -> Vec<Cost> {
             columns: needed(&unit.name),
         })
         .collect();
-    let own: usize = costs.iter().map(|cost| cost.columns).sum();
     let names =
-        |name: &str| model.wiring.relations.iter().filter(|relation| relation.name.starts_with(name)).count();
-    let next = needed("next_pc");
+        |name: &str| model.wiring.relations.iter().filter(|relation| owner(&relation.name) == name).count();
     let rest = [
-        ("assert", "What rules assert.", own + next),
-        ("next_pc", "Where the next row is.", owners.len() - next),
+        ("assert", "What rules assert."),
+        ("next_pc", "Where the next row is."),
+        ("row", "That every row is an instruction's."),
+        ("end", "That a run ends with a call."),
     ];
-    costs.extend(rest.into_iter().map(|(name, doc, others)| Cost {
+    costs.extend(rest.into_iter().map(|(name, doc)| Cost {
         name: name.to_owned(),
         doc: doc.to_owned(),
         cells: 0,
         shared: 0,
         lookups: 0,
         relations: names(name),
-        columns: owners.len() - others,
+        columns: needed(name),
     }));
     costs
 }

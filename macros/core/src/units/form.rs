@@ -27,6 +27,10 @@ pub enum Var {
     Read(usize),
     /// The address of the next row's instruction.
     NextPc,
+    /// 1 in every row but those of the padding.
+    Active,
+    /// 1 in the last row of a run that ends.
+    Last,
 }
 
 /// Σ coefficient · product of variables. No coefficient is zero; a product's variables are sorted. A coefficient that does

@@ -262,6 +262,27 @@ impl Units {
         cells.filter(|cell| self.home(*cell) == *cell)
     }
 
+    /// The width of what a row has, in bits: of a cell's column, that of the widest that shares it.
+    pub fn bits(&self, var: form::Var) -> u32 {
+        match var {
+            form::Var::Cell(unit, cell) => {
+                let home = self.home((unit, cell));
+                let all = self.units.iter().enumerate();
+                let shares = all.flat_map(|(at, unit)| {
+                    let cells = unit.cells.iter().enumerate();
+                    cells.map(move |(cell, declared)| ((at, cell), declared.bits))
+                });
+                shares
+                    .filter(|(cell, _)| self.home(*cell) == home)
+                    .map(|(_, bits)| bits)
+                    .max()
+                    .unwrap_or_default()
+            }
+            form::Var::Active | form::Var::Last | form::Var::On => 1,
+            _ => 32,
+        }
+    }
+
     /// A variable as a person reads it.
     pub fn name(&self, var: form::Var) -> String {
         match var {
@@ -276,6 +297,8 @@ impl Units {
             }
             form::Var::Read(port) => format!("rs{}", port + 1),
             form::Var::NextPc => "next_pc".to_owned(),
+            form::Var::Active => "active".to_owned(),
+            form::Var::Last => "last".to_owned(),
         }
     }
 }

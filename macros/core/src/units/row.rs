@@ -155,10 +155,7 @@ impl Rows<'_> {
         }
         let asserts = self.selection.asserts.iter().enumerate();
         faults.extend(asserts.filter(|(_, form)| value(form) % PRIME != 0).map(|(at, _)| Fault::Assert(at)));
-        let next = self.selection.next.as_ref();
-        faults.extend(
-            next.filter(|form| (value(form) - i128::from(found.next_pc)) % PRIME != 0).map(|_| Fault::NextPc),
-        );
+        faults.extend((value(&self.selection.next_is()) % PRIME != 0).then_some(Fault::NextPc));
         faults
     }
 
@@ -216,6 +213,7 @@ impl Rows<'_> {
             Var::Entry(at) => ir::eval(&self.units.entries[at], &Leaves { found, of: &|_| 0 }).into(),
             Var::Read(port) => found.reads[port].into(),
             Var::NextPc => found.next_pc.into(),
+            Var::Active => 1,
             _ => 0,
         }
     }
@@ -264,7 +262,8 @@ impl Rows<'_> {
                 format!("`{text}` is {}, and not 0", self.value(form, found, cells))
             }
             Fault::NextPc => {
-                let value = self.selection.next.as_ref().map_or(0, |form| self.value(form, found, cells));
+                let form = self.selection.next.as_ref().unwrap_or(&self.selection.link);
+                let value = self.value(form, found, cells);
                 format!("the next pc is {value:#x} by the units, and {:#x} by the row", found.next_pc)
             }
         }

@@ -40,14 +40,27 @@ pub struct Selection {
     pub uses: BTreeMap<usize, UnitUse>,
     /// What is zero besides the units' relations.
     pub asserts: Vec<Form>,
-    /// The address of the next row's instruction; none of a call, whose interface says it.
+    /// The address of the next row's instruction; none of a call, whose interface says whether there is one.
     pub next: Option<Form>,
+    /// The address after the instruction's.
+    pub link: Form,
     /// The address of the word of memory that is accessed.
     pub address: Option<Form>,
     /// Honest values of cells that a rule says, as expressions over the instruction's operands.
     pub fill: Vec<((usize, usize), Expr)>,
     /// The rules, in the order in which they were applied.
     pub rules: Vec<usize>,
+}
+
+impl Selection {
+    /// What is zero if the row's next address is right: of a call, the instruction after it or none.
+    pub fn next_is(&self) -> Form {
+        let next = Form::from(Var::NextPc);
+        match &self.next {
+            Some(form) => &next - form,
+            None => &next * &(&next - &self.link),
+        }
+    }
 }
 
 /// One use of a unit.
@@ -183,7 +196,7 @@ impl Selector<'_> {
         );
         let link = self.entry(&link);
         let start = State {
-            selection: Selection { next: Some(link.clone()), ..Selection::default() },
+            selection: Selection { next: Some(link.clone()), link: link.clone(), ..Selection::default() },
             ..State::default()
         };
         let mut states = vec![start];

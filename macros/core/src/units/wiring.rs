@@ -26,10 +26,56 @@ pub struct Column {
     pub by: BTreeMap<usize, Coefficient>,
 }
 
+impl Column {
+    /// The least and the greatest value that an entry may have, 0 among them; none beyond 64 bits.
+    pub fn bounds(&self, units: &Units) -> Option<(i64, i64)> {
+        let (mut min, mut max) = (0i128, 0i128);
+        for coefficient in self.by.values() {
+            let (mut low, mut high) = (0i128, 0i128);
+            for (product, factor) in coefficient {
+                let greatest = |at: &usize| (1i128 << units.entries[*at].ty.width) - 1;
+                let most = product.iter().map(greatest).try_fold(*factor, i128::checked_mul)?;
+                (low, high) = (low.checked_add(most.min(0))?, high.checked_add(most.max(0))?);
+            }
+            (min, max) = (min.min(low), max.max(high));
+        }
+        Some((i64::try_from(min).ok()?, i64::try_from(max).ok()?))
+    }
+
+    /// Whether it takes two words.
+    fn is_wide(&self, units: &Units) -> bool {
+        self.words(units).len() > 1
+    }
+
+    /// The words that hold it, each with what it counts and its bounds: one, or the lower 32 bits and what is above.
+    pub fn words(&self, units: &Units) -> Vec<Limb> {
+        let (min, max) = self.bounds(units).unwrap_or_default();
+        let fits = (min >= 0 && max <= u32::MAX.into()) || (min >= i32::MIN.into() && max <= i32::MAX.into());
+        match fits {
+            true => vec![Limb { shift: 0, min, max }],
+            false => vec![
+                Limb { shift: 0, min: 0, max: u32::MAX.into() },
+                Limb { shift: 32, min: min >> 32, max: max >> 32 },
+            ],
+        }
+    }
+}
+
+/// A word of a column of the code table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limb {
+    /// It counts 2^shift.
+    pub shift: u32,
+    /// Its least value.
+    pub min: i64,
+    /// Its greatest value.
+    pub max: i64,
+}
+
 /// A relation of all instructions: Σ (Σ factor · column) · product, and what has the same coefficient in every row.
 #[derive(Clone, Debug, Default)]
 pub struct Relation {
-    /// Where it comes from: `unit: relation`, `assert 0`, `next_pc`.
+    /// Where it comes from: `unit: relation`, `assert 0`, `next_pc`, `row: …`, `end: …`.
     pub name: String,
     /// Products of cells and values read, each with columns of the code table and their factors.
     pub wired: BTreeMap<Vec<Var>, Vec<(usize, i128)>>,
@@ -37,7 +83,82 @@ pub struct Relation {
     pub fixed: BTreeMap<Vec<Var>, i128>,
 }
 
+/// A product: a number, times a sum of columns of the code table, times factors, times a sum that is linear in what a row
+/// has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// The number.
+    pub scale: i128,
+    /// Columns of the code table with their factors; none for 1.
+    pub columns: Vec<(usize, i128)>,
+    /// Further factors.
+    pub factors: Vec<Var>,
+    /// What a row has, or 1, with its coefficient.
+    pub sum: Vec<(Option<Var>, i128)>,
+}
+
+/// A sum may be as large as this many bits before part of it becomes a product of its own: a prover's first rounds work on
+/// integers, and a factor grows there.
+const MAX_SUM_BITS: u32 = 50;
+
 impl Relation {
+    /// The relation as a sum of products: one for what has the same columns of the code table, and the same factors but one.
+    pub fn terms(&self, units: &Units, columns: &[Column]) -> Vec<Term> {
+        type Sum = BTreeMap<Option<Var>, i128>;
+        let mut sums: BTreeMap<(Vec<(usize, i128)>, Vec<Var>), Sum> = BTreeMap::new();
+        let wired = self.wired.iter().flat_map(|(product, by)| {
+            // Another column of two words would leave 64 bits.
+            let (apart, joined): (Vec<_>, Vec<_>) = by.iter().partition(|(column, factor)| {
+                factor.unsigned_abs() >> 16 > 0 && columns[*column].is_wide(units)
+            });
+            apart.into_iter().map(|one| vec![one]).chain([joined]).map(move |by| (product, by))
+        });
+        for (product, by) in wired.filter(|(_, by)| !by.is_empty()) {
+            let common = by.iter().fold(0, |common, (_, factor)| gcd(common, factor.unsigned_abs()));
+            let common = i128::try_from(common).unwrap_or(1) * by[0].1.signum();
+            let by = by.into_iter().map(|(column, factor)| (column, factor / common)).collect();
+            let (factors, last) = apart(product);
+            *sums.entry((by, factors)).or_default().entry(last).or_default() += common;
+        }
+        for (product, coefficient) in &self.fixed {
+            let (factors, last) = apart(product);
+            *sums.entry((Vec::new(), factors)).or_default().entry(last).or_default() += coefficient;
+        }
+        // x · y and x have x in common.
+        let lower: Vec<_> = sums.keys().filter(|(_, factors)| factors.is_empty()).cloned().collect();
+        for (by, none) in lower {
+            let Some(sum) = sums.remove(&(by.clone(), none.clone())) else { continue };
+            for (var, coefficient) in sum {
+                let factors: Vec<Var> = var.into_iter().collect();
+                match sums.get_mut(&(by.clone(), factors)).filter(|_| var.is_some()) {
+                    Some(higher) => *higher.entry(None).or_default() += coefficient,
+                    None => {
+                        let sum = sums.entry((by.clone(), none.clone())).or_default();
+                        *sum.entry(var).or_default() += coefficient;
+                    }
+                }
+            }
+        }
+        let mut terms = Vec::new();
+        for ((columns, factors), sum) in sums {
+            let sum = sum.into_iter().filter(|(_, coefficient)| *coefficient != 0);
+            let is_large = |(var, coefficient): &(Option<Var>, i128)| {
+                let bits = i128::BITS - coefficient.unsigned_abs().leading_zeros();
+                bits + var.map_or(0, |var| units.bits(var)) > MAX_SUM_BITS
+            };
+            let (mut large, small): (Vec<_>, Vec<_>) = sum.partition(is_large);
+            let common = large.iter().fold(0, |common, (_, factor)| gcd(common, factor.unsigned_abs()));
+            let scale = i128::try_from(common).unwrap_or(1);
+            large.iter_mut().for_each(|(_, factor)| *factor /= scale);
+            for (scale, sum) in [(1, small), (scale, large)] {
+                if !sum.is_empty() {
+                    terms.push(Term { scale, columns: columns.clone(), factors: factors.clone(), sum });
+                }
+            }
+        }
+        terms
+    }
+
     /// The degree in cells and columns of the code table.
     pub fn degree(&self) -> usize {
         let wired = self.wired.keys().map(|product| product.len() + 1);
@@ -135,13 +256,20 @@ pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
         }
         wanted.push((format!("assert {at}"), wired, BTreeMap::new()));
     }
-    let mut wired = Products::new();
+    let [mut next, mut row, mut end] = [(); 3].map(|()| Products::new());
     for (instruction, selection) in selections.iter().enumerate() {
-        if let Some(form) = selection.as_ref().and_then(|selection| selection.next.as_ref()) {
-            add(units, &mut wired, instruction, &(&Form::from(Var::NextPc) - form));
+        if let Some(selection) = selection {
+            add(units, &mut next, instruction, &selection.next_is());
+            add(units, &mut row, instruction, &-&Form::constant(1));
+            if selection.next.is_none() {
+                add(units, &mut end, instruction, &-&Form::from(Var::Last));
+            }
         }
     }
-    wanted.push(("next_pc".to_owned(), wired, BTreeMap::new()));
+    wanted.push(("next_pc".to_owned(), next, BTreeMap::new()));
+    let public = |var| BTreeMap::from([(vec![var], 1)]);
+    wanted.push(("row: active = an instruction's".to_owned(), row, public(Var::Active)));
+    wanted.push(("end: last = last * a call's".to_owned(), end, public(Var::Last)));
     let mut slots = slots(units, selections);
     let flags = |slot: &SlotTables, value: &dyn Fn(usize) -> i128| -> Vector {
         slot.tables.iter().map(|(at, table)| ((*at, Vec::new()), value(*table))).collect()
@@ -181,7 +309,22 @@ pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
             }
         }
     }
+    let mut names: Vec<String> = Vec::new();
+    for column in &mut columns {
+        while names.contains(&column.name) {
+            column.name.push('\'');
+        }
+        names.push(column.name.clone());
+    }
     Wiring { columns, relations, slots }
+}
+
+/// A product as all but its last variable, and that.
+fn apart(product: &[Var]) -> (Vec<Var>, Option<Var>) {
+    match product.split_last() {
+        Some((last, others)) => (others.to_vec(), Some(*last)),
+        None => (Vec::new(), None),
+    }
 }
 
 fn product_of(product: &[Var], coefficient: i128) -> Form {

@@ -205,13 +205,12 @@ fn class(class: RangeClass) -> String {
         RangeClass::Unsigned { bits } => count(bits.into(), "bit"),
         RangeClass::Signed { bits } => format!("{}, signed", count(bits.into(), "bit")),
         RangeClass::Interval { min, max } => format!("{min} … {max}"),
-        RangeClass::OneHot { variants } => format!("one of {variants}"),
     }
 }
 
 fn witness<I: Isa>(rows: u64) -> Markup {
     let spec = I::SPEC;
-    let (stored, virtual_columns) = spec.columns.split_at(spec.stored);
+    let (stored, public) = spec.columns.split_at(spec.stored);
     let mut classes: Vec<(RangeClass, Vec<&Column>)> = Vec::new();
     for column in stored {
         match classes.iter_mut().find(|(class, _)| *class == column.class) {
@@ -220,15 +219,15 @@ fn witness<I: Isa>(rows: u64) -> Markup {
         }
     }
     classes.sort_by_key(|(_, columns)| core::cmp::Reverse(columns.len()));
-    let flags = virtual_columns.iter().filter(|it| matches!(it.source, ColumnSource::Flag { .. })).count();
+    let of = |source| spec.columns.iter().filter(|column| column.source == source).count();
     let row = spec.stored as u64 * u64::from(Word::BITS / 8);
     html! {
         section id="witness" {
             h2 { "Witness" }
             dl {
                 (fact("rows", number(rows)))
-                (fact("columns", format!("{}, of which {} are recorded and {} derived", spec.stored, spec.recorded, spec.stored - spec.recorded)))
-                (fact("besides", format!("{flags} flags of one-hot columns, and {} public columns", virtual_columns.len() - flags)))
+                (fact("columns", format!("{}: {} recorded, {} derived, {} cells of units, {} words of the code table", spec.stored, spec.recorded, of(ColumnSource::Derived), of(ColumnSource::Cell), of(ColumnSource::Code))))
+                (fact("besides", count(public.len() as u64, "public column")))
                 (fact("a row", count(row, "byte")))
                 (fact("all rows", format!("{}, which no one holds", bytes(rows.saturating_mul(row)))))
                 (fact("constraints", format!("{}, and {} from row to row", spec.constraints.len(), count(spec.links.len() as u64, "link"))))

@@ -104,20 +104,40 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: E
     Ok(ExitCode::SUCCESS)
 }
 
+/// The columns of these names, or of the units of these names; without any, those that the spec declares and all cells.
 fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
+    let spec = I::SPEC;
     if names.is_empty() {
-        return Ok((0..I::SPEC.stored).filter_map(|at| u16::try_from(at).ok()).map(ColumnId).collect());
+        let is_code = |id: &ColumnId| spec.columns[id.index()].source == ColumnSource::Code;
+        return Ok((0..spec.stored as u16).map(ColumnId).filter(|id| !is_code(id)).collect());
     }
-    let find = |name: &String| {
-        I::SPEC.column(name).ok_or_else(|| {
-            let known: Vec<&str> = I::SPEC.columns.iter().map(|column| column.name).collect();
-            Failure::new("column", format!("there is no column `{name}`; there are {}", known.join(", ")))
-        })
-    };
-    if let Some((_, name)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
-        return Err(Failure::new("column", format!("column `{name}` is named twice; name it once")));
+    let mut columns: Vec<ColumnId> = Vec::new();
+    for name in names {
+        // Of a cell that shares another one's column, the column has the other one's name.
+        let cells = || {
+            let units = I::UNITS.units.iter();
+            let all = units.flat_map(|unit| unit.cells.iter().map(move |cell| (unit.name, cell)));
+            let named = all.filter(|(unit, cell)| unit == name || format!("{unit}.{}", cell.name) == *name);
+            named.map(|(_, cell)| cell.column).collect::<Vec<_>>()
+        };
+        let found = spec.column(name).map_or_else(cells, |id| vec![id]);
+        if found.is_empty() {
+            let known: Vec<&str> = spec.columns.iter().map(|column| column.name).collect();
+            let units: Vec<&str> = I::UNITS.units.iter().map(|unit| unit.name).collect();
+            let message = format!(
+                "there is no column `{name}`; there are {}, and the units {}",
+                known.join(", "),
+                units.join(", ")
+            );
+            return Err(Failure::new("column", message));
+        }
+        if let Some(id) = found.iter().find(|id| columns.contains(id)) {
+            let column = spec.columns[id.index()].name;
+            return Err(Failure::new("column", format!("column `{column}` is named twice; name it once")));
+        }
+        columns.extend(found);
     }
-    names.iter().map(find).collect()
+    Ok(columns)
 }
 
 /// By the output's name; comma-separated values without one.

@@ -172,9 +172,8 @@ mod tests {
     use crate::isa::{ColumnSource, Isa, Rv32i, Word};
 
     /// Classes that no in-tree spec has, too.
-    const CLASSES: [(RangeClass, i8, bool); 12] = [
+    const CLASSES: [(RangeClass, i8, bool); 11] = [
         (RangeClass::Bit, 8, false),
-        (RangeClass::OneHot { variants: 16 }, 8, false),
         (RangeClass::Unsigned { bits: 8 }, 8, false),
         (RangeClass::Unsigned { bits: 9 }, 16, false),
         (RangeClass::Unsigned { bits: 16 }, 16, false),

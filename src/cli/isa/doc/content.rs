@@ -10,7 +10,7 @@ use super::diagram::{diagram, range};
 use super::page::{
     Body, Entry, Fact, Inline, Line, Page, Section, anchor, clean, code, fact, link, list, text,
 };
-use super::{coverage, row, units};
+use super::{opcodes, row, units};
 use crate::cli::output;
 
 pub(super) fn page(model: &Model) -> Page {
@@ -26,22 +26,21 @@ pub(super) fn page(model: &Model) -> Page {
             fact(
                 "Size",
                 vec![text(format!(
-                    "{} instructions of {} bits in {} groups; {} columns stored, {recorded} of them recorded; {} \
-                     constraints; {} of 2^32 words are legal",
+                    "{} instructions of {} bits; {} columns declared, {recorded} of them recorded; {} constraints and \
+                     relations; {} of 2^32 words are legal",
                     model.instructions.len(),
                     model.xlen,
-                    model.groups.len(),
                     model.columns.len(),
-                    model.constraints.len(),
+                    model.constraints.len() + model.wiring.relations.len(),
                     output::number(legal),
                 ))],
             ),
         ],
         sections: [
-            vec![how_to_read(), index(model), formats(model), instructions(model), coverage::pseudos(model)],
+            vec![how_to_read(), index(model), formats(model), instructions(model), opcodes::pseudos(model)],
             row::sections(model),
             units::sections(model),
-            coverage::sections(model),
+            vec![opcodes::opcodes(model)],
         ]
         .into_iter()
         .flatten()
@@ -58,15 +57,13 @@ fn how_to_read() -> Section {
             "One value of every row. It is recorded by execution, or derived from other columns and the code.",
         ),
         ("class", "The integers that a column's cells are in. It is assumed, not proven."),
-        ("op.…", "What the code table knows of the row's instruction: its address, word, operands, group."),
-        (
-            "group",
-            "Instructions whose rows obey the same constraints. A row raises the flag of its instruction's group.",
-        ),
+        ("op.…", "What the code table knows of the row's instruction: its address, word, operands."),
         (
             "constraint",
             "guard · (left − right) = 0 in every row, padding included, over integers rather than words.",
         ),
+        ("unit", "A fixed piece of arithmetic that every row has room for: cells, a relation, look-ups."),
+        ("relation", "What is zero in every row modulo the prime of the proof."),
         ("link", "A column of a row equals another column of the row before."),
         ("active, first, last", "Public columns: 1 in rows 0 to T − 1, in row 0, in row T − 1; 0 elsewhere."),
     ];
@@ -97,7 +94,6 @@ fn index(model: &Model) -> Section {
             vec![link("instruction", &instruction.name)],
             vec![text(&instruction.doc)],
             operation(instruction),
-            instruction.group.map_or_else(Vec::new, |group| vec![link("group", &model.groups[group].name)]),
         ]
     };
     Section {
@@ -105,7 +101,7 @@ fn index(model: &Model) -> Section {
         title: "Index of instructions",
         intro: Vec::new(),
         body: Body::Table {
-            head: vec!["instruction", "does", "operation", "group"],
+            head: vec!["instruction", "does", "operation"],
             rows: model.instructions.iter().map(row).collect(),
         },
     }
@@ -182,8 +178,7 @@ fn instruction(model: &Model, instruction: &Instruction) -> Entry {
     ];
     facts.extend(memory(model, instruction).map(|value| fact("Memory", value)));
     facts.push(fact("Next pc", next_pc(model, instruction)));
-    facts.extend(row_facts(model, instruction));
-    facts.extend(coverage::covers(model, instruction));
+    facts.push(records(model, instruction));
     facts.extend(units::compiled(model, instruction));
     facts.push(fact("Declared in", vec![code(&instruction.source)]));
     Entry {
@@ -282,11 +277,11 @@ fn next_pc(model: &Model, instruction: &Instruction) -> Line {
     line
 }
 
-/// What is known of the instruction's rows; one that always traps has none.
-fn row_facts(model: &Model, instruction: &Instruction) -> Vec<Fact> {
-    let Some(group) = instruction.group else {
-        return vec![fact("Group", vec![text("none: it never completes a row")])];
-    };
+/// What the instruction's rows record; one that always traps has none.
+fn records(model: &Model, instruction: &Instruction) -> Fact {
+    if instruction.semantics.always_traps() {
+        return fact("Records", vec![text("nothing: it never completes a row")]);
+    }
     let mut records = Vec::new();
     for column in &model.columns {
         let ColumnSource::Recorded(sources) = &column.source else { continue };
@@ -301,9 +296,5 @@ fn row_facts(model: &Model, instruction: &Instruction) -> Vec<Fact> {
         }
         line.extend([link("column", &column.name), text(" = "), code(source.name())]);
     }
-    vec![
-        fact("Group", vec![link("group", &model.groups[group].name)]),
-        fact("Records", line),
-        fact("Constraints", row::constraints_of(model, group)),
-    ]
+    fact("Records", line)
 }

@@ -5,10 +5,10 @@
 //! ```
 
 mod content;
-mod coverage;
 mod diagram;
 mod html;
 mod markdown;
+mod opcodes;
 mod page;
 mod row;
 mod units;

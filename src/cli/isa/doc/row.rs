@@ -1,35 +1,16 @@
-//! What the page says of a row: groups, columns, constraints, links, calls and the policy.
+//! What the page says of a row: columns, constraints, links, calls and the policy.
 
 use retrace_codegen::ir::{ExprKind, walk};
-use retrace_codegen::model::{
-    Cell, Class, Column, ColumnSource, Constraint, Group, Instruction, Linear, PUBLIC, Recorded,
-};
+use retrace_codegen::model::{Cell, Class, Column, ColumnSource, Constraint, Instruction, PUBLIC, Recorded};
 use retrace_codegen::{Model, text as ir_text};
 
 use super::page::{Body, Entry, Fact, Inline, Line, Section, anchor, clean, code, fact, link, list, text};
-use crate::cli::isa::concerns::{Form, can_fail};
 
 pub(super) fn sections(model: &Model) -> Vec<Section> {
-    vec![groups(model), columns(model), constraints(model), links(model), calls(model), policy(model)]
-}
-
-/// The constraints that can fail in a row of the group.
-pub(super) fn constraints_of(model: &Model, group: usize) -> Line {
-    let concerned = model.constraints.iter().filter(|constraint| concerns(constraint, group));
-    list(concerned.map(|constraint| link("constraint", &constraint.name)), "none")
-}
-
-fn concerns(constraint: &Constraint, group: usize) -> bool {
-    let known = |cell: Cell| match cell {
-        Cell::Flag(_, value) => Some(i64::from(value as usize == group + 1)),
-        Cell::Public(at) => (PUBLIC[at] == "active").then_some(1),
-        Cell::Stored(_) => None,
-    };
-    can_fail(constraint.polynomial.iter().map(|product| product.iter().map(form)), known)
-}
-
-fn form(factor: &Linear) -> Form<'_, Cell> {
-    (factor.constant, &factor.terms)
+    let mut sections = vec![columns(model), constraints(model), links(model), calls(model), policy(model)];
+    // A table without rows says nothing.
+    sections.retain(|section| !matches!(&section.body, Body::Entries(entries) if entries.is_empty()));
+    sections
 }
 
 fn section(anchor: &'static str, title: &'static str, intro: &str, entries: Vec<Entry>) -> Section {
@@ -40,37 +21,9 @@ fn entry(kind: &str, name: &str, doc: &str, facts: Vec<Fact>) -> Entry {
     Entry { anchor: anchor(kind, name), name: clean(name), doc: vec![text(doc)], diagram: None, facts }
 }
 
-fn groups(model: &Model) -> Section {
-    let group = |(at, group): (usize, &Group)| {
-        let members = model.instructions.iter().filter(|instruction| instruction.group == Some(at));
-        let flags = model.columns.iter().filter(|column| column.class == Class::OneHotGroup);
-        let flag = |column: &Column| {
-            [
-                code(format!("{}.{}", column.name, group.name)),
-                text(", where the cell of "),
-                link("column", &column.name),
-                text(format!(" is {}", at + 1)),
-            ]
-        };
-        let facts = vec![
-            fact("Flag", flags.flat_map(flag).collect()),
-            fact("Instructions", list(members.map(|i| link("instruction", &i.name)), "none")),
-            fact("Constraints", constraints_of(model, at)),
-        ];
-        entry("group", &group.name, &group.doc, facts)
-    };
-    section(
-        "groups",
-        "Groups",
-        "Instructions whose rows obey the same constraints. The constraints listed are those that can fail in a row of \
-         the group; the others hold there whatever the row's cells are.",
-        model.groups.iter().enumerate().map(group).collect(),
-    )
-}
-
 fn columns(model: &Model) -> Section {
     let entries = model.columns.iter().enumerate().map(|(at, column)| {
-        let mut facts = vec![fact("Class", class(model, column.class))];
+        let mut facts = vec![fact("Class", class(column.class))];
         facts.extend(source(model, column));
         let readers =
             model.columns.iter().filter(|reader| inputs(reader).iter().any(|cell| is_of(*cell, at)));
@@ -96,22 +49,13 @@ fn columns(model: &Model) -> Section {
     )
 }
 
-fn class(model: &Model, class: Class) -> Line {
+fn class(class: Class) -> Line {
     let power = |bits: u32| 1i64 << bits;
     let (name, min, max) = match class {
         Class::Bit => ("bit".to_owned(), 0, 1),
         Class::Unsigned(bits) => (format!("u{bits}"), 0, power(bits) - 1),
         Class::Signed(bits) => (format!("i{bits}"), -power(bits - 1), power(bits - 1) - 1),
         Class::Interval(min, max) => (format!("{min}..={max}"), min, max),
-        Class::OneHotGroup => {
-            let most = model.groups.len();
-            return vec![
-                code("one_hot(group)"),
-                text(format!(
-                    ": 0 in the padding, else the group's number, 1 to {most}; each value has a flag"
-                )),
-            ];
-        }
     };
     vec![code(name), text(format!(": {min} to {max}"))]
 }
@@ -121,7 +65,7 @@ fn source(model: &Model, column: &Column) -> Vec<Fact> {
     match &column.source {
         ColumnSource::Recorded(sources) => {
             let what = |source: &Recorded| code(source.name());
-            let completes = |instruction: &&Instruction| instruction.group.is_some();
+            let completes = |instruction: &&Instruction| !instruction.semantics.always_traps();
             let defining: Vec<&Instruction> = model
                 .instructions
                 .iter()
@@ -161,7 +105,6 @@ fn source(model: &Model, column: &Column) -> Vec<Fact> {
 fn cell(kind: &ExprKind) -> Option<Cell> {
     match *kind {
         ExprKind::Column(at) => Some(Cell::Stored(at)),
-        ExprKind::Flag(at, value) => Some(Cell::Flag(at, value)),
         _ => None,
     }
 }
@@ -184,9 +127,9 @@ fn cells(constraint: &Constraint) -> Vec<Cell> {
     cells
 }
 
-/// Whether a cell is of this stored column, or of one of its flags.
+/// Whether a cell is of this stored column.
 fn is_of(cell: Cell, column: usize) -> bool {
-    matches!(cell, Cell::Stored(at) | Cell::Flag(at, _) if at == column)
+    matches!(cell, Cell::Stored(at) if at == column)
 }
 
 /// A cell by name, with a link to what it is a cell of.
@@ -194,41 +137,23 @@ fn reference(model: &Model, cell: Cell) -> Inline {
     match cell {
         Cell::Stored(at) => link("column", &model.columns[at].name),
         Cell::Public(at) => code(PUBLIC[at]),
-        Cell::Flag(at, value) => {
-            let group = &model.groups[value as usize - 1].name;
-            let text = format!("{}.{group}", model.columns[at].name);
-            Inline::Link { anchor: anchor("group", group), text: clean(&text) }
-        }
     }
 }
 
 fn constraints(model: &Model) -> Section {
     let constraint = |constraint: &Constraint| {
-        let concerned: Vec<&Group> = model
-            .groups
-            .iter()
-            .enumerate()
-            .filter(|(group, _)| concerns(constraint, *group))
-            .map(|(_, group)| group)
-            .collect();
-        let groups = if concerned.len() == model.groups.len() {
-            vec![text("all")]
-        } else {
-            list(concerned.iter().map(|group| link("group", &group.name)), "none")
-        };
-        let stored = cells(constraint).into_iter().filter(|cell| !matches!(cell, Cell::Flag(..)));
+        let columns = cells(constraint).into_iter();
         let facts = vec![
             fact("Zero in every row", vec![code(&constraint.text)]),
             fact("Degree", vec![text(constraint.degree.to_string())]),
-            fact("Columns", list(stored.map(|cell| reference(model, cell)), "none")),
-            fact("Can fail in rows of", groups),
+            fact("Columns", list(columns.map(|cell| reference(model, cell)), "none")),
         ];
         entry("constraint", &constraint.name, &constraint.doc, facts)
     };
     section(
         "constraints",
         "Constraints",
-        "Integer polynomials that are zero in every row. What no constraint says awaits look-ups and a memory argument.",
+        "Integer polynomials that are zero in every row, beside the units' relations.",
         model.constraints.iter().map(constraint).collect(),
     )
 }

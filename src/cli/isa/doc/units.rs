@@ -2,6 +2,7 @@
 
 use retrace_codegen::Model;
 use retrace_codegen::model::Instruction;
+use retrace_codegen::units::Unit;
 use retrace_codegen::units::explain::{self, Cost, Totals};
 
 use super::page::{Body, Fact, Line, Section, code, fact, text};
@@ -11,7 +12,7 @@ pub(super) fn sections(model: &Model) -> Vec<Section> {
     if model.units.units.is_empty() {
         return Vec::new();
     }
-    vec![units(model), tables(model)]
+    vec![units(model), relations(model), tables(model)]
 }
 
 fn units(model: &Model) -> Section {
@@ -55,6 +56,29 @@ fn units(model: &Model) -> Section {
                 "columns it needs first",
             ],
             rows: explain::costs(model).iter().map(row).collect(),
+        },
+    }
+}
+
+fn relations(model: &Model) -> Section {
+    let row = |unit: &Unit| {
+        let relations = unit.relations.iter().map(|relation| relation.text.clone());
+        let lookups = unit.slots.iter().map(|slot| {
+            let cells: Vec<&str> = slot.places.iter().map(|cell| unit.cells[*cell].name.as_str()).collect();
+            format!("{}: {}", slot.name, cells.join(", "))
+        });
+        vec![vec![code(&unit.name)], codes(relations), codes(lookups)]
+    };
+    Section {
+        anchor: "relations",
+        title: "Relations and look-ups",
+        intro: vec![vec![text(
+            "What holds in every row, of what instructions feed to units and of the units' cells; and which cells are looked \
+             up, in a table that the instruction chooses.",
+        )]],
+        body: Body::Table {
+            head: vec!["unit", "relations", "look-ups"],
+            rows: model.units.units.iter().map(row).collect(),
         },
     }
 }
