@@ -172,19 +172,22 @@ impl<I: Isa> Judge<I> {
             let first = || Broken { instruction, rule, rows: 0, first: row, pc, values: values() };
             faults.entry((kind, rule)).or_insert_with(first).rows += 1;
         };
-        let named = |id: ColumnId| (I::SPEC.columns[id.index()].name.to_owned(), cells.integer(id));
+        let named = |id: ColumnId, owner: &str| (name::<I>(id, owner), cells.integer(id));
         for constraint in &self.constraints {
             let products = constraint.products.iter().map(|product| cells.product(product));
             if products.fold(0, |sum, product| (sum + product) % u128::from(PRIME)) != 0 {
+                let owner = constraint.name.split(':').next().unwrap_or_default();
                 broken(Rule::Constraint(constraint.name), &|| {
-                    self.read(constraint, cells).into_iter().map(named).collect()
+                    self.read(constraint, cells).into_iter().map(|id| named(id, owner)).collect()
                 });
             }
         }
         for slot in I::UNITS.slots {
             if let Some(table) = missed::<I>(slot, cells) {
-                let name = I::UNITS.tables.get(table).map_or("", |table| table.name);
-                broken(Rule::Lookup(slot.name, name), &|| slot.places.iter().copied().map(named).collect());
+                let owner = slot.name.split('.').next().unwrap_or_default();
+                broken(Rule::Lookup(slot.name, table), &|| {
+                    slot.places.iter().map(|id| named(*id, owner)).collect()
+                });
             }
         }
         for Bound { name, cell, recorded, by } in I::UNITS.ports {
@@ -215,22 +218,29 @@ impl<I: Isa> Judge<I> {
     }
 }
 
-/// The table that a look-up misses.
-fn missed<I: Isa>(slot: &Slot, cells: &Row<'_, I>) -> Option<usize> {
+/// The name of a column: of a cell that units share, the name that it has in the unit that is meant.
+fn name<I: Isa>(id: ColumnId, owner: &str) -> String {
+    let unit = I::UNITS.units.iter().find(|unit| unit.name == owner);
+    let cell = unit.and_then(|unit| unit.cells.iter().find(|cell| cell.column == id));
+    cell.map_or_else(|| I::SPEC.columns[id.index()].name.to_owned(), |cell| format!("{owner}.{}", cell.name))
+}
+
+/// The table that a look-up misses, by name; no name if there is no such table.
+fn missed<I: Isa>(slot: &Slot, cells: &Row<'_, I>) -> Option<&'static str> {
     if cells.linear(&slot.made) == 0 {
         return None;
     }
-    let table = usize::try_from(cells.linear(&slot.tag)).ok()?.checked_sub(1)?;
-    let keys = I::UNITS.tables.get(table).map_or(0, |table| table.keys.len());
+    let at = usize::try_from(cells.linear(&slot.tag)).ok().and_then(|tag| tag.checked_sub(1));
+    let Some((at, table)) = at.and_then(|at| Some((at, I::UNITS.tables.get(at)?))) else { return Some("") };
+    let keys = table.keys.len();
     let mut found = [0; MAX_PLACES];
     let mut looked = [0; MAX_PLACES];
     let places = slot.places.len();
     for (cell, place) in looked.iter_mut().zip(slot.places) {
         *cell = cells.word(*place);
     }
-    let hit =
-        I::look_up(table, &looked[..keys], &mut found) && looked[keys..places] == found[..places - keys];
-    (!hit).then_some(table)
+    let hit = I::look_up(at, &looked[..keys], &mut found) && looked[keys..places] == found[..places - keys];
+    (!hit).then_some(table.name)
 }
 
 /// The columns that products read, each once.

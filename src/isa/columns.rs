@@ -2,7 +2,7 @@
 
 use super::{Recorder, Word};
 
-/// The most rows a chunk can have. 4096 rows of all columns stay within a second-level cache of a megabyte.
+/// The most rows a chunk can have: 16 KiB a column, so that what a pass asks for mostly stays within a second-level cache.
 pub const MAX_ROWS: usize = 4096;
 
 /// The distance between columns in words. No power of two, so that the columns of one row do not fall into one

@@ -42,7 +42,7 @@ pub trait Isa: Copy + Default + core::fmt::Debug + Send + Sync + 'static {
     /// is left to [`step`](Self::step).
     const SEMANTICS: &'static [Semantics] = &[];
 
-    /// What a row offers a prover, as data; nothing, if the spec declares no units.
+    /// What a row offers a prover beside the spec's columns and constraints, as data: units, look-ups, tables.
     const UNITS: &'static Units = &Units::NONE;
 
     /// Predecodes the word found at `pc`. A word that is no instruction gives an [`Op`] of kind

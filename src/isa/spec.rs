@@ -2,7 +2,8 @@
 
 use super::{Column, ColumnId, Constraint, Effects, Link, Operand, Word};
 
-/// A hash of a spec's meaning: encodings, semantics, columns, constraints, links, calls, policy. Comments, order and
+/// A hash of a spec's meaning: encodings, semantics, columns, constraints, links, look-ups, calls, policy, and the compiled
+/// form: units, tables, how instructions use them, the relations that come of it. Comments, order and
 /// formatting do not change it. Checkpoints, exports and proofs carry it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);

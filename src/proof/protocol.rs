@@ -93,6 +93,23 @@ pub enum SpecError {
     ZeroCheck(#[from] ZeroCheckError),
 }
 
+impl SpecError {
+    /// Whether a spec can be proven at all over the field `F`, whatever is run.
+    ///
+    /// # Errors
+    /// Its instructions are not compiled to units, or the field is too small.
+    pub fn check<F: SumcheckField>(spec: &Spec) -> Result<(), Self> {
+        if let Some(first) = spec.instructions.first().filter(|_| spec.unproven) {
+            return Err(Self::Undetermined { isa: spec.name, instruction: first.name });
+        }
+        if F::BasePrimeField::MODULUS < PRIME.into() {
+            return Err(Self::SmallPrime { bits: F::BasePrimeField::MODULUS_BIT_SIZE });
+        }
+        let bits = u64::from(F::BasePrimeField::MODULUS_BIT_SIZE) * F::extension_degree();
+        if bits < MIN_FIELD_BITS { Err(Self::SmallField { bits }) } else { Ok(()) }
+    }
+}
+
 impl<F: SumcheckField> Instances<F> {
     /// Draws α and τ. The statement must have been absorbed, and once there are any, the commitments.
     pub(super) fn draw(
@@ -100,17 +117,7 @@ impl<F: SumcheckField> Instances<F> {
         spec: &Spec,
         shape: Shape,
     ) -> Result<Self, SpecError> {
-        if let Some(first) = spec.instructions.first().filter(|_| spec.unproven) {
-            return Err(SpecError::Undetermined { isa: spec.name, instruction: first.name });
-        }
-        let bits = F::BasePrimeField::MODULUS_BIT_SIZE;
-        if F::BasePrimeField::MODULUS < PRIME.into() {
-            return Err(SpecError::SmallPrime { bits });
-        }
-        let bits = u64::from(bits) * F::extension_degree();
-        if bits < MIN_FIELD_BITS {
-            return Err(SpecError::SmallField { bits });
-        }
+        SpecError::check::<F>(spec)?;
         let alpha = transcript.challenge();
         let Shape { rows, entry, exit, begins, ends } = shape;
         let absent = [(PublicColumn::First, begins), (PublicColumn::Last, ends)];

@@ -95,6 +95,7 @@ impl<F: SumcheckField> Prover<F> {
         oracle: &'o WitnessOracle<I, G>,
     ) -> Result<Plan<'o, F, I, G>, ProveError> {
         let begun = Instant::now();
+        SpecError::check::<F>(I::SPEC)?;
         let execution = oracle.generator().execution();
         if !oracle.is_segment() && execution.exit_code().is_none() {
             return Err(ProveError::NotExited(Box::new(execution.stopped().clone())));

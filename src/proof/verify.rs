@@ -160,12 +160,10 @@ pub enum VerifyError {
         /// What it states.
         cycles: Range<u64>,
     },
-    /// A run ends where no instruction follows, and nowhere else.
-    #[error("the proof states that the run {}, and that its next instruction is at {next:#x}", if *.ends { "ends" } else { "goes on" })]
+    /// A run ends where no instruction follows.
+    #[error("the proof states that the run ends, and that its next instruction is at {next:#x}")]
     End {
-        /// Whether it states an exit code.
-        ends: bool,
-        /// The address of the next instruction that it states; 0 is none.
+        /// The address of the next instruction that it states.
         next: Word,
     },
     /// The stated run is longer than the verifier is ready to replay.
@@ -234,9 +232,9 @@ fn check_subject<F: SumcheckField, I: Isa, G: Guest>(
     if !verifier.segments && !statement.is_whole() {
         return Err(VerifyError::Segment { cycles, ends: statement.exit_code.is_some() });
     }
-    let (ends, next) = (statement.exit_code.is_some(), statement.exit.pc);
-    if ends != (next == 0) {
-        return Err(VerifyError::End { ends, next });
+    let next = statement.exit.pc;
+    if statement.exit_code.is_some() && next != 0 {
+        return Err(VerifyError::End { next });
     }
     if cycles.end > verifier.max_cycles {
         return Err(VerifyError::TooLong { stated: cycles.end, limit: verifier.max_cycles });

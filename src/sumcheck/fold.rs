@@ -151,7 +151,7 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
             end: rows.end,
             scratch: Scratch::default(),
             pending: vec![F::ZERO; round.columns.len()],
-            entries: round.columns.iter().map(|_| Vec::with_capacity(BLOCK_ENTRIES)).collect(),
+            entries: Vec::new(),
             filled: 0,
             first: rows.start >> index,
             sink,
@@ -159,6 +159,10 @@ impl<'s, F: SumcheckField> ElementFold<'s, F> {
     }
 
     pub(super) fn visit(&mut self, round: &Round<'_, F>, arrays: &Arrays<F>, chunk: &Chunk<'_>) {
+        // Of many parts only those that are at work have buffers.
+        if self.entries.is_empty() {
+            self.entries = round.columns.iter().map(|_| Vec::with_capacity(BLOCK_ENTRIES)).collect();
+        }
         let mut rows = chunk.cycles.clone();
         while !rows.is_empty() {
             let full = (self.first + BLOCK_ENTRIES as u64) << arrays.index;

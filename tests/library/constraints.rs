@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use retrace::checkpoint::Execution;
 use retrace::guest::Linux;
 use retrace::isa::units::PRIME;
-use retrace::isa::{ColumnId, Constraint, Isa, Linear, Rv32i, Rv32im, Word};
+use retrace::isa::{ColumnId, ColumnSource, Constraint, Isa, Linear, Rv32i, Rv32im, Word};
 use retrace::parallel::Pool;
 use retrace::replay::StreamingWitnessGenerator;
 
-use crate::common::{self, guest, load, program, program_of, run};
+use crate::common::{self, guest, load, program, program_of, run, words};
 
 fn rows<I: Isa>(execution: Execution<I, Linux>) -> Vec<Vec<Word>> {
     let columns: Vec<ColumnId> = (0..I::SPEC.columns.len() as u16).map(ColumnId).collect();
@@ -131,4 +131,32 @@ fn every_constraint_catches_something() {
             || rows.iter().any(|row| columns.iter().any(|column| forged(row, &[*column], 2)));
         assert!(caught, "constraint `{}` never fails", constraint.name);
     }
+}
+
+/// What a row breaks, by name.
+fn all_broken(row: &[Word]) -> Vec<&'static str> {
+    let broken = Rv32i::SPEC.constraints.iter().filter(|constraint| !holds::<Rv32i>(constraint, row));
+    broken.map(|constraint| constraint.name).collect()
+}
+
+/// A row of the run that takes the code table's first entry, which is zero everywhere, breaks one relation, and so each of
+/// these two is needed.
+#[test]
+fn a_row_of_the_run_executes_an_instruction() {
+    let rows = rows(run(&guest("tiny"), &[], b"", 1000));
+    for row in &rows[..rows.len() - 1] {
+        let idle = Rv32i::SPEC.columns.iter().zip(row).map(|(column, cell)| match column.source {
+            ColumnSource::Cell | ColumnSource::Code => 0,
+            _ => *cell,
+        });
+        assert_eq!(all_broken(&idle.collect::<Vec<_>>()), ["row: active = an instruction's"]);
+    }
+}
+
+/// A jump to address 0 leads to no instruction either, and then faults: it does not end a run.
+#[test]
+fn a_run_ends_with_a_call() {
+    let rows = rows(run(&load::<Rv32i>(&words::<Rv32i>("nop; jr zero")), &[], b"", 1000));
+    assert_eq!(rows.len(), 2);
+    assert_eq!(all_broken(&rows[1]), ["end: last = last * a call's"]);
 }

@@ -231,7 +231,8 @@ fn bytes_and_halves_extend_their_sign() {
     }
 }
 
-/// SP1's audit: x0 is the word at address 0, or is written.
+/// SP1's audit: x0 is the word at address 0, or is written. What the row computes for it is in the row; that it is dropped
+/// awaits the register argument, and until then the replay says it.
 #[test]
 fn x0_is_no_memory_and_is_not_written() {
     assert_eq!(cause("li t0, 5; sw t0, 0(zero)"), TrapCause::NullStore);

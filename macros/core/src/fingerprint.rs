@@ -13,7 +13,7 @@ use crate::units::select::Selection;
 
 /// Hashes a checked model. Names are quoted, so that no two models have one description.
 pub(crate) fn fingerprint(model: &Model) -> [u8; 32] {
-    let mut text = String::from("retrace spec 3\n");
+    let mut text = String::from("retrace spec 4\n");
     // Writing to a string cannot fail.
     let _ = describe(model, &mut text);
     *blake3::hash(text.as_bytes()).as_bytes()
@@ -145,6 +145,10 @@ fn wiring(model: &Model, out: &mut String) -> std::fmt::Result {
         }
         for (vars, factor) in &relation.fixed {
             writeln!(out, "  {:?} {factor}", product(vars))?;
+        }
+        // How it is a sum of products, which a proof's degree and columns depend on.
+        for term in relation.terms(&model.units, &model.wiring.columns) {
+            writeln!(out, "  {:?} {:?} {:?}", term.columns, term.factors, term.sum)?;
         }
     }
     for slot in &model.wiring.slots {

@@ -61,6 +61,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// The column that records this.
+    pub fn recording(&self, what: &Recorded) -> Option<usize> {
+        recording(&self.columns, what)
+    }
+
     /// How many of the 2^32 words are instructions: exact, since no word matches two.
     pub fn legal_words(&self) -> u64 {
         self.opcodes().iter().map(|opcode| opcode.legal).sum()
@@ -79,6 +84,14 @@ impl Model {
             })
             .collect()
     }
+}
+
+/// The column among these that records this.
+pub(crate) fn recording(columns: &[Column], what: &Recorded) -> Option<usize> {
+    columns.iter().position(|column| match &column.source {
+        ColumnSource::Recorded(sources) => sources.contains(what),
+        ColumnSource::Derived(_) => false,
+    })
 }
 
 /// The width of a major opcode: the low bits of a word.

@@ -94,6 +94,50 @@ fn product(vars: &[Var], coefficient: i128) -> Form {
     vars.iter().fold(Form::constant(coefficient), |all, var| &all * &Form::from(*var))
 }
 
+/// The sums of products that a prover has of relations, multiplied out, are the relations.
+#[test]
+fn terms_are_the_relations() {
+    type Expanded = std::collections::BTreeMap<(Option<usize>, Vec<Var>), i128>;
+    let wiring = &MODEL.wiring;
+    let mut most = 0;
+    for relation in &wiring.relations {
+        let sorted = |vars: &[Var]| {
+            let mut vars = vars.to_vec();
+            vars.sort_unstable();
+            vars
+        };
+        let mut expected = Expanded::new();
+        for (vars, columns) in &relation.wired {
+            for (column, factor) in columns {
+                *expected.entry((Some(*column), sorted(vars))).or_default() += factor;
+            }
+        }
+        for (vars, factor) in &relation.fixed {
+            *expected.entry((None, sorted(vars))).or_default() += factor;
+        }
+        let mut found = Expanded::new();
+        for term in relation.terms(&MODEL.units, &wiring.columns) {
+            let columns: Vec<(Option<usize>, i128)> = match term.columns[..] {
+                [] => vec![(None, 1)],
+                _ => term.columns.iter().map(|(at, factor)| (Some(*at), *factor)).collect(),
+            };
+            let scale: i128 = term.factors.iter().map(|(_, factor)| factor).product();
+            for (column, by) in columns {
+                for (last, factor) in &term.sum {
+                    let vars: Vec<Var> = term.factors.iter().map(|(var, _)| *var).chain(*last).collect();
+                    *found.entry((column, sorted(&vars))).or_default() += by * scale * factor;
+                }
+            }
+            let degree = usize::from(!term.columns.is_empty()) + term.factors.len();
+            most = most.max(degree + usize::from(term.sum.iter().any(|(var, _)| var.is_some())));
+        }
+        found.retain(|_, factor| *factor != 0);
+        expected.retain(|_, factor| *factor != 0);
+        assert_eq!(found, expected, "{}", relation.name);
+    }
+    assert_eq!(most, 3);
+}
+
 /// What the columns of the code table make of a relation is, instruction by instruction, what its inputs make of it.
 #[test]
 fn the_wiring_says_what_selections_say() {

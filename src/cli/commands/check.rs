@@ -15,6 +15,14 @@ use crate::isa::Isa;
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
 
 pub(in crate::cli) fn check<I: Isa>(common: &Common, check: &Check, elf: Elf) -> Done {
+    if I::SPEC.unproven {
+        let message = format!(
+            "there is nothing to hold rows of {} against: its instructions are not compiled to units, since the spec says \
+             `unproven` or declares no units",
+            I::SPEC.name
+        );
+        return Err(Failure::new("unproven", message));
+    }
     let program = elf.into_program::<I>();
     let max_cycles = check.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let bar = output::progress("checking");

@@ -64,11 +64,7 @@ pub(super) fn columns(
         });
     }
     order(&columns, errors);
-    let records_index = |column: &Column| match &column.source {
-        ColumnSource::Recorded(sources) => sources.contains(&Recorded::Index),
-        ColumnSource::Derived(_) => false,
-    };
-    if !columns.iter().any(records_index) {
+    if crate::model::recording(&columns, &Recorded::Index).is_none() {
         errors.push(
             Diagnostic::new(
                 Code::MissingIndex,

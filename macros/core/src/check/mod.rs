@@ -101,7 +101,10 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         wiring: crate::units::wiring::Wiring::default(),
         fingerprint: [0; 32],
     };
-    if !model.unproven {
+    if model.unproven {
+        // Tables stay, for look-ups of columns.
+        (model.units.units, model.units.rules) = (Vec::new(), Vec::new());
+    } else {
         units::compile(&mut model, errors);
     }
     model.fingerprint = fingerprint(&model);

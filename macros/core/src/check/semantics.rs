@@ -7,7 +7,7 @@ use super::expr::{Scope, Typer, function_name, parse, unknown_function};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
-use crate::model::{ColumnSource, Format, Model, Operand, Recorded};
+use crate::model::{Format, Model, Operand, Recorded};
 use crate::parse::Text;
 
 /// The functions that are statements, by name.
@@ -300,11 +300,9 @@ pub(super) fn unused(model: &Model, errors: &mut Vec<Diagnostic>) {
         for statement in &instruction.semantics.statements {
             let Statement::Let(name, value) = statement else { continue };
             let source = Recorded::Local(name.clone());
-            let recorded = model.columns.iter().any(|column| match &column.source {
-                ColumnSource::Recorded(sources) => sources.contains(&source),
-                ColumnSource::Derived(_) => false,
-            });
-            if !recorded && !instruction.semantics.uses(&ExprKind::Local(name.clone())) {
+            if model.recording(&source).is_none()
+                && !instruction.semantics.uses(&ExprKind::Local(name.clone()))
+            {
                 errors.push(
                     Diagnostic::new(
                         Code::UnusedName,

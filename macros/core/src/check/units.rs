@@ -7,7 +7,7 @@ use super::unique;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Type, walk};
-use crate::model::{ColumnSource, Instruction, Model, Recorded};
+use crate::model::{Instruction, Model, Recorded};
 use crate::parse::{Entry, RuleTable, TableTable, Tables, Text, UnitTable};
 use crate::source::Span;
 use crate::units::forge::forge;
@@ -71,23 +71,61 @@ pub(super) fn compile(model: &mut Model, errors: &mut Vec<Diagnostic>) {
         model.wiring = wire(&model.units, &model.selections);
         coefficients(model, errors);
         unrecorded(model, errors);
+        sizes(model, errors);
+    }
+}
+
+/// Sees that a prover's first round bears the relations: it works on integers, of 62 bits a factor and 126 in all, which a
+/// round makes up to four times as large a factor.
+fn sizes(model: &Model, errors: &mut Vec<Diagnostic>) {
+    let (units, columns) = (&model.units, &model.wiring.columns);
+    let times = |factor: i128, bits: u32| factor.unsigned_abs().saturating_mul(1 << bits);
+    let column = |(at, factor): &(usize, i128)| {
+        let (min, max) = columns[*at].bounds(units).unwrap_or((i64::MIN, i64::MAX));
+        factor.unsigned_abs().saturating_mul(min.unsigned_abs().max(max.unsigned_abs()).into())
+    };
+    for relation in &model.wiring.relations {
+        let mut total = 0u128;
+        let mut largest = 0;
+        for term in relation.terms(units, columns) {
+            let mut factors = vec![term.sum.iter().fold(0u128, |sum, (var, factor)| {
+                sum.saturating_add(times(*factor, var.map_or(0, |var| units.bits(var))))
+            })];
+            factors.extend(term.factors.iter().map(|(var, factor)| times(*factor, units.bits(*var))));
+            if !term.columns.is_empty() {
+                factors.push(term.columns.iter().map(column).fold(0, u128::saturating_add));
+            }
+            largest = factors.iter().copied().fold(largest, u128::max);
+            total = total.saturating_add(factors.into_iter().fold(1, u128::saturating_mul));
+        }
+        if largest >> 60 > 0 || total >> 120 > 0 {
+            let owner = relation.name.split(':').next().unwrap_or_default();
+            let unit = units.units.iter().find(|unit| unit.name == owner).unwrap_or(&units.units[0]);
+            errors.push(
+                Diagnostic::new(
+                    Code::UnitShortage,
+                    &unit.span,
+                    format!("relation `{}` becomes too large for the integers of a prover", relation.name),
+                )
+                .hint("a rule that keeps a value in a cell brings its coefficient down to one"),
+            );
+        }
     }
 }
 
 /// Sees that there are columns of what relations and cells follow from.
 fn unrecorded(model: &Model, errors: &mut Vec<Diagnostic>) {
-    let recorded = |what: &Recorded| {
-        model.columns.iter().any(|column| match &column.source {
-            ColumnSource::Recorded(sources) => sources.contains(what),
-            ColumnSource::Derived(_) => false,
-        })
-    };
     let read = |port: usize| model.instructions.iter().any(|i| i.semantics.uses(&ExprKind::Read(port)));
     let reads = (0..4).filter(|port| read(*port)).map(Recorded::Read);
     let write = model.units.port(Port::Write).map(|_| Recorded::RdValue);
     let memory = [Recorded::MemAddress, Recorded::MemBefore, Recorded::MemAfter];
     let memory = memory.into_iter().filter(|_| model.units.port(Port::Memory).is_some());
-    for what in reads.chain([Recorded::NextPc]).chain(write).chain(memory).filter(|what| !recorded(what)) {
+    for what in reads
+        .chain([Recorded::NextPc])
+        .chain(write)
+        .chain(memory)
+        .filter(|what| model.recording(what).is_none())
+    {
         let name = what.name();
         errors.push(
             Diagnostic::new(
@@ -440,6 +478,9 @@ fn lookup_table(table: &TableTable, errors: &mut Vec<Diagnostic>) -> Option<Tabl
     let mut values = Vec::new();
     for Entry { key, value } in &table.values {
         let Some(expr) = typed(value, &names, None, errors) else { continue };
+        if expr.ty.signed {
+            bad(&value.span, "a table's values are not signed", "say unsigned(…)", errors);
+        }
         if expr.ty.width > MAX_CELL_BITS {
             let what = format!("a value of {} bits does not fit a cell", expr.ty.width);
             bad(&value.span, &what, "at most 32 bits: take a slice of it", errors);

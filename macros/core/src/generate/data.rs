@@ -24,7 +24,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
     let recorded = model.columns.iter().filter(|c| matches!(c.source, ColumnSource::Recorded(_)));
     let (recorded, stored) = (recorded.count(), model.columns.len() + units::count(model));
     let (recorded, stored) = (Literal::usize_unsuffixed(recorded), Literal::usize_unsuffixed(stored));
-    let index = Literal::usize_unsuffixed(units::recorded(model, &Recorded::Index).unwrap_or_default());
+    let index = Literal::usize_unsuffixed(model.recording(&Recorded::Index).unwrap_or_default());
     let constraints = model.constraints.iter().map(|c| constraint(model, c));
     let compiled = units::constraints(model);
     let links = model.links.iter().map(|link| {

@@ -108,11 +108,7 @@ fn uses_op(e: &Expr) -> bool {
 
 /// The column that says which entry of the code table a row executes.
 fn index_column(model: &Model) -> usize {
-    let index = model.columns.iter().position(|column| match &column.source {
-        ColumnSource::Recorded(sources) => sources.contains(&crate::model::Recorded::Index),
-        ColumnSource::Derived(_) => false,
-    });
-    index.unwrap_or_default()
+    model.recording(&crate::model::Recorded::Index).unwrap_or_default()
 }
 
 fn cell(model: &Model, column: usize) -> proc_macro2::Ident {

@@ -8,11 +8,11 @@ use quote::quote;
 use super::expr::{Names, expr, rust_type, to_cell};
 use super::{constant, ident, number};
 use crate::ir::{Expr, OpFact, Semantics, Statement, Type};
-use crate::model::{ColumnSource, Model, PUBLIC, Recorded};
+use crate::model::{Model, PUBLIC, Recorded};
 use crate::units::form::{Form, Var};
 use crate::units::select::Selection;
 use crate::units::wiring::{Coefficient, Limb, Relation, Term, committed};
-use crate::units::{MAX_PLACES, Port, Units};
+use crate::units::{MAX_PLACES, PRIME, Port, Units};
 
 /// The static `UNITS`, and the functions that fill what it has of rows.
 pub(super) fn units(model: &Model) -> TokenStream {
@@ -138,11 +138,10 @@ pub fn constraint(model: &Model, relation: &Relation) -> TokenStream {
     let doc = units.clone().find(|unit| unit.name == owner).map_or("", |unit| unit.doc.as_str());
     let (name, degree) = (&relation.name, number(relation.degree() as u64));
     let terms = relation.terms(&model.units, &model.wiring.columns);
-    let products = terms.into_iter().map(|Term { scale, columns, factors, sum }| {
+    let products = terms.into_iter().map(|Term { columns, factors, sum }| {
         let mut forms: Vec<TokenStream> = Vec::new();
-        forms.extend((scale != 1).then(|| linear(scale, Vec::new())));
         forms.extend((!columns.is_empty()).then(|| coded(model, &columns)));
-        forms.extend(factors.iter().map(|var| linear(0, vec![(column(model, *var), 1)])));
+        forms.extend(factors.iter().map(|(var, factor)| linear(0, vec![(column(model, *var), *factor)])));
         let known = sum.iter().filter_map(|(var, factor)| Some((column(model, (*var)?), *factor)));
         let constant = sum.iter().find(|(var, _)| var.is_none()).map_or(0, |(_, factor)| *factor);
         let known: Vec<(usize, i128)> = known.collect();
@@ -156,7 +155,7 @@ pub fn constraint(model: &Model, relation: &Relation) -> TokenStream {
 
 /// The column that has what a relation reads.
 fn column(model: &Model, var: Var) -> usize {
-    let recorded = |what| recorded(model, &what).unwrap_or_default();
+    let recorded = |what| model.recording(&what).unwrap_or_default();
     match var {
         Var::Cell(unit, cell) => cell_at(model, (unit, cell)),
         Var::Read(port) => recorded(Recorded::Read(port)),
@@ -169,14 +168,6 @@ fn column(model: &Model, var: Var) -> usize {
 /// The public column of that name.
 fn public(model: &Model, name: &str) -> usize {
     super::data::public_at(model, PUBLIC.iter().position(|known| *known == name).unwrap_or_default())
-}
-
-/// The column that records this.
-pub(super) fn recorded(model: &Model, what: &Recorded) -> Option<usize> {
-    model.columns.iter().position(|column| match &column.source {
-        ColumnSource::Recorded(sources) => sources.contains(what),
-        ColumnSource::Derived(_) => false,
-    })
 }
 
 fn data(model: &Model) -> TokenStream {
@@ -219,7 +210,7 @@ fn data(model: &Model) -> TokenStream {
     let ports = ports.into_iter().filter_map(|(port, cell, what)| {
         let at = units.port(port)?;
         let (name, cell, recorded) =
-            (&units.units[at].name, id(cell_at(model, (at, cell))), id(recorded(model, &what)?));
+            (&units.units[at].name, id(cell_at(model, (at, cell))), id(model.recording(&what)?));
         let by = model
             .selections
             .iter()
@@ -227,8 +218,9 @@ fn data(model: &Model) -> TokenStream {
         Some(quote!(units::Bound { name: #name, cell: #cell, recorded: #recorded, by: &[#(#by),*] }))
     });
     let most = Literal::usize_unsuffixed(MAX_PLACES);
+    let prime = number(u64::try_from(PRIME).unwrap_or_default());
     quote! {
-        const _: () = assert!(units::MAX_PLACES == #most);
+        const _: () = assert!(units::PRIME == #prime && units::MAX_PLACES == #most);
 
         static UNITS: units::Units = units::Units {
             units: &[#(#declared),*],
@@ -250,7 +242,7 @@ fn cells(model: &Model) -> TokenStream {
         let (at, body) = (Literal::usize_unsuffixed(kind + 1), fill(model, kind));
         quote!(#at => { #body })
     });
-    let found = |what: Recorded| match recorded(model, &what) {
+    let found = |what: Recorded| match model.recording(&what) {
         Some(at) => {
             let at = constant(&model.columns[at].name);
             quote!(known[column::#at][row])
@@ -298,8 +290,9 @@ fn cells(model: &Model) -> TokenStream {
 /// The function that fills words of the code table's columns: Σ over products of the entry's constants of a factor that
 /// the kind says.
 fn words(model: &Model) -> TokenStream {
-    let index = recorded(model, &Recorded::Index).map(|at| constant(&model.columns[at].name));
+    let index = model.recording(&Recorded::Index).map(|at| constant(&model.columns[at].name));
     let first = Literal::usize_unsuffixed(model.columns.len() + committed(&model.units));
+    let is_wide = |at: usize| model.wiring.columns[at].words(&model.units).len() > 1;
     let mut tables = TokenStream::new();
     let mut fills = TokenStream::new();
     for (word, (at, limb)) in limbs(model).enumerate() {
@@ -308,6 +301,7 @@ fn words(model: &Model) -> TokenStream {
         products.sort_unstable();
         products.dedup();
         let word_at = Literal::usize_unsuffixed(word);
+        let is_plain = products.iter().all(|product| product.is_empty()) && !is_wide(at);
         let mut sum = Vec::new();
         for (at, product) in products.iter().enumerate() {
             let table = ident(&format!("CODE_{word}_{at}"));
@@ -318,7 +312,7 @@ fn words(model: &Model) -> TokenStream {
             let constants = product.iter().map(|at| entry(&model.units.entries[*at]));
             let constants = constants.fold(quote!(1i64), |all, entry| quote!(#all.wrapping_mul(#entry)));
             // Of what the kind alone says, a word: so that its loop is one of look-ups.
-            if products.len() == 1 && product.is_empty() {
+            if is_plain {
                 tables.extend(quote!(static #table: [Word; 256] = by_kind(&[#(#factors as i64 as Word),*]);));
                 sum.push(quote!(#table[usize::from(kind)]));
             } else {
@@ -328,8 +322,7 @@ fn words(model: &Model) -> TokenStream {
         }
         let value = sum.into_iter().reduce(|all, term| quote!(#all.wrapping_add(#term))).unwrap_or(quote!(0));
         let shift = Literal::u32_unsuffixed(limb.shift);
-        let plain = products.iter().all(|product| product.is_empty());
-        fills.extend(match plain && limb.shift == 0 {
+        fills.extend(match is_plain {
             true => quote! {
                 if needed[#word_at] {
                     for (output, &kind) in words[#word_at].iter_mut().zip(kinds) {
@@ -416,15 +409,20 @@ fn function(name: &Ident, parameters: &[(String, Type)], value: &Expr) -> TokenS
         quote!(#name: #ty)
     });
     let body = expr(value, &NoNames);
-    let body = match value.ty.width {
-        33.. => quote!((#body) as Word),
-        _ => to_cell(quote!((#body)), value.ty),
-    };
+    let body = word(body, value.ty);
     quote! {
         #[inline(always)]
         fn #name(#(#parameters),*) -> Word {
             #body
         }
+    }
+}
+
+/// A value as a word.
+fn word(value: TokenStream, ty: Type) -> TokenStream {
+    match ty.width {
+        33.. => quote!(((#value) as Word)),
+        _ => to_cell(quote!((#value)), ty),
     }
 }
 
@@ -526,7 +524,7 @@ impl Filling<'_> {
             _ => {}
         }
         if let Some((_, honest)) = self.selection.fill.iter().find(|(filled, _)| *filled == (unit, cell)) {
-            return to_cell(expr(honest, &NoNames), honest.ty);
+            return word(expr(honest, &NoNames), honest.ty);
         }
         if let Some(fill) = &declared.cells[cell].fill {
             let mut read = BTreeSet::new();

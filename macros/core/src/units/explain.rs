@@ -69,7 +69,13 @@ pub fn instruction(model: &Model, at: usize) -> Vec<Line> {
         (Some(_), Some(form)) => line("rd", shown(form)),
         _ => {}
     }
-    line("next pc", selection.next.as_ref().map_or_else(|| "the guest interface says it".to_owned(), shown));
+    line(
+        "next pc",
+        selection
+            .next
+            .as_ref()
+            .map_or_else(|| "the guest interface says whether there is one; if so, pc + 4".to_owned(), shown),
+    );
     let mut seen: Vec<usize> = Vec::new();
     for at in &selection.rules {
         if !seen.contains(at) {
@@ -219,7 +225,7 @@ pub struct Totals {
     pub degree: usize,
     /// Columns of the code table.
     pub columns: usize,
-    /// Relations, assertions and the next pc.
+    /// Relations: those of units, what rules assert, and those of every row.
     pub relations: usize,
     /// Entries of all tables.
     pub entries: u64,

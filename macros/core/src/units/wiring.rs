@@ -83,16 +83,13 @@ pub struct Relation {
     pub fixed: BTreeMap<Vec<Var>, i128>,
 }
 
-/// A product: a number, times a sum of columns of the code table, times factors, times a sum that is linear in what a row
-/// has.
+/// A product: a sum of columns of the code table, times factors, times a sum that is linear in what a row has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
-    /// The number.
-    pub scale: i128,
     /// Columns of the code table with their factors; none for 1.
     pub columns: Vec<(usize, i128)>,
-    /// Further factors.
-    pub factors: Vec<Var>,
+    /// Further factors: what a row has, times a number.
+    pub factors: Vec<(Var, i128)>,
     /// What a row has, or 1, with its coefficient.
     pub sum: Vec<(Option<Var>, i128)>,
 }
@@ -103,14 +100,15 @@ const MAX_SUM_BITS: u32 = 50;
 
 impl Relation {
     /// The relation as a sum of products: one for what has the same columns of the code table, and the same factors but one.
-    pub fn terms(&self, units: &Units, columns: &[Column]) -> Vec<Term> {
+    pub fn terms(&self, units: &Units, all: &[Column]) -> Vec<Term> {
         type Sum = BTreeMap<Option<Var>, i128>;
         let mut sums: BTreeMap<(Vec<(usize, i128)>, Vec<Var>), Sum> = BTreeMap::new();
         let wired = self.wired.iter().flat_map(|(product, by)| {
             // Another column of two words would leave 64 bits.
-            let (apart, joined): (Vec<_>, Vec<_>) = by.iter().partition(|(column, factor)| {
-                factor.unsigned_abs() >> 16 > 0 && columns[*column].is_wide(units)
-            });
+            let (apart, joined): (Vec<_>, Vec<_>) = by
+                .iter()
+                .filter(|(_, factor)| *factor != 0)
+                .partition(|(column, factor)| factor.unsigned_abs() >> 16 > 0 && all[*column].is_wide(units));
             apart.into_iter().map(|one| vec![one]).chain([joined]).map(move |by| (product, by))
         });
         for (product, by) in wired.filter(|(_, by)| !by.is_empty()) {
@@ -149,11 +147,18 @@ impl Relation {
             let (mut large, small): (Vec<_>, Vec<_>) = sum.partition(is_large);
             let common = large.iter().fold(0, |common, (_, factor)| gcd(common, factor.unsigned_abs()));
             let scale = i128::try_from(common).unwrap_or(1);
+            // What they have in common goes to a factor, or to the columns; where there is neither it stays.
+            let narrow = !columns.is_empty() && !columns.iter().any(|(at, _)| all[*at].is_wide(units));
+            let scale = if factors.is_empty() && !narrow { 1 } else { scale };
             large.iter_mut().for_each(|(_, factor)| *factor /= scale);
-            for (scale, sum) in [(1, small), (scale, large)] {
-                if !sum.is_empty() {
-                    terms.push(Term { scale, columns: columns.clone(), factors: factors.clone(), sum });
+            for (scale, sum) in [(1, small), (scale, large)].into_iter().filter(|(_, sum)| !sum.is_empty()) {
+                let mut columns = columns.clone();
+                let mut factors: Vec<(Var, i128)> = factors.iter().map(|var| (*var, 1)).collect();
+                match factors.first_mut() {
+                    Some((_, factor)) => *factor = scale,
+                    None => columns.iter_mut().for_each(|(_, factor)| *factor *= scale),
                 }
+                terms.push(Term { columns, factors, sum });
             }
         }
         terms

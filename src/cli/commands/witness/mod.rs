@@ -111,6 +111,9 @@ fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
         let is_code = |id: &ColumnId| spec.columns[id.index()].source == ColumnSource::Code;
         return Ok((0..spec.stored as u16).map(ColumnId).filter(|id| !is_code(id)).collect());
     }
+    if let Some((_, name)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+        return Err(Failure::new("column", format!("column `{name}` is named twice; name it once")));
+    }
     let mut columns: Vec<ColumnId> = Vec::new();
     for name in names {
         // Of a cell that shares another one's column, the column has the other one's name.
@@ -131,11 +134,7 @@ fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
             );
             return Err(Failure::new("column", message));
         }
-        if let Some(id) = found.iter().find(|id| columns.contains(id)) {
-            let column = spec.columns[id.index()].name;
-            return Err(Failure::new("column", format!("column `{column}` is named twice; name it once")));
-        }
-        columns.extend(found);
+        columns.extend(found.into_iter().filter(|id| !columns.contains(id)).collect::<Vec<_>>());
     }
     Ok(columns)
 }

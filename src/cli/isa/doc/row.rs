@@ -7,7 +7,8 @@ use retrace_codegen::{Model, text as ir_text};
 use super::page::{Body, Entry, Fact, Inline, Line, Section, anchor, clean, code, fact, link, list, text};
 
 pub(super) fn sections(model: &Model) -> Vec<Section> {
-    let mut sections = vec![columns(model), constraints(model), links(model), calls(model), policy(model)];
+    let mut sections =
+        vec![columns(model), constraints(model), links(model), lookups(model), calls(model), policy(model)];
     // A table without rows says nothing.
     sections.retain(|section| !matches!(&section.body, Body::Entries(entries) if entries.is_empty()));
     sections
@@ -171,6 +172,21 @@ fn links(model: &Model) -> Section {
         entry("link", &tie.name, &tie.doc, vec![fact("Says", value)])
     });
     section("links", "Links", "What ties a row to the row before.", entries.collect())
+}
+
+fn lookups(model: &Model) -> Section {
+    let entries = model.lookups.iter().map(|lookup| {
+        let columns = lookup.places.iter().map(|at| link("column", &model.columns[*at].name));
+        let facts =
+            vec![fact("In every row", vec![code(&lookup.text)]), fact("Columns", list(columns, "none"))];
+        entry("lookup", &lookup.name, &lookup.doc, facts)
+    });
+    section(
+        "lookups",
+        "Look-ups",
+        "What columns find in tables, beside the units' look-ups.",
+        entries.collect(),
+    )
 }
 
 fn calls(model: &Model) -> Section {
