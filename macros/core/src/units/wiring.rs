@@ -102,7 +102,8 @@ impl Relation {
     /// The relation as a sum of products: one for what has the same columns of the code table, and the same factors but one.
     pub fn terms(&self, units: &Units, all: &[Column]) -> Vec<Term> {
         type Sum = BTreeMap<Option<Var>, i128>;
-        let mut sums: BTreeMap<(Vec<(usize, i128)>, Vec<Var>), Sum> = BTreeMap::new();
+        type Columns = Vec<(usize, i128)>;
+        let mut sums: BTreeMap<(Columns, Vec<Var>), Sum> = BTreeMap::new();
         let wired = self.wired.iter().flat_map(|(product, by)| {
             // Another column of two words would leave 64 bits.
             let (apart, joined): (Vec<_>, Vec<_>) = by
