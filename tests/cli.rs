@@ -652,8 +652,7 @@ fn disasm_prints_the_code() {
 fn isa_explains_and_checks() {
     let output = retrace(&["isa", "explain", "blt"], b"");
     let page = text(&output.stdout);
-    for part in
-        ["Branch if less than, signed.", "jump(pc + imm)", "isa/rv32i.toml:", "next pc    (pc + imm)"]
+    for part in ["Branch if less than, signed.", "jump(pc + imm)", "isa/rv32i.toml:", "next pc    (pc + imm)"]
     {
         assert!(page.contains(part), "{part}: {page}");
     }

@@ -21,7 +21,7 @@ pub(in crate::cli) fn check<I: Isa>(common: &Common, check: &Check, elf: Elf) ->
              `unproven` or declares no units",
             I::SPEC.name
         );
-        return Err(Failure::new("unproven", message));
+        return Err(Failure::new("check", message));
     }
     let program = elf.into_program::<I>();
     let max_cycles = check.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
