@@ -18,7 +18,7 @@ use crate::cli::{host, output};
 use crate::guest::Linux;
 use crate::isa::Isa;
 use crate::oracle::{PolynomialOracle, WitnessOracle};
-use crate::proof::{Proof, ProveError, ProveReport, Prover, Statement};
+use crate::proof::{Proof, ProveError, ProveReport, Prover, SpecError, Statement};
 use crate::replay::StreamingWitnessGenerator;
 use crate::sumcheck::{Budget, Schedule};
 
@@ -27,6 +27,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) ->
         // No run has an empty range of them, however long it is.
         UnknownCycles::check_any(cycles, u64::MAX)?;
     }
+    SpecError::check::<Fr>(I::SPEC).map_err(ProveError::from)?;
     let program = elf.into_program::<I>();
     let bar = output::progress("running: cycles");
     let max_cycles = prove.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);

@@ -58,14 +58,12 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagnosti
         let table = &model.units.tables[lookup.table];
         let finds = |row: &Row| {
             let cells: Vec<i128> = lookup.places.iter().map(|at| row.cells[*at].into()).collect();
-            let (keys, values) = cells.split_at(table.keys.len());
-            let found = table.find(keys);
-            found.is_some_and(|found| found.into_iter().map(i128::from).eq(values.iter().copied()))
+            table.has(&cells)
         };
         let all = model.instructions.iter().zip(rows);
-        let missed =
+        let mut missed =
             all.filter_map(|(instruction, rows)| Some((instruction, rows.iter().find(|row| !finds(row))?)));
-        if let Some((instruction, row)) = missed.into_iter().next() {
+        if let Some((instruction, row)) = missed.next() {
             let cell = |at: &usize| format!("{} = {}", model.columns[*at].name, row.cells[*at]);
             let cells: Vec<String> = lookup.places.iter().map(cell).collect();
             errors.push(

@@ -134,7 +134,7 @@ impl Row<'_> {
                     (Some(name), _) => error.did_you_mean(&name, names.iter().map(String::as_str)),
                     (None, Code::ConstraintRange) => error.hint("coefficients are 64-bit integers"),
                     (None, Code::ConstraintDegree) => error.hint(DEGREE_HINT),
-                    (None, _) => error.hint("write rs1_value + rs2_value - 0x1_0000_0000 * carry"),
+                    (None, _) => error.hint("write rs1_value + 4 * rs2_value - result"),
                 };
                 errors.push(error);
                 None

@@ -99,8 +99,7 @@ fn sizes(model: &Model, errors: &mut Vec<Diagnostic>) {
             total = total.saturating_add(factors.into_iter().fold(1, u128::saturating_mul));
         }
         if largest >> 60 > 0 || total >> 120 > 0 {
-            let owner = relation.name.split(':').next().unwrap_or_default();
-            let unit = units.units.iter().find(|unit| unit.name == owner).unwrap_or(&units.units[0]);
+            let unit = relation.unit(units).unwrap_or(&units.units[0]);
             errors.push(
                 Diagnostic::new(
                     Code::UnitShortage,
@@ -151,11 +150,9 @@ fn coefficients(model: &Model, errors: &mut Vec<Diagnostic>) {
     let fits = |coefficient: i128| i64::try_from(coefficient).is_ok();
     // A column of two words has the upper one's coefficient as well.
     let columns = &model.wiring.columns;
-    let words: Vec<u32> = columns
-        .iter()
-        .map(|column| column.words(&model.units).iter().map(|word| word.shift).max().unwrap_or_default())
-        .collect();
-    let shifted = |(column, factor): &(usize, i128)| fits(*factor << words[*column]);
+    let shifted = |(column, factor): &(usize, i128)| {
+        fits(if columns[*column].is_wide(&model.units) { *factor << 32 } else { *factor })
+    };
     let relations = model.wiring.relations.iter().flat_map(|relation| relation.terms(&model.units, columns));
     let mut slots = model.wiring.slots.iter().flat_map(|slot| slot.multiplicity.iter().chain(&slot.tag));
     let held = columns.iter().all(|column| column.bounds(&model.units).is_some())

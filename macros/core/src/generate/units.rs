@@ -40,11 +40,7 @@ pub(super) fn columns(model: &Model) -> Vec<TokenStream> {
     let units = &model.units;
     let cells = units.columns().map(|(unit, cell)| {
         let unit_name = &units.units[unit].name;
-        let others = units.units.iter().enumerate().flat_map(|(at, unit)| {
-            let shared = (0..unit.cells.len()).filter(move |cell| unit.cells[*cell].overlays.is_some());
-            shared.map(move |cell| (at, cell))
-        });
-        let others = others.filter(|other| units.home(*other) == (unit, cell));
+        let others = units.sharing((unit, cell)).filter(|other| *other != (unit, cell));
         let others: Vec<String> = others.map(|(unit, cell)| units.name(Var::Cell(unit, cell))).collect();
         let shared =
             if others.is_empty() { String::new() } else { format!(", shared with {}", others.join(", ")) };
@@ -133,9 +129,7 @@ pub(super) fn constraints(model: &Model) -> impl Iterator<Item = TokenStream> {
 
 /// A relation as data.
 pub fn constraint(model: &Model, relation: &Relation) -> TokenStream {
-    let units = model.units.units.iter();
-    let owner = relation.name.split(':').next().unwrap_or_default();
-    let doc = units.clone().find(|unit| unit.name == owner).map_or("", |unit| unit.doc.as_str());
+    let doc = relation.unit(&model.units).map_or("", |unit| unit.doc.as_str());
     let (name, degree) = (&relation.name, number(relation.degree() as u64));
     let terms = relation.terms(&model.units, &model.wiring.columns);
     let products = terms.into_iter().map(|Term { columns, factors, sum }| {
@@ -292,7 +286,6 @@ fn cells(model: &Model) -> TokenStream {
 fn words(model: &Model) -> TokenStream {
     let index = model.recording(&Recorded::Index).map(|at| constant(&model.columns[at].name));
     let first = Literal::usize_unsuffixed(model.columns.len() + committed(&model.units));
-    let is_wide = |at: usize| model.wiring.columns[at].words(&model.units).len() > 1;
     let mut tables = TokenStream::new();
     let mut fills = TokenStream::new();
     for (word, (at, limb)) in limbs(model).enumerate() {
@@ -301,7 +294,8 @@ fn words(model: &Model) -> TokenStream {
         products.sort_unstable();
         products.dedup();
         let word_at = Literal::usize_unsuffixed(word);
-        let is_plain = products.iter().all(|product| product.is_empty()) && !is_wide(at);
+        let is_plain = products.iter().all(|product| product.is_empty())
+            && !model.wiring.columns[at].is_wide(&model.units);
         let mut sum = Vec::new();
         for (at, product) in products.iter().enumerate() {
             let table = ident(&format!("CODE_{word}_{at}"));
@@ -313,10 +307,12 @@ fn words(model: &Model) -> TokenStream {
             let constants = constants.fold(quote!(1i64), |all, entry| quote!(#all.wrapping_mul(#entry)));
             // Of what the kind alone says, a word: so that its loop is one of look-ups.
             if is_plain {
-                tables.extend(quote!(static #table: [Word; 256] = by_kind(&[#(#factors as i64 as Word),*]);));
+                tables.extend(
+                    quote!(static #table: [Word; 256] = by_kind(&[#(#factors as i64 as Word),*], 0);),
+                );
                 sum.push(quote!(#table[usize::from(kind)]));
             } else {
-                tables.extend(quote!(static #table: [i64; 256] = wide_by_kind(&[#(#factors),*]);));
+                tables.extend(quote!(static #table: [i64; 256] = by_kind(&[#(#factors),*], 0);));
                 sum.push(quote!(#table[usize::from(kind)].wrapping_mul(#constants)));
             }
         }
@@ -341,18 +337,8 @@ fn words(model: &Model) -> TokenStream {
         });
     }
     quote! {
-        const fn by_kind<const N: usize>(factors: &[Word; N]) -> [Word; 256] {
-            let mut table = [0; 256];
-            let mut kind = 0;
-            while kind < N {
-                table[kind] = factors[kind];
-                kind += 1;
-            }
-            table
-        }
-
-        const fn wide_by_kind<const N: usize>(factors: &[i64; N]) -> [i64; 256] {
-            let mut table = [0; 256];
+        const fn by_kind<T: Copy, const N: usize>(factors: &[T; N], none: T) -> [T; 256] {
+            let mut table = [none; 256];
             let mut kind = 0;
             while kind < N {
                 table[kind] = factors[kind];

@@ -55,6 +55,15 @@ impl Table {
         };
         in_range.then(|| self.values.iter().map(|(_, value)| row::eval(value, &of)).collect())
     }
+
+    /// Whether it has an entry with these keys and values; what comes after the values is 0.
+    pub fn has(&self, cells: &[i128]) -> bool {
+        let (keys, values) = cells.split_at(self.keys.len());
+        self.find(keys).is_some_and(|found| {
+            let padded = found.into_iter().map(i128::from).chain(std::iter::repeat(0));
+            values.iter().copied().zip(padded).all(|(cell, value)| cell == value)
+        })
+    }
 }
 
 /// A fixed piece of arithmetic that a row has room for.
@@ -255,28 +264,29 @@ impl Units {
         self.units[unit].cells[cell].overlays.unwrap_or((unit, cell))
     }
 
+    /// Every cell: its unit's place, and its own in it.
+    fn cells(&self) -> impl Iterator<Item = (usize, usize)> {
+        let units = self.units.iter().enumerate();
+        units.flat_map(|(at, unit)| (0..unit.cells.len()).map(move |cell| (at, cell)))
+    }
+
     /// The columns: every cell that is in its own.
     pub fn columns(&self) -> impl Iterator<Item = (usize, usize)> {
-        let units = self.units.iter().enumerate();
-        let cells = units.flat_map(|(at, unit)| (0..unit.cells.len()).map(move |cell| (at, cell)));
-        cells.filter(|cell| self.home(*cell) == *cell)
+        self.cells().filter(|cell| self.home(*cell) == *cell)
+    }
+
+    /// The cells that are in the column of this one, itself among them.
+    pub fn sharing(&self, cell: (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
+        let home = self.home(cell);
+        self.cells().filter(move |other| self.home(*other) == home)
     }
 
     /// The width of what a row has, in bits: of a cell's column, that of the widest that shares it.
     pub fn bits(&self, var: form::Var) -> u32 {
         match var {
             form::Var::Cell(unit, cell) => {
-                let home = self.home((unit, cell));
-                let all = self.units.iter().enumerate();
-                let shares = all.flat_map(|(at, unit)| {
-                    let cells = unit.cells.iter().enumerate();
-                    cells.map(move |(cell, declared)| ((at, cell), declared.bits))
-                });
-                shares
-                    .filter(|(cell, _)| self.home(*cell) == home)
-                    .map(|(_, bits)| bits)
-                    .max()
-                    .unwrap_or_default()
+                let bits = |(unit, cell): (usize, usize)| self.units[unit].cells[cell].bits;
+                self.sharing((unit, cell)).map(bits).max().unwrap_or_default()
             }
             form::Var::Active | form::Var::Last | form::Var::On => 1,
             _ => 32,

@@ -164,12 +164,7 @@ impl Rows<'_> {
         let table = &self.units.tables[table];
         let places = &self.units.units[unit].slots[slot].places;
         let cells: Vec<i128> = places.iter().map(|cell| self.cell((unit, *cell), cells)).collect();
-        let (keys, values) = cells.split_at(table.keys.len());
-        let found = table.find(keys);
-        found.is_some_and(|found| {
-            let padded = found.into_iter().map(i128::from).chain(std::iter::repeat(0));
-            values.iter().copied().zip(padded).all(|(cell, value)| cell == value)
-        })
+        table.has(&cells)
     }
 
     /// The value of an input; 0 where the unit is not used.

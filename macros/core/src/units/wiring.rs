@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Units;
 use super::form::{Form, Var};
 use super::select::Selection;
+use super::{Unit, Units};
 
 /// A product of the code table's entry: constants of the entry, sorted; empty for 1.
 pub type EntryProduct = Vec<usize>;
@@ -43,7 +43,7 @@ impl Column {
     }
 
     /// Whether it takes two words.
-    fn is_wide(&self, units: &Units) -> bool {
+    pub fn is_wide(&self, units: &Units) -> bool {
         self.words(units).len() > 1
     }
 
@@ -99,6 +99,12 @@ pub struct Term {
 const MAX_SUM_BITS: u32 = 50;
 
 impl Relation {
+    /// The unit that it is of; none for what rules assert, and for what holds of every row.
+    pub fn unit<'u>(&self, units: &'u Units) -> Option<&'u Unit> {
+        let owner = self.name.split(':').next();
+        units.units.iter().find(|unit| Some(unit.name.as_str()) == owner)
+    }
+
     /// The relation as a sum of products: one for what has the same columns of the code table, and the same factors but one.
     pub fn terms(&self, units: &Units, all: &[Column]) -> Vec<Term> {
         type Sum = BTreeMap<Option<Var>, i128>;
