@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 
 use crate::checkpoint::Stopped;
 use crate::guest::Guest;
-use crate::isa::units::{Bound, MAX_PLACES, PRIME, Slot};
-use crate::isa::{ColumnId, ColumnSource, Constraint, Isa, Linear, MAX_ROWS, Product, PublicColumn, Word};
+use crate::isa::units::{Bound, MAX_PLACES, PRIME, Slot, Unit};
+use crate::isa::{
+    ColumnId, ColumnSource, Constraint, Instruction, Isa, Linear, MAX_ROWS, Product, PublicColumn, Word,
+};
 use crate::replay::{ReplayError, StreamingWitnessGenerator};
 
 /// What was found.
@@ -31,6 +33,8 @@ pub struct Broken {
     pub instruction: &'static str,
     /// What.
     pub rule: Rule,
+    /// What the instruction's compiled form says there, of a relation that is no unit's.
+    pub compiled: Option<&'static str>,
     /// How many rows do.
     pub rows: u64,
     /// The first of them.
@@ -168,11 +172,13 @@ impl<I: Isa> Judge<I> {
 
     fn row(&self, cells: &Row<'_, I>, (row, kind, pc): (u64, u8, Word), faults: &mut Faults) {
         let mut broken = |rule: Rule, values: &dyn Fn() -> Vec<(String, i64)>| {
-            let instruction = I::SPEC.instruction(kind).map_or("", |instruction| instruction.name);
-            let first = || Broken { instruction, rule, rows: 0, first: row, pc, values: values() };
+            let instruction = I::SPEC.instruction(kind);
+            let compiled = instruction.and_then(|instruction| said(instruction, rule));
+            let instruction = instruction.map_or("", |instruction| instruction.name);
+            let first = || Broken { instruction, rule, compiled, rows: 0, first: row, pc, values: values() };
             faults.entry((kind, rule)).or_insert_with(first).rows += 1;
         };
-        let named = |id: ColumnId, owner: &str| (name::<I>(id, owner), cells.integer(id));
+        let named = |id: ColumnId, owner: &str| (name::<I>(id, owner, kind), cells.integer(id));
         for constraint in &self.constraints {
             let products = constraint.products.iter().map(|product| cells.product(product));
             if products.fold(0, |sum, product| (sum + product) % u128::from(PRIME)) != 0 {
@@ -190,13 +196,14 @@ impl<I: Isa> Judge<I> {
                 });
             }
         }
-        for Bound { name, cell, recorded, by } in I::UNITS.ports {
-            let used =
-                usize::from(kind).checked_sub(1).and_then(|kind| by.get(kind)).is_some_and(|used| *used);
+        for Bound { unit, cell, recorded } in I::UNITS.ports {
+            let unit = &I::UNITS.units[*unit];
             let (by_units, run) = (cells.integer(*cell), cells.integer(*recorded));
-            if used && by_units != run {
+            if unit.is_used(kind) && by_units != run {
                 let values = [("by the units", by_units), ("in the run", run)];
-                broken(Rule::Port(name), &|| values.map(|(name, value)| (name.to_owned(), value)).into());
+                broken(Rule::Port(unit.name), &|| {
+                    values.map(|(name, value)| (name.to_owned(), value)).into()
+                });
             }
         }
     }
@@ -218,11 +225,25 @@ impl<I: Isa> Judge<I> {
     }
 }
 
-/// The name of a column: of a cell that units share, the name that it has in the unit that is meant.
-fn name<I: Isa>(id: ColumnId, owner: &str) -> String {
-    let unit = I::UNITS.units.iter().find(|unit| unit.name == owner);
-    let cell = unit.and_then(|unit| unit.cells.iter().find(|cell| cell.column == id));
-    cell.map_or_else(|| I::SPEC.columns[id.index()].name.to_owned(), |cell| format!("{owner}.{}", cell.name))
+/// What an instruction's compiled form says of what it asserts, where it goes, and what it accesses.
+fn said(instruction: &Instruction, rule: Rule) -> Option<&'static str> {
+    let Rule::Constraint(name) = rule else { return None };
+    let (what, at) = match name {
+        "next_pc" => ("next pc", 0),
+        "address" => ("address", 0),
+        name => ("assert", name.strip_prefix("assert ")?.parse().ok()?),
+    };
+    instruction.compiled.iter().filter(|(known, _)| *known == what).nth(at).map(|(_, text)| *text)
+}
+
+/// The name of a column: of a cell that units share, the name that it has in the unit that is meant, or that the
+/// instruction uses.
+fn name<I: Isa>(id: ColumnId, owner: &str, kind: u8) -> String {
+    let of = |unit: &Unit| unit.cells.iter().find(|cell| cell.column == id);
+    let units = || I::UNITS.units.iter();
+    let own = units().find(|unit| unit.name == owner).and_then(of);
+    let cell = own.or_else(|| units().filter(|unit| unit.is_used(kind)).find_map(of));
+    cell.map_or(I::SPEC.columns[id.index()].name, |cell| cell.name).to_owned()
 }
 
 /// The table that a look-up misses, by name; no name if there is no such table.

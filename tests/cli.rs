@@ -454,14 +454,14 @@ fn witness_prints_the_rows_asked_for() {
     let object = json(&retrace(&["witness", &elf("tiny"), "--format", "none", "--json"], b""));
     assert_eq!(
         (object["ok"].as_bool(), object["rows"].as_u64(), object["columns"].as_u64()),
-        (Some(true), Some(53), Some(54))
+        (Some(true), Some(53), Some(55))
     );
     assert!(object["rows_per_second"].is_number() && object["seconds"].is_number());
-    // A unit's name is that of all its cells; one that shares a column has it.
+    // A unit's name is that of all its cells; one that shares a column has the name that it is asked for by.
     let output = retrace(&["witness", &elf("tiny"), "--columns", "pc,lane", "--cycles", "0..1"], b"");
-    assert_eq!(text(&output.stdout).lines().next(), Some("cycle,pc,product.m0,product.m1,lane.l3,lane.w"));
+    assert_eq!(text(&output.stdout).lines().next(), Some("cycle,pc,lane.l1,lane.l2,lane.l3,lane.w"));
     let output = retrace(&["witness", &elf("tiny"), "--columns", "lane.l1", "--cycles", "0..1"], b"");
-    assert_eq!(text(&output.stdout).lines().next(), Some("cycle,product.m0"));
+    assert_eq!(text(&output.stdout).lines().next(), Some("cycle,lane.l1"));
     let output = retrace(&["witness", &elf("tiny"), "--columns", "nonsense"], b"");
     assert!(text(&output.stderr).contains("no column `nonsense`"));
     let output = retrace(&["witness", &elf("tiny"), "--cycles", "50..60"], b"");
@@ -478,7 +478,7 @@ fn prove_and_verify() {
     let object = json(&prove);
     assert_eq!(object["ok"], true);
     assert_eq!(object["field"], "bn254");
-    assert_eq!(object["constraints"], 18);
+    assert_eq!(object["constraints"], 19);
     for number in ["cycles", "columns", "rounds", "passes", "budget_bytes", "proof_bytes", "peak_rss_bytes"] {
         assert!(object[number].is_number(), "{number}: {object}");
     }
@@ -539,9 +539,9 @@ fn a_plan_of_a_segment_is_what_is_proven() {
     let input = format!("{GUESTS}/inputs/two-blocks.txt");
     let proof = temporary("segment-planned.proof");
     let elf = elf("sha256");
-    let prove = ["prove", &elf, "--input", &input, "--cycles", "0..8192", "--memory", "161792", "--json"];
+    let prove = ["prove", &elf, "--input", &input, "--cycles", "0..8192", "--memory", "163840", "--json"];
     let plan = json(&retrace(&[&prove[..], &["--plan"]].concat(), b""));
-    assert_eq!((&plan["columns"], &plan["array_bytes"]), (&79.into(), &161_792.into()), "{plan}");
+    assert_eq!((&plan["columns"], &plan["array_bytes"]), (&80.into(), &163_840.into()), "{plan}");
     assert_eq!((&plan["windows"], &plan["storing_round"]), (&serde_json::json!([3, 2, 2]), &7.into()));
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
@@ -552,7 +552,7 @@ fn a_plan_of_a_segment_is_what_is_proven() {
         assert_eq!(plan[number], proven[number], "{number}");
     }
     let log = text(&output.stderr);
-    for stored in ["windows=[3, 2, 2] columns=79 array_bytes=161792", "stored the arrays round=7"] {
+    for stored in ["windows=[3, 2, 2] columns=80 array_bytes=163840", "stored the arrays round=7"] {
         assert!(log.contains(stored), "{stored}: {log}");
     }
     assert_eq!(log.matches("chose a schedule").count(), 1, "{log}");

@@ -111,6 +111,9 @@ pub struct Instruction {
     pub semantics: &'static str,
     /// Where the spec says it: file and line.
     pub source: &'static str,
+    /// How it uses units, in words: what a line is about (`unit`, `look-up`, `assert`, `address`, `rd`, `next pc`, `rule`), and
+    /// what it says. Empty of one that always traps, and of a spec without units.
+    pub compiled: &'static [(&'static str, &'static str)],
 }
 
 /// A piece of an instruction's assembly text.

@@ -30,12 +30,21 @@ pub struct Unit {
     pub doc: &'static str,
     /// The cells.
     pub cells: &'static [Cell],
+    /// Whether an instruction uses it; by [`Op::kind`](super::Op::kind) less one.
+    pub by: &'static [bool],
+}
+
+impl Unit {
+    /// Whether an instruction of that [`Op::kind`](super::Op::kind) uses it.
+    pub fn is_used(&self, kind: u8) -> bool {
+        usize::from(kind).checked_sub(1).and_then(|at| self.by.get(at)).is_some_and(|used| *used)
+    }
 }
 
 /// A cell of a unit.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
-    /// The name.
+    /// The unit's name and its own, `add.carry`.
     pub name: &'static str,
     /// Its column; units that exclude each other share columns.
     pub column: ColumnId,
@@ -46,14 +55,12 @@ pub struct Cell {
 /// A cell that holds what a row puts out.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound {
-    /// The port's name.
-    pub name: &'static str,
+    /// The port's place among the units.
+    pub unit: usize,
     /// The cell.
     pub cell: ColumnId,
     /// The column that records the same of the run.
     pub recorded: ColumnId,
-    /// Whether an instruction puts it out by units; by [`Op::kind`](super::Op::kind) less one.
-    pub by: &'static [bool],
 }
 
 /// A look-up: fixed columns, and a table that the instruction chooses; or one of a spec's own columns, in every row that is
@@ -85,6 +92,9 @@ pub struct Table {
 
 /// The most cells of a look-up.
 pub const MAX_PLACES: usize = 8;
+
+/// The version of the protocol that proofs are made by, docs/protocol.md's.
+pub const PROTOCOL: u16 = 3;
 
 /// Relations hold modulo this prime: the least that the units are made for. Any larger one serves as well.
 pub const PRIME: u64 = u64::MAX - (1 << 32) + 2;

@@ -273,6 +273,7 @@ const fn instruction(
         asm,
         semantics: "",
         source: "",
+        compiled: &[],
     }
 }
 

@@ -4,9 +4,10 @@
 //! statement, and the verifier reads it to its end: no byte is without meaning.
 
 use super::Statement;
+use crate::isa::units::PROTOCOL;
 
 const MAGIC: [u8; 8] = *b"retrace\xf0";
-const VERSION: u16 = 3;
+const VERSION: u16 = PROTOCOL;
 const HEADER: usize = MAGIC.len() + size_of::<u16>();
 
 /// The most bytes that a transcript can have: 64 rounds of degree 4 and 512 columns, of elements of 512 bytes.

@@ -38,9 +38,9 @@ fn rows_of_programs_hold() {
 }
 
 /// Cells that are lied about.
-const CELLS: [&str; 2] = ["add.s0", "add.z0"];
+const CELLS: [&str; 3] = ["add.s0", "add.z0", "product.m0"];
 
-/// RV32I whose honest prover fills one cell with another value.
+/// RV32I whose honest prover fills one cell of `addi`, or of `lw`, with another value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Lying<const CELL: usize>;
 
@@ -68,7 +68,7 @@ impl<const CELL: usize> Isa for Lying<CELL> {
         let column = Rv32i::SPEC.column(CELLS[CELL]).expect("it is declared");
         for (cell, index) in columns.column_mut(column.index())[..rows].iter_mut().zip(index) {
             let kind = Rv32i::SPEC.instruction(code[index as usize].kind).map(|instruction| instruction.name);
-            *cell += Word::from(kind == Some("addi"));
+            *cell += Word::from(kind == Some(if CELL == 2 { "lw" } else { "addi" }));
         }
     }
 
@@ -103,4 +103,24 @@ fn a_lie_is_named() {
         check(&generator, 0..53).expect("it replays")
     });
     assert!(matches!(rules[..], [(Rule::Lookup("add.low", "zero"), _, _)]), "{rules:?}");
+}
+
+/// A cell in another unit's column has the name that it has where it is used, and a relation of no unit says what of the
+/// instruction it is about.
+#[test]
+fn a_shared_cell_is_named_as_it_is_used() {
+    let checked = check(&generator::<Lying<2>>("abi", 1000), 0..1000).expect("it replays");
+    let of = |name: &'static str| {
+        let found = checked.broken.iter().find(|broken| broken.rule == Rule::Constraint(name));
+        let found = found.unwrap_or_else(|| panic!("{name}: {:?}", checked.broken));
+        assert_eq!(found.instruction, "lw");
+        let lane = found.values.iter().find(|(cell, _)| cell == "lane.l1");
+        (found.compiled, lane.map(|(_, value)| *value))
+    };
+    let lw =
+        Rv32i::SPEC.instructions.iter().find(|instruction| instruction.name == "lw").expect("it is there");
+    let line = |what: &str| lw.compiled.iter().find(|(known, _)| *known == what).map(|(_, text)| *text);
+    assert!(line("assert").is_some() && line("address").is_some());
+    assert_eq!(of("assert 0"), (line("assert"), Some(1)));
+    assert_eq!(of("address"), (line("address"), Some(1)));
 }

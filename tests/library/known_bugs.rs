@@ -65,10 +65,9 @@ impl Witness {
     }
 
     fn column(name: &str) -> usize {
-        let cells =
-            Rv32i::UNITS.units.iter().flat_map(|unit| unit.cells.iter().map(move |cell| (unit.name, cell)));
-        let mut shared = cells.filter(|(unit, cell)| format!("{unit}.{}", cell.name) == name);
-        let found = Rv32i::SPEC.column(name).or_else(|| shared.next().map(|(_, cell)| cell.column));
+        let mut cells = Rv32i::UNITS.units.iter().flat_map(|unit| unit.cells);
+        let cell = cells.find(|cell| cell.name == name).map(|cell| cell.column);
+        let found = Rv32i::SPEC.column(name).or(cell);
         found.unwrap_or_else(|| panic!("no column {name}")).index()
     }
 
@@ -216,6 +215,8 @@ fn addresses_wrap() {
     assert_eq!((witness.cell("mem_address", row), witness.cell("add.c", row)), (DATA, 1));
     assert!(witness.is_accepted());
     assert!(witness.refuses("add.c", row, 0));
+    assert_eq!(witness.cell("mem_word", row), DATA);
+    assert!(witness.refuses("mem_word", row, DATA + 16) && witness.refuses("mem_word", row, 0));
 }
 
 /// ZisK #1188: the sign of what is less than a word.

@@ -1,14 +1,14 @@
 //! How far long work says that it is: what a meter is told adds up to what the documentation of `Cancel::with_meter` says.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ark_bn254::Fr;
 use retrace::cancel::Cancel;
-use retrace::checkpoint::{Execution, FileOptions, Options, Progress};
+use retrace::checkpoint::{Execution, Executor, FileOptions, Options, Policy, Progress, execute};
 use retrace::guest::{Input, Linux, Output};
-use retrace::isa::Rv32i;
+use retrace::isa::{Isa, Rv32i};
 use retrace::oracle::{PolynomialOracle, WitnessOracle};
 use retrace::parallel::Pool;
 use retrace::proof::{Prover, Verifier};
@@ -90,6 +90,40 @@ fn a_segment_has_the_way_to_its_ends_besides() {
         Verifier { cancel, arguments, segments: true, ..Verifier::new(program.clone(), Input::empty()) };
     verifier.verify::<Fr>(&proof).expect("it is honest");
     assert_eq!(sum.load(Ordering::Relaxed), CYCLES.end + CYCLES.start + 1000);
+}
+
+/// The address that a run tells with its cycles is that of the next row's instruction; the command line names its function.
+#[test]
+fn a_run_tells_where_it_is() {
+    let program = common::guest("quicksort");
+    let pc = Rv32i::SPEC.column("pc").expect("there is one");
+    for executor in [Executor::Interpreter, Executor::Auto] {
+        let at = AtomicU32::new(0);
+        let mut told = Vec::new();
+        let mut report = |cycle| {
+            told.push((cycle, at.load(Ordering::Relaxed)));
+            ControlFlow::Continue(())
+        };
+        let options = Options {
+            arguments: vec![b"guest".to_vec(), b"2000".to_vec()],
+            policy: Policy::new(16, 1000),
+            progress: Some(Progress(&mut report)),
+            progress_pc: Some(&at),
+            executor,
+            ..Options::default()
+        };
+        let execution =
+            execute(Arc::clone(&program), Linux::default(), Input::empty(), options).expect("it runs");
+        let generator = StreamingWitnessGenerator::new(execution, Pool::serial());
+        assert!(told.len() > 10, "{}", told.len());
+        for (cycle, address) in told {
+            let told_alike = |chunk: &retrace::oracle::Chunk<'_>| {
+                assert_eq!(chunk.columns[0][0], address, "cycle {cycle}, {executor:?}");
+                Ok::<(), core::convert::Infallible>(())
+            };
+            generator.for_each(cycle..cycle + 1, &[pc], 1, told_alike).expect("it can be replayed");
+        }
+    }
 }
 
 /// The flag is the one that it was made from; the meter is told chunk by chunk, and not of what is not done.

@@ -8,12 +8,13 @@
 use std::fmt::Write;
 
 use crate::model::{ColumnSource, Model, Recorded};
+use crate::units::PROTOCOL;
 use crate::units::form::{Form, Named, Var};
 use crate::units::select::Selection;
 
 /// Hashes a checked model. Names are quoted, so that no two models have one description.
 pub(crate) fn fingerprint(model: &Model) -> [u8; 32] {
-    let mut text = String::from("retrace spec 4\n");
+    let mut text = format!("retrace spec 5, protocol {PROTOCOL}\n");
     // Writing to a string cannot fail.
     let _ = describe(model, &mut text);
     *blake3::hash(text.as_bytes()).as_bytes()
@@ -70,6 +71,7 @@ fn named<'a>(model: &'a Model, form: &'a Form) -> Named<'a, impl Fn(Var) -> Stri
 
 /// What a row offers.
 fn units(model: &Model, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "address {:?}", model.units.address)?;
     for table in &model.units.tables {
         writeln!(out, "table {:?} {:?}", table.name, table.keys)?;
         for (name, value) in &table.values {
@@ -127,7 +129,7 @@ fn uses(model: &Model, selection: &Selection, out: &mut String) -> std::fmt::Res
 fn wiring(model: &Model, out: &mut String) -> std::fmt::Result {
     let product = |vars: &[Var]| vars.iter().map(|var| model.units.name(*var)).collect::<Vec<_>>();
     for column in &model.wiring.columns {
-        writeln!(out, "code column")?;
+        writeln!(out, "code column {:?}", column.words(&model.units))?;
         for (instruction, coefficient) in &column.by {
             for (entries, factor) in coefficient {
                 write!(out, "  {instruction} {factor}")?;
@@ -244,6 +246,7 @@ mod tests {
         assert!(changes(|m| m.units.tables.swap(0, 1)), "the order of tables: it is their tags'");
         assert!(changes(|m| m.units.units[add].name.push('x')), "unit");
         assert!(changes(|m| m.units.units[0].port = None), "port");
+        assert!(changes(|m| m.units.address = Some(0)), "the column of the accessed word's address");
         assert!(changes(|m| m.units.units[add].inputs[0].ty.width += 1), "input");
         assert!(changes(|m| m.units.units[product].inputs[2].default = 0), "an input's default");
         assert!(changes(|m| m.units.units[add].cells[0].bits -= 1), "cell");

@@ -240,12 +240,12 @@ fn rules_are_told_apart_by_what_they_say() {
 /// Ports are the base's; others are refused.
 #[test]
 fn ports_are_declared_once() {
-    let alike = header("\"rv32i\"") + "[ports]\nwrite = \"rd\"\nmemory = \"mem\"\n";
+    let alike = header("\"rv32i\"") + "[ports]\nwrite = \"rd\"\nmemory = \"mem\"\naddress = \"mem_word\"\n";
     assert_eq!(
         accepted(&[("test", &alike)]).units.units.iter().filter(|unit| unit.port.is_some()).count(),
         2
     );
-    let other = header("\"rv32i\"") + "[ports]\nwrite = \"rd\"\nmemory = \"ram\"\n";
+    let other = header("\"rv32i\"") + "[ports]\nwrite = \"rd\"\nmemory = \"ram\"\naddress = \"mem_word\"\n";
     let error = check(&[("test", &other)]).expect_err("they differ").to_string();
     assert!(error.contains("error[duplicate-name]") && error.contains("differ in `memory`"), "{error}");
 }

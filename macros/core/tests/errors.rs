@@ -100,6 +100,49 @@ fn a_register_has_no_name_of_another() {
     assert_eq!(compile_with("{ fp = \"s99\" }").err(), Some("unknown-register"));
 }
 
+/// What a row has no way to do is said as such.
+#[test]
+fn what_a_row_cannot_do_is_named() {
+    let rv32i = include_str!("../../../isa/rv32i.toml");
+    let first = |changes: &[(&str, &str)]| {
+        let changed = changes.iter().fold(rv32i.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        let mut sources = Sources::default();
+        sources.add_builtin("spec", &changed);
+        let errors = compile(&mut sources, "spec").expect_err("it cannot be compiled");
+        format!("{}: {}", errors.errors()[0].code.name(), errors.errors()[0].message)
+    };
+    assert_eq!(
+        first(&[("\"load::<8>(a)\"", "\"load::<8>(a ^ 1)\"")]),
+        "unit-shortage: `lb` does `load::<8>(…)`, which no rule brings down to units"
+    );
+    assert_eq!(
+        first(&[("write   = \"rd\"\n", "")]),
+        "unit-shortage: `lui` writes a register, and a row has no port for that"
+    );
+}
+
+/// Which word is accessed must be in a column that says so in every row.
+#[test]
+fn the_accessed_words_address_is_in_a_column() {
+    let rv32i = include_str!("../../../isa/rv32i.toml");
+    let errors = |from: &str, to: &str| -> Vec<String> {
+        assert!(rv32i.contains(from), "{from}");
+        let mut sources = Sources::default();
+        sources.add_builtin("spec", &rv32i.replace(from, to));
+        let errors = compile(&mut sources, "spec").expect_err(to);
+        errors.errors().iter().map(|error| format!("{}: {}", error.code.name(), error.message)).collect()
+    };
+    let port = "address = \"mem_word\"";
+    assert_eq!(errors(port, ""), ["bad-unit: no column has the address of the word that is accessed"]);
+    assert_eq!(errors(port, "address = \"mem_wort\""), ["unknown-column: there is no column `mem_wort`"]);
+    let wrong = errors("mem_address & 0xffff_fffc", "mem_address");
+    let is_row = |error: &String| error.starts_with("unit-row: the accessed word is at");
+    assert!(!wrong.is_empty() && wrong.iter().all(is_row), "{wrong:?}");
+}
+
 /// Every spec of the corpus has the one error that it is named after, and no other.
 #[test]
 fn broken_specs_have_the_error_they_are_named_after() {

@@ -37,10 +37,12 @@ fn rows(selection: &Selection) -> Rows<'_> {
 #[test]
 fn a_row_is_bounded() {
     let sizes = ["rv32i", "rv32im", "rv32im_zbb"].map(|name| {
-        let totals = explain::totals(&model(name));
-        (totals.cells, totals.lookups, totals.lookups_at_once, totals.degree, totals.columns)
+        let model = model(name);
+        let totals = explain::totals(&model);
+        let words: usize = model.wiring.columns.iter().map(|column| column.words(&model.units).len()).sum();
+        (totals.cells, totals.lookups, totals.lookups_at_once, totals.degree, totals.columns, words)
     });
-    assert_eq!(sizes, [(30, 11, 10, 3, 37), (32, 12, 12, 3, 44), (32, 12, 12, 3, 54)]);
+    assert_eq!(sizes, [(30, 11, 10, 3, 37, 45), (32, 12, 12, 3, 44, 52), (32, 12, 12, 3, 54, 64)]);
 }
 
 /// The compiled form of each instruction, by the spec that brings it.
@@ -174,6 +176,7 @@ fn the_wiring_says_what_selections_say() {
             .extend((0..asserts).map(|at| at_home(&selection.asserts.get(at).cloned().unwrap_or_default())));
         let runs = MODEL.selections[instruction].is_some();
         expected.push(if runs { at_home(&selection.next_is()) } else { Form::default() });
+        expected.push(if runs { at_home(&selection.address_is()) } else { Form::default() });
         expected.push(&Form::from(Var::Active) - &Form::constant(runs.into()));
         let calls = runs && selection.next.is_none();
         expected.push(if calls { Form::default() } else { Form::from(Var::Last) });
@@ -224,7 +227,7 @@ fn no_row_is_forged() {
         let Some(selection) = selection else { continue };
         let of = rows(selection);
         for row in all.iter().step_by(all.len() / 8) {
-            let found = row.found();
+            let found = row.found(&MODEL.units);
             let cells = of.fill(&found).unwrap_or_else(|cell| panic!("{}: {cell}", instruction.name));
             let (lies, forged) = forge(of, &found, &cells, 2);
             assert!(forged.is_none(), "{}: {}: {forged:?}", instruction.name, row.case);
@@ -264,8 +267,8 @@ fn no_row_that_traps_passes() {
 
 /// Whether a row passes that leads to where units say.
 fn goes_on(rows: Rows<'_>, mut found: Found, cells: &Cells) -> bool {
-    let next = rows.selection.next.as_ref().map_or(0, |next| rows.value(next, &found, cells));
-    found.next_pc = next as u32;
+    let value = |form: &Option<Form>| form.as_ref().map_or(0, |form| rows.value(form, &found, cells)) as u32;
+    (found.next_pc, found.word) = (value(&rows.selection.next), value(&rows.selection.address));
     rows.faults(&found, cells).is_empty()
 }
 
@@ -355,7 +358,7 @@ fn is_forged(
         goes_on(of, *found, &cells)
     });
     let forged = |row: &retrace_codegen::check::Row, part: usize| {
-        let found = row.found();
+        let found = row.found(&MODEL.units);
         let cells = rows(selection).fill(&found).expect("it has cells");
         forge(of, &found, &cells, part).1.is_some()
     };
@@ -539,7 +542,7 @@ fn random_rows_do_what_the_manual_says() {
                 assert!(!goes_on(of, found, &cells), "{name}: {found:x?}");
                 continue;
             };
-            found.next_pc = next;
+            (found.next_pc, found.word) = (next, address.unwrap_or_default());
             let faults: Vec<String> =
                 of.faults(&found, &cells).iter().map(|fault| of.describe(fault, &found, &cells)).collect();
             assert_eq!(faults, [""; 0], "{name}: {found:x?}");

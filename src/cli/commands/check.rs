@@ -69,6 +69,7 @@ fn object(broken: &Broken) -> serde_json::Value {
     json!({
         "instruction": broken.instruction,
         "rule": broken.rule.to_string(),
+        "compiled": broken.compiled,
         "rows": broken.rows,
         "first_row": broken.first,
         "pc": broken.pc,
@@ -79,8 +80,9 @@ fn object(broken: &Broken) -> serde_json::Value {
 fn text(broken: &Broken) -> String {
     let values: Vec<String> =
         broken.values.iter().map(|(name, value)| format!("{name} = {value:#x}")).collect();
+    let compiled = broken.compiled.map_or_else(String::new, |text| format!(": {text}"));
     format!(
-        "`{}`, {}: {}\n  first in row {}, at pc {:#x}: {}\n",
+        "`{}`, {}: {}{compiled}\n  first in row {}, at pc {:#x}: {}\n",
         broken.instruction,
         output::count(broken.rows, "row"),
         broken.rule,

@@ -1,14 +1,9 @@
 //! `retrace isa explain`: what an instruction does, what of it a prover sees, and how it is compiled to units.
-//!
-//! The compiled form is there for in-tree specs alone: it takes the spec's text, which is in the binary.
 
 use std::process::ExitCode;
 
-use retrace_codegen::units::explain::Line;
-use retrace_codegen::{Model, units};
 use serde_json::{Value, json};
 
-use super::own;
 use crate::asm::disassemble;
 use crate::cli::arguments::Common;
 use crate::cli::failure::{Done, Failure};
@@ -17,22 +12,14 @@ use crate::isa::{ColumnSource, Instruction, Isa, Spec};
 
 pub(in crate::cli) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done {
     let spec = I::SPEC;
-    let model = if common.json || !what.is_empty() { own::<I>() } else { None };
     let mut found: Vec<(&Instruction, Option<String>)> = Vec::new();
     for name in what {
         found.push(lookup::<I>(name)?);
     }
     if common.json {
         let listed: Vec<Value> = match what {
-            [] => spec
-                .instructions
-                .iter()
-                .map(|instruction| describe(instruction, None, model.as_ref()))
-                .collect(),
-            _ => found
-                .iter()
-                .map(|(instruction, word)| describe(instruction, word.as_deref(), model.as_ref()))
-                .collect(),
+            [] => spec.instructions.iter().map(|instruction| describe(instruction, None)).collect(),
+            _ => found.iter().map(|(instruction, word)| describe(instruction, word.as_deref())).collect(),
         };
         output::object(&json!({
             "ok": true,
@@ -46,7 +33,7 @@ pub(in crate::cli) fn explain<I: Isa>(common: &Common, what: &[String]) -> Done 
         output::print(&overview(spec))?;
     }
     for (instruction, word) in found {
-        output::print(&page(instruction, word.as_deref(), model.as_ref()))?;
+        output::print(&page(instruction, word.as_deref()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -67,16 +54,8 @@ fn lookup<I: Isa>(name: &str) -> Result<(&'static Instruction, Option<String>), 
     }
 }
 
-/// How an instruction uses units.
-fn compiled(model: Option<&Model>, instruction: &Instruction) -> Vec<Line> {
-    model.map_or_else(Vec::new, |model| {
-        let at = model.instructions.iter().position(|known| known.name == instruction.name);
-        at.map_or_else(Vec::new, |at| units::explain::instruction(model, at))
-    })
-}
-
-fn describe(instruction: &Instruction, word: Option<&str>, model: Option<&Model>) -> Value {
-    let compiled = compiled(model, instruction).into_iter();
+fn describe(instruction: &Instruction, word: Option<&str>) -> Value {
+    let compiled = instruction.compiled.iter();
     json!({
         "name": instruction.name,
         "doc": instruction.doc,
@@ -86,7 +65,7 @@ fn describe(instruction: &Instruction, word: Option<&str>, model: Option<&Model>
         "semantics": instruction.semantics,
         "source": instruction.source,
         "text": word,
-        "compiled": compiled.map(|line| json!({ "what": line.what, "text": line.text })).collect::<Vec<_>>(),
+        "compiled": compiled.map(|(what, text)| json!({ "what": what, "text": text })).collect::<Vec<_>>(),
     })
 }
 
@@ -109,7 +88,7 @@ fn overview(spec: &Spec) -> String {
     text
 }
 
-fn page(instruction: &Instruction, word: Option<&str>, model: Option<&Model>) -> String {
+fn page(instruction: &Instruction, word: Option<&str>) -> String {
     let mut text = format!("{}: {}\n", instruction.name, instruction.doc);
     if let Some(word) = word {
         text += &format!("  word       {word}\n");
@@ -124,7 +103,7 @@ fn page(instruction: &Instruction, word: Option<&str>, model: Option<&Model>) ->
         if instruction.semantics.is_empty() { "nothing" } else { instruction.semantics }
     );
     text += &format!("  source     {}\n", instruction.source);
-    for Line { what, text: said } in compiled(model, instruction) {
+    for (what, said) in instruction.compiled {
         text += &format!("  {what:<10} {said}\n");
     }
     text

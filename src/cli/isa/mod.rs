@@ -17,7 +17,7 @@ pub(super) use explain::explain;
 use super::arguments::Common;
 use super::failure::{Done, Failure};
 use super::output;
-use crate::isa::{IN_TREE, Isa};
+use crate::isa::IN_TREE;
 
 /// The checked spec in a file, or of an in-tree name; what it extends is found likewise.
 fn compile(spec: &str) -> Result<Model, Diagnostics> {
@@ -26,15 +26,6 @@ fn compile(spec: &str) -> Result<Model, Diagnostics> {
         sources.add_builtin(name, text);
     }
     retrace_codegen::compile(&mut sources, spec)
-}
-
-/// The spec of this binary's instruction set, if it is in-tree: the text of another is not in the binary.
-fn own<I: Isa>() -> Option<Model> {
-    let name = I::SPEC.name;
-    let in_tree = IN_TREE.iter().any(|(known, _)| *known == name);
-    // A crate of someone else's may have given its spec the name of an in-tree one.
-    let model = in_tree.then(|| compile(name).ok()).flatten();
-    model.filter(|model| model.fingerprint == I::SPEC.fingerprint.0)
 }
 
 /// A spec whose path cannot be a name in its diagnostics.

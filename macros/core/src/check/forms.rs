@@ -140,11 +140,19 @@ pub(super) fn call<'a>(text: &Text, expr: &'a syn::Expr, errors: &mut Vec<Diagno
         return fail(text, expr, "this is no use of a unit", errors);
     };
     let (name, _) = function_name(&call.func);
-    let mut arguments = Vec::new();
+    let mut arguments: Vec<(String, &syn::Expr, Span)> = Vec::new();
     for argument in &call.args {
         match argument {
             syn::Expr::Assign(assign) if matches!(&*assign.left, syn::Expr::Path(_)) => {
                 let syn::Expr::Path(key) = &*assign.left else { continue };
+                if arguments.iter().any(|(known, ..)| *known == named(&key.path)) {
+                    let hint = "give each input, and the table of each look-up, once";
+                    errors.push(
+                        Diagnostic::new(Code::BadUnit, &place(text, argument), "this is given already")
+                            .hint(hint),
+                    );
+                    return None;
+                }
                 arguments.push((named(&key.path), &*assign.right, place(text, argument)));
             }
             _ => return fail(text, argument, "an input is given by its name", errors),

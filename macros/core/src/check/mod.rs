@@ -74,7 +74,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     let columns = columns::columns(tables, &instructions, errors);
     let constraints = polynomial::constraints(tables, &columns, errors);
     let links = columns::links(tables, &columns, errors);
-    let units = units::units(tables, errors);
+    let units = units::units(tables, &columns, errors);
     let lookups = lookups::lookups(tables, &columns, &units, errors);
     let mut model = Model {
         name: tables.name.value.clone(),

@@ -9,6 +9,7 @@ use std::fmt;
 use super::XLEN;
 use crate::ir::{Environment, OpFact, Statement, eval, signed};
 use crate::model::{Class, ColumnSource, Immediate, Instruction, Model, Operand, Recorded};
+use crate::units::Units;
 use crate::units::row::Found;
 
 /// Values of registers and of memory words.
@@ -113,7 +114,7 @@ pub struct Row {
 
 impl Row {
     /// What units find in it.
-    pub fn found(&self) -> Found {
+    pub fn found(&self, units: &Units) -> Found {
         let Case { reads, imm, pc, reply, .. } = &self.case;
         let recorded = |what: Recorded| {
             self.recorded.iter().find(|(known, _)| *known == what).map_or(0, |(_, value)| *value)
@@ -127,6 +128,7 @@ impl Row {
             loaded: self.loaded,
             reply: reply.result,
             next_pc: self.next.unwrap_or_default(),
+            word: units.address.map_or(0, |column| self.cells[column] as u32),
         }
     }
 }
@@ -383,6 +385,7 @@ fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
                 loaded: run.loaded,
                 reply: case.reply.result,
                 next_pc: 0,
+                word: 0,
             });
         }
     }

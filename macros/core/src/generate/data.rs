@@ -8,6 +8,7 @@ use crate::model::{
     AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Model, PUBLIC,
     Recorded,
 };
+use crate::units::explain::{self, Line};
 
 /// The static `SPEC`.
 pub(super) fn data(model: &Model) -> TokenStream {
@@ -19,7 +20,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
         quote!((#name, #at))
     });
     let (zero, stack_pointer) = (number(model.zero), number(model.stack_pointer));
-    let instructions = model.instructions.iter().map(instruction);
+    let instructions = (0..model.instructions.len()).map(|at| instruction(model, at));
     let columns = columns(model);
     let recorded = model.columns.iter().filter(|c| matches!(c.source, ColumnSource::Recorded(_)));
     let (recorded, stored) = (recorded.count(), model.columns.len() + units::count(model));
@@ -65,7 +66,8 @@ pub(super) fn data(model: &Model) -> TokenStream {
     }
 }
 
-fn instruction(instruction: &Instruction) -> TokenStream {
+fn instruction(model: &Model, at: usize) -> TokenStream {
+    let instruction = &model.instructions[at];
     let Instruction { name, doc, semantics_text, source, .. } = instruction;
     let format = &instruction.format.name;
     let (mask, bits) = (number(instruction.mask), number(instruction.bits));
@@ -87,6 +89,8 @@ fn instruction(instruction: &Instruction) -> TokenStream {
         AsmPiece::Target => quote!(AsmPiece::Target),
         AsmPiece::Letters(name) => quote!(AsmPiece::Letters(#name)),
     });
+    let compiled =
+        explain::instruction(model, at).into_iter().map(|Line { what, text }| quote!((#what, #text)));
     quote! {
         Instruction {
             name: #name,
@@ -100,6 +104,7 @@ fn instruction(instruction: &Instruction) -> TokenStream {
             asm: &[#(#asm),*],
             semantics: #semantics_text,
             source: #source,
+            compiled: &[#(#compiled),*],
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{Model, PUBLIC, Recorded};
 use crate::units::form::{Form, Var};
 use crate::units::select::Selection;
 use crate::units::wiring::{Coefficient, Limb, Relation, Term, committed};
-use crate::units::{MAX_PLACES, PRIME, Port, Units};
+use crate::units::{MAX_PLACES, PRIME, PROTOCOL, Port, Units};
 
 /// The static `UNITS`, and the functions that fill what it has of rows.
 pub(super) fn units(model: &Model) -> TokenStream {
@@ -155,6 +155,7 @@ fn column(model: &Model, var: Var) -> usize {
         Var::Read(port) => recorded(Recorded::Read(port)),
         Var::Active => public(model, "active"),
         Var::Last => public(model, "last"),
+        Var::Address => model.units.address.unwrap_or_default(),
         _ => recorded(Recorded::NextPc),
     }
 }
@@ -170,10 +171,14 @@ fn data(model: &Model) -> TokenStream {
         let (name, doc) = (&unit.name, &unit.doc);
         let cells = unit.cells.iter().enumerate().map(|(cell, declared)| {
             let column = id(cell_at(model, (at, cell)));
-            let (name, bits) = (&declared.name, number(declared.bits));
+            let (name, bits) = (units.name(Var::Cell(at, cell)), number(declared.bits));
             quote!(units::Cell { name: #name, column: #column, bits: #bits })
         });
-        quote!(units::Unit { name: #name, doc: #doc, cells: &[#(#cells),*] })
+        let by = model
+            .selections
+            .iter()
+            .map(|selection| selection.as_ref().is_some_and(|selection| selection.uses.contains_key(&at)));
+        quote!(units::Unit { name: #name, doc: #doc, cells: &[#(#cells),*], by: &[#(#by),*] })
     });
     let slots = model.wiring.slots.iter().map(|slot| {
         let names = slot.of.iter().map(|(unit, slot)| {
@@ -203,18 +208,15 @@ fn data(model: &Model) -> TokenStream {
     let ports = [(Port::Write, 0, Recorded::RdValue), (Port::Memory, 1, Recorded::MemAfter)];
     let ports = ports.into_iter().filter_map(|(port, cell, what)| {
         let at = units.port(port)?;
-        let (name, cell, recorded) =
-            (&units.units[at].name, id(cell_at(model, (at, cell))), id(model.recording(&what)?));
-        let by = model
-            .selections
-            .iter()
-            .map(|selection| selection.as_ref().is_some_and(|selection| selection.uses.contains_key(&at)));
-        Some(quote!(units::Bound { name: #name, cell: #cell, recorded: #recorded, by: &[#(#by),*] }))
+        let (cell, recorded) = (id(cell_at(model, (at, cell))), id(model.recording(&what)?));
+        let unit = Literal::usize_unsuffixed(at);
+        Some(quote!(units::Bound { unit: #unit, cell: #cell, recorded: #recorded }))
     });
     let most = Literal::usize_unsuffixed(MAX_PLACES);
     let prime = number(u64::try_from(PRIME).unwrap_or_default());
+    let protocol = number(PROTOCOL);
     quote! {
-        const _: () = assert!(units::PRIME == #prime && units::MAX_PLACES == #most);
+        const _: () = assert!(units::PRIME == #prime && units::MAX_PLACES == #most && units::PROTOCOL == #protocol);
 
         static UNITS: units::Units = units::Units {
             units: &[#(#declared),*],
@@ -412,12 +414,13 @@ fn word(value: TokenStream, ty: Type) -> TokenStream {
     }
 }
 
+/// With the length of the first name, no two pairs of names are one.
 fn fill_name(unit: &str, cell: &str) -> Ident {
-    ident(&format!("fill_{unit}_{cell}"))
+    ident(&format!("fill{}_{unit}_{cell}", unit.len()))
 }
 
 fn value_name(table: &str, value: &str) -> Ident {
-    ident(&format!("table_{table}_{value}"))
+    ident(&format!("table{}_{table}_{value}", table.len()))
 }
 
 /// An i64 as the parameter of a function: without the bits above the type's width.

@@ -91,6 +91,7 @@ fn units(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
             ("assert", list(&table.assert)),
             ("give", option(table.give.as_ref())),
             ("address", option(table.address.as_ref())),
+            ("let", in_order(&table.lets, text)),
             ("fill", set(&table.fill, text)),
         ]
     };
@@ -115,7 +116,11 @@ fn units(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
 fn ports(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
     let Some(first) = tables.ports.first().cloned() else { return };
     let parts = |table: &super::PortsTable| {
-        vec![("write", option(table.write.as_ref())), ("memory", option(table.memory.as_ref()))]
+        vec![
+            ("write", option(table.write.as_ref())),
+            ("memory", option(table.memory.as_ref())),
+            ("address", option(table.address.as_ref())),
+        ]
     };
     tables.ports.retain(|table| {
         if let Some(key) = difference(&parts(&first), &parts(table)) {

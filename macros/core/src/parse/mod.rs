@@ -81,6 +81,8 @@ pub(crate) struct Tables {
 pub(crate) struct PortsTable {
     pub(crate) write: Option<Text>,
     pub(crate) memory: Option<Text>,
+    /// The column that has the address of the word that `memory` accesses.
+    pub(crate) address: Option<Text>,
     pub(crate) span: Span,
 }
 
@@ -122,6 +124,8 @@ pub(crate) struct RuleTable {
     pub(crate) assert: Vec<Text>,
     pub(crate) give: Option<Text>,
     pub(crate) address: Option<Text>,
+    /// Names for values that `fill` takes.
+    pub(crate) lets: Vec<Entry<Text>>,
     pub(crate) fill: Vec<Entry<Text>>,
 }
 
@@ -345,6 +349,7 @@ fn parse_file(
     own.ports.extend(root.table("ports", false, |table| PortsTable {
         write: table.text("write"),
         memory: table.text("memory"),
+        address: table.text("address"),
         span: table.span(),
     }));
     own.tables = root.list("table", |table| TableTable {
@@ -377,6 +382,7 @@ fn parse_file(
         assert: table.texts("assert"),
         give: table.text("give"),
         address: table.text("address"),
+        lets: table.table("let", false, |lets| lets.entries_of_text()).unwrap_or_default(),
         fill: table.table("fill", false, |fill| fill.entries_of_text()).unwrap_or_default(),
     });
     own.overlay = root.table("overlay", false, |table| table.entries_of_text()).unwrap_or_default();

@@ -157,7 +157,7 @@ fn with_output(form: &Form, output: &Form, var: Var) -> Form {
 /// What a unit costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// The unit's name; `assert`, `next_pc`, `row` and `end` for what is no unit's.
+    /// The unit's name; `assert`, `next_pc`, `address`, `row` and `end` for what is no unit's.
     pub name: String,
     /// Its documentation.
     pub doc: String,
@@ -197,6 +197,7 @@ pub fn costs(model: &Model) -> Vec<Cost> {
     let rest = [
         ("assert", "What rules assert."),
         ("next_pc", "Where the next row is."),
+        ("address", "Which word of memory is accessed."),
         ("row", "That every row is an instruction's."),
         ("end", "That a run ends with a call."),
     ];

@@ -1,7 +1,7 @@
 //! A liar: honest rows with cells changed, so that what a row puts out differs, and relations and look-ups still hold.
 //!
-//! It changes one cell, two cells so that a relation's sum stays, the flags of a unit, or all limbs of a product; and
-//! either leaves the other cells alone or lets them follow honestly. What it finds is a hole in a unit, a rule or a table. What it does not find
+//! It changes one cell, two cells so that a relation's sum stays, the flags of a unit, or all digits of a number, which then
+//! is another by the prime or another quotient; and either leaves the other cells alone or lets them follow honestly. What it finds is a hole in a unit, a rule or a table. What it does not find
 //! may be there: a proof of uniqueness is another matter.
 
 use std::collections::{BTreeMap, HashSet};
@@ -58,6 +58,7 @@ pub fn forge(rows: Rows<'_>, found: &Found, honest: &Cells, every: usize) -> (us
     let mut told = 0;
     let (singles, mut pairs) = (target.singles(), target.pairs(every));
     pairs.extend(target.flags());
+    let digits = [target.wrapped(), target.quotients()].concat();
     for lie in singles.iter().chain(&pairs) {
         told += 1;
         if let Some(forged) = target.passes(lie) {
@@ -65,7 +66,7 @@ pub fn forge(rows: Rows<'_>, found: &Found, honest: &Cells, every: usize) -> (us
         }
     }
     // The rest of the row follows from what is forced.
-    for lie in singles.iter().step_by(every).chain(&pairs).chain(&target.products()) {
+    for lie in singles.iter().step_by(every).chain(&pairs).chain(&digits) {
         let forced: Lie = lie.iter().map(|(at, value)| (target.homes[*at], *value)).collect();
         let Ok(cells) = rows.refill(found, &forced) else { continue };
         let lie =
@@ -248,8 +249,38 @@ impl<'a> Target<'a> {
         lies
     }
 
-    /// The limbs of a product's two words for the same value plus or minus the prime, and for other quotients.
-    fn products(&self) -> Vec<Vec<(usize, i128)>> {
+    /// The digits that a relation has of its unit's own cells, for the same value plus or minus the prime.
+    fn wrapped(&self) -> Vec<Vec<(usize, i128)>> {
+        let mut lies = Vec::new();
+        for (sum, own) in self.sums.iter().zip(&self.own) {
+            let linear = sum.iter().filter(|(_, cells)| cells.len() == 1 && own.contains(&cells[0]));
+            let signed = |c: i128| if c > PRIME / 2 { c - PRIME } else { c };
+            let (plus, minus): (Vec<_>, Vec<_>) =
+                linear.map(|(c, cells)| (signed(*c), cells[0])).partition(|(c, _)| *c > 0);
+            for mut digits in [plus, minus] {
+                digits.sort_by_key(|(weight, _)| std::cmp::Reverse(weight.abs()));
+                let whole: i128 = digits.iter().map(|(weight, at)| weight.abs() * self.honest[*at]).sum();
+                for other in [whole + PRIME, whole - PRIME] {
+                    let mut rest = other;
+                    let mut lie = Vec::new();
+                    for (weight, at) in &digits {
+                        let (unit, cell) = self.homes[*at];
+                        let most = (1 << self.rows.units.bits(Var::Cell(unit, cell))) - 1;
+                        let digit = (rest / weight.abs()).clamp(0, most);
+                        rest -= digit * weight.abs();
+                        lie.push((*at, digit));
+                    }
+                    if rest == 0 && !lie.is_empty() {
+                        lies.push(lie);
+                    }
+                }
+            }
+        }
+        lies
+    }
+
+    /// Other numbers in the upper two of four limbs, which of a division is the quotient.
+    fn quotients(&self) -> Vec<Vec<(usize, i128)>> {
         let mut lies = Vec::new();
         for (unit, used) in &self.rows.selection.uses {
             let declared = &self.rows.units.units[*unit];
@@ -261,21 +292,8 @@ impl<'a> Target<'a> {
                 (0..declared.cells.len()).filter(|cell| declared.cells[*cell].bits == 16).collect();
             for limbs in limbs.chunks_exact(4) {
                 let places: Vec<usize> = limbs.iter().filter_map(|cell| self.place((*unit, *cell))).collect();
-                let [a, b, c, d] = places[..] else { continue };
-                let value = |at: usize, shift: u32| self.honest[at] << shift;
-                let whole = value(a, 0) + value(b, 16) + value(c, 32) + value(d, 48);
-                let high = value(c, 0) + value(d, 16);
-                for other in
-                    [whole + PRIME, whole - PRIME].into_iter().filter(|other| (0..1 << 64).contains(other))
-                {
-                    lies.push(
-                        [a, b, c, d]
-                            .into_iter()
-                            .zip([0, 16, 32, 48])
-                            .map(|(at, by)| (at, other >> by & 0xffff))
-                            .collect(),
-                    );
-                }
+                let [_, _, c, d] = places[..] else { continue };
+                let high = self.honest[c] + (self.honest[d] << 16);
                 for other in [high + 1, high - 1, high + 2, 2 * high, 0, 1, 0xffff_ffff] {
                     if (0..1 << 32).contains(&other) && other != high {
                         lies.push(vec![(c, other & 0xffff), (d, other >> 16)]);

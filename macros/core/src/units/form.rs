@@ -27,6 +27,8 @@ pub enum Var {
     Read(usize),
     /// The address of the next row's instruction.
     NextPc,
+    /// The address of the word of memory that is accessed; 0 where none is.
+    Address,
     /// 1 in every row but those of the padding.
     Active,
     /// 1 in the last row of a run that ends.

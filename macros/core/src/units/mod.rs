@@ -19,6 +19,9 @@ use form::Form;
 /// The prime that relations are read by here: the least that the design allows, 2^64 − 2^32 + 1. Any larger one serves.
 pub const PRIME: i128 = (1 << 64) - (1 << 32) + 1;
 
+/// The version of the protocol that proofs are made by, docs/protocol.md's.
+pub const PROTOCOL: u16 = 3;
+
 /// The most cells of a look-up, which the runtime has room for.
 pub const MAX_PLACES: usize = 8;
 
@@ -236,6 +239,8 @@ pub struct Units {
     pub tables: Vec<Table>,
     /// The units, ports first.
     pub units: Vec<Unit>,
+    /// The column of the model that has the address of the word of memory that is accessed.
+    pub address: Option<usize>,
     /// The rules, in the order of the spec: the first of equal cost is taken.
     pub rules: Vec<Rule>,
     /// The constants of the code table's entries that instructions need, as expressions over immediate and address.
@@ -307,6 +312,7 @@ impl Units {
             }
             form::Var::Read(port) => format!("rs{}", port + 1),
             form::Var::NextPc => "next_pc".to_owned(),
+            form::Var::Address => "address".to_owned(),
             form::Var::Active => "active".to_owned(),
             form::Var::Last => "last".to_owned(),
         }

@@ -29,6 +29,8 @@ pub struct Found {
     pub reply: u32,
     /// The address of the next row's instruction.
     pub next_pc: u32,
+    /// What the row has for the address of the word that is accessed.
+    pub word: u32,
 }
 
 /// The columns of one row, by unit and cell; those that are not there are 0.
@@ -74,6 +76,8 @@ pub enum Fault {
     Assert(usize),
     /// The next address is another one.
     NextPc,
+    /// The address of the word that is accessed is another one.
+    Address,
 }
 
 /// A row's fill that cannot be computed: a cell that depends on itself, or that nothing gives a value.
@@ -156,6 +160,8 @@ impl Rows<'_> {
         let asserts = self.selection.asserts.iter().enumerate();
         faults.extend(asserts.filter(|(_, form)| value(form) % PRIME != 0).map(|(at, _)| Fault::Assert(at)));
         faults.extend((value(&self.selection.next_is()) % PRIME != 0).then_some(Fault::NextPc));
+        let address = self.units.address.map(|_| value(&self.selection.address_is()));
+        faults.extend(address.filter(|sum| sum % PRIME != 0).map(|_| Fault::Address));
         faults
     }
 
@@ -208,6 +214,7 @@ impl Rows<'_> {
             Var::Entry(at) => ir::eval(&self.units.entries[at], &Leaves { found, of: &|_| 0 }).into(),
             Var::Read(port) => found.reads[port].into(),
             Var::NextPc => found.next_pc.into(),
+            Var::Address => found.word.into(),
             Var::Active => 1,
             _ => 0,
         }
@@ -260,6 +267,14 @@ impl Rows<'_> {
                 let form = self.selection.next.as_ref().unwrap_or(&self.selection.link);
                 let value = self.value(form, found, cells);
                 format!("the next pc is {value:#x} by the units, and {:#x} by the row", found.next_pc)
+            }
+            Fault::Address => {
+                let value = self.selection.address.as_ref().map(|form| self.value(form, found, cells));
+                let value = value.unwrap_or_default();
+                format!(
+                    "the accessed word is at {value:#x} by the units, and at {:#x} by the row",
+                    found.word
+                )
             }
         }
     }

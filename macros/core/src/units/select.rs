@@ -61,6 +61,16 @@ impl Selection {
             None => &next * &(&next - &self.link),
         }
     }
+
+    /// What is zero if the row's address is that of the word that is accessed, or 0 where none is; of a call, its interface
+    /// says which.
+    pub fn address_is(&self) -> Form {
+        match (&self.next, &self.address) {
+            (None, _) => Form::default(),
+            (Some(_), Some(form)) => &Form::from(Var::Address) - form,
+            (Some(_), None) => Form::from(Var::Address),
+        }
+    }
 }
 
 /// One use of a unit.
@@ -79,8 +89,14 @@ pub enum Shortage {
     NoRule(Expr),
     /// Rules match, and use these units more often than there are: unit, and how many more.
     Units(Vec<(usize, usize)>),
-    /// Rules match, but whatever is used together shares cells, or feeds one unit in two ways.
-    Conflict,
+    /// Rules match, but these units, which share cells, would be used together.
+    Shared(Vec<(usize, usize)>),
+    /// It writes a register, and a row has no port for that.
+    NoPort,
+    /// No rule matches this statement.
+    NoStatement(String),
+    /// Rules match this statement, and use some unit more often than is tried.
+    Many(String),
     /// The relations would be of too high a degree.
     Degree,
     /// There are more operations than the compiler follows, with each `let` where it is used, or more ways.
@@ -102,6 +118,7 @@ pub fn select(units: &mut Units, semantics: &Semantics) -> Result<Selection, Sho
         copies: 1,
         open: RefCell::default(),
         missing: RefCell::default(),
+        lost: RefCell::default(),
         high: Cell::new(false),
         steps: Cell::new(0),
     };
@@ -112,6 +129,7 @@ pub fn select(units: &mut Units, semantics: &Semantics) -> Result<Selection, Sho
     // With several of each unit, what is left in the way is no matter of how many there are.
     let selector = Selector { copies: MAX_COPIES, ..selector };
     selector.missing.take();
+    selector.lost.take();
     if selector.steps.replace(0) > MAX_STEPS {
         return Err(Shortage::Large);
     }
@@ -122,14 +140,19 @@ pub fn select(units: &mut Units, semantics: &Semantics) -> Result<Selection, Sho
             _ if selector.steps.get() > MAX_STEPS => Shortage::Large,
             Some(missing) => Shortage::NoRule(missing),
             None if high || selector.high.get() => Shortage::Degree,
-            None => Shortage::Conflict,
+            None => selector.lost.take().unwrap_or(Shortage::Large),
         });
     };
     let mut more: BTreeMap<usize, usize> = BTreeMap::new();
     for unit in found.uses.keys().filter(|unit| **unit >= count) {
         *more.entry(unit % count).or_default() += 1;
     }
-    Err(if more.is_empty() { Shortage::Conflict } else { Shortage::Units(more.into_iter().collect()) })
+    if !more.is_empty() {
+        return Err(Shortage::Units(more.into_iter().collect()));
+    }
+    let used: Vec<usize> = found.uses.keys().copied().collect();
+    let pairs = used.iter().flat_map(|a| used.iter().map(move |b| (*a, *b)));
+    Err(Shortage::Shared(pairs.filter(|(a, b)| a < b && units.share(*a, *b)).collect()))
 }
 
 /// How many operations there are with each `let` where it is used, and how deep they are nested.
@@ -174,6 +197,8 @@ struct Selector<'a> {
     open: RefCell<Vec<Expr>>,
     /// An expression that no rule matched, the first.
     missing: RefCell<Option<Expr>>,
+    /// Why no way was left after a statement, the first.
+    lost: RefCell<Option<Shortage>>,
     /// Whether a way failed by its degree.
     high: Cell<bool>,
     /// How many values were brought down.
@@ -210,29 +235,36 @@ impl Selector<'_> {
                 Statement::Load { bits, address } => {
                     let loaded = Expr::new(ExprKind::Loaded, Type::unsigned(*bits));
                     let root = [inline(address)];
-                    self.each(states, |state| {
-                        let ways = self.rules(&Root::Load(*bits, &root[0]), state);
-                        ways.into_iter().map(|(given, mut state)| {
+                    let root = Root::Load(*bits, &root[0]);
+                    let ways = self.each(states, |state| {
+                        self.rules(&root, state).into_iter().map(|(given, mut state)| {
                             state.known.push((loaded.clone(), given.value));
                             state.selection.address = given.address;
                             state
                         })
-                    })
+                    });
+                    self.note(&ways, &root);
+                    ways
                 }
                 Statement::Store { bits, address, value } => {
                     let (address, value) = (inline(address), inline(value));
-                    self.each(states, |state| {
-                        let ways = self.rules(&Root::Store(*bits, &address, &value), state);
-                        ways.into_iter().map(|(given, mut state)| {
+                    let root = Root::Store(*bits, &address, &value);
+                    let ways = self.each(states, |state| {
+                        self.rules(&root, state).into_iter().map(|(given, mut state)| {
                             state.selection.address = given.address;
                             state
                         })
-                    })
+                    });
+                    self.note(&ways, &root);
+                    ways
                 }
                 Statement::Write(value) => {
                     let value = inline(value);
-                    let port = self.units.port(Port::Write)?;
-                    self.each(states, |state| {
+                    let Some(port) = self.units.port(Port::Write) else {
+                        self.lost.borrow_mut().get_or_insert(Shortage::NoPort);
+                        return None;
+                    };
+                    let ways = self.each(states, |state| {
                         let ways = self.value(&value, state);
                         ways.into_iter().filter_map(move |(form, mut state)| {
                             if !self.is_free(port, &state) {
@@ -242,13 +274,18 @@ impl Selector<'_> {
                             let fed = used.inputs.entry(0).or_insert_with(|| form.clone());
                             (*fed == form).then_some(state)
                         })
-                    })
+                    });
+                    self.note(&ways, &Root::Value(&value));
+                    ways
                 }
                 Statement::Jump { condition, target } => {
                     let target = inline(target);
                     let condition = condition.as_ref().map(&inline);
                     let link = link.clone();
-                    self.each(states, |state| self.jump(condition.as_ref(), &target, &link, state))
+                    let ways =
+                        self.each(states, |state| self.jump(condition.as_ref(), &target, &link, state));
+                    self.note(&ways, &Root::Jump(&target));
+                    ways
                 }
                 Statement::Call { .. } => {
                     let replied = Expr::new(ExprKind::Replied, Type::unsigned(32));
@@ -296,10 +333,12 @@ impl Selector<'_> {
         };
         let mut ways = Vec::new();
         for (condition, state) in conditions {
-            let before = state.selection.asserts.len();
             for (given, mut state) in self.rules(&Root::Jump(target), state) {
-                // What a jump asks for is asked for only where it is taken.
-                for assert in &mut state.selection.asserts[before..] {
+                // What a jump asks for is asked for only where it is taken; what its target's operands ask for, always: other
+                // statements may take them too.
+                let asserts = &mut state.selection.asserts;
+                let own = asserts.len() - given.asserts;
+                for assert in &mut asserts[own..] {
                     *assert = &*assert * &condition;
                 }
                 state.selection.next = Some(link + &(&condition * &(&given.value - link)));
@@ -357,7 +396,7 @@ impl Selector<'_> {
         let rules = self.rules(&Root::Value(expr), state);
         ways.extend(rules.into_iter().map(|(given, state)| (given.value, state)));
         self.open.borrow_mut().pop();
-        if ways.is_empty() {
+        if ways.is_empty() && !self.matches_some(&Root::Value(expr)) {
             self.missing.borrow_mut().get_or_insert_with(|| expr.clone());
         }
         // A value of high degree may be kept in a cell.
@@ -376,6 +415,25 @@ impl Selector<'_> {
             }
         }
         self.fewest(ways)
+    }
+
+    fn matches_some(&self, root: &Root<'_>) -> bool {
+        self.units.rules.iter().any(|rule| !matches(rule, root).is_empty())
+    }
+
+    /// Notes why a statement leaves no way, if it does.
+    fn note(&self, states: &[State], root: &Root<'_>) {
+        if states.is_empty() {
+            let what = match root {
+                Root::Value(_) => "rd = …".to_owned(),
+                Root::Load(bits, _) => format!("load::<{bits}>(…)"),
+                Root::Store(bits, ..) => format!("store::<{bits}>(…)"),
+                Root::Jump(_) => "jump(…)".to_owned(),
+            };
+            let matched = self.matches_some(root);
+            let why = if matched { Shortage::Many(what) } else { Shortage::NoStatement(what) };
+            self.lost.borrow_mut().get_or_insert(why);
+        }
     }
 
     /// What needs no unit.
@@ -541,6 +599,7 @@ impl Selector<'_> {
         if never || !self.read(&tables, &mut state) {
             return Vec::new();
         }
+        let own = asserts.len();
         state.selection.asserts.extend(asserts);
         let operand = |name: &str| operand(rule, bound, name);
         for (used, cell, expr) in &rule.fill {
@@ -548,7 +607,7 @@ impl Selector<'_> {
             state.selection.fill.push(((places[*used], *cell), honest));
         }
         state.selection.rules.push(at);
-        vec![(Given { value, address }, state)]
+        vec![(Given { value, address, asserts: own }, state)]
     }
 
     /// The uses of a rule joined to those that there are, with the unit of each, or the copy of it: the first that is fed
@@ -696,7 +755,7 @@ impl Selector<'_> {
     /// code table as its coefficient.
     fn degree(&self, selection: &Selection) -> usize {
         let wired = |form: &Form| if form.is_zero() { 0 } else { form.degree() + 1 };
-        let next = selection.next.iter().map(wired);
+        let next = selection.next.iter().chain(&selection.address).map(wired);
         let asserts = selection.asserts.iter().map(wired);
         let units = selection.uses.iter().flat_map(|(place, used)| {
             let unit = &self.units.units[place % self.units.units.len()];
@@ -745,6 +804,8 @@ fn operand(rule: &Rule, bound: &[Option<Expr>], name: &str) -> Option<Expr> {
 struct Given {
     value: Form,
     address: Option<Form>,
+    /// How many of the selection's assertions are the rule's own, the last.
+    asserts: usize,
 }
 
 /// What is to be brought down.

@@ -75,7 +75,7 @@ pub struct Limb {
 /// A relation of all instructions: Σ (Σ factor · column) · product, and what has the same coefficient in every row.
 #[derive(Clone, Debug, Default)]
 pub struct Relation {
-    /// Where it comes from: `unit: relation`, `assert 0`, `next_pc`, `row: …`, `end: …`.
+    /// Where it comes from: `unit: relation`, `assert 0`, `next_pc`, `address`, `row: …`, `end: …`.
     pub name: String,
     /// Products of cells and values read, each with columns of the code table and their factors.
     pub wired: BTreeMap<Vec<Var>, Vec<(usize, i128)>>,
@@ -268,10 +268,13 @@ pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
         }
         wanted.push((format!("assert {at}"), wired, BTreeMap::new()));
     }
-    let [mut next, mut row, mut end] = [(); 3].map(|()| Products::new());
+    let [mut next, mut address, mut row, mut end] = [(); 4].map(|()| Products::new());
     for (instruction, selection) in selections.iter().enumerate() {
         if let Some(selection) = selection {
             add(units, &mut next, instruction, &selection.next_is());
+            if units.address.is_some() {
+                add(units, &mut address, instruction, &selection.address_is());
+            }
             add(units, &mut row, instruction, &-&Form::constant(1));
             if selection.next.is_none() {
                 add(units, &mut end, instruction, &-&Form::from(Var::Last));
@@ -279,6 +282,9 @@ pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
         }
     }
     wanted.push(("next_pc".to_owned(), next, BTreeMap::new()));
+    if units.address.is_some() {
+        wanted.push(("address".to_owned(), address, BTreeMap::new()));
+    }
     let public = |var| BTreeMap::from([(vec![var], 1)]);
     wanted.push(("row: active = an instruction's".to_owned(), row, public(Var::Active)));
     wanted.push(("end: last = last * a call's".to_owned(), end, public(Var::Last)));

@@ -34,8 +34,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: E
     }
     let program = elf.into_program::<I>();
     // Public columns say which row is the last: only then does the run have to go on behind the rows asked for.
-    let public =
-        columns.iter().any(|id| matches!(I::SPEC.columns[id.index()].source, ColumnSource::Public(_)));
+    let public = columns.iter().any(|(_, column)| matches!(column.source, ColumnSource::Public(_)));
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);
     let hidden = indicatif::ProgressBar::hidden();
     let options = Options { max_cycles, ..Options::default() };
@@ -63,7 +62,10 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: E
     let begun = Instant::now();
     let write = |sink: &mut (dyn Write + Send)| write(&generator, &about, &columns, format, sink);
     let written = match format {
-        Format::None => regenerate(&generator, cycles.clone(), &columns),
+        Format::None => {
+            let ids: Vec<ColumnId> = columns.iter().map(|(id, _)| *id).collect();
+            regenerate(&generator, cycles.clone(), &ids)
+        }
         _ => files::write_stream(common, witness.output.as_deref(), write)?,
     };
     match written {
@@ -104,26 +106,29 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: E
     Ok(ExitCode::SUCCESS)
 }
 
-/// The columns of these names, or of the units of these names; without any, those that the spec declares and all cells.
-fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
+/// The columns of these names, or of the units of these names, with the names that they are asked for by; without any, those
+/// that the spec declares and all cells.
+fn columns<I: Isa>(names: &[String]) -> Result<Vec<(ColumnId, Column)>, Failure> {
     let spec = I::SPEC;
+    let own = |id: ColumnId| (id, spec.columns[id.index()]);
     if names.is_empty() {
-        let is_code = |id: &ColumnId| spec.columns[id.index()].source == ColumnSource::Code;
-        return Ok((0..spec.stored as u16).map(ColumnId).filter(|id| !is_code(id)).collect());
+        let all = (0..spec.stored as u16).map(ColumnId).map(own);
+        return Ok(all.filter(|(_, column)| column.source != ColumnSource::Code).collect());
     }
     if let Some((_, name)) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
         return Err(Failure::new("column", format!("column `{name}` is named twice; name it once")));
     }
-    let mut columns: Vec<ColumnId> = Vec::new();
+    let mut columns: Vec<(ColumnId, Column)> = Vec::new();
     for name in names {
-        // Of a cell that shares another one's column, the column has the other one's name.
         let cells = || {
             let units = I::UNITS.units.iter();
             let all = units.flat_map(|unit| unit.cells.iter().map(move |cell| (unit.name, cell)));
-            let named = all.filter(|(unit, cell)| unit == name || format!("{unit}.{}", cell.name) == *name);
-            named.map(|(_, cell)| cell.column).collect::<Vec<_>>()
+            let named = all.filter(|(unit, cell)| unit == name || cell.name == name);
+            let named =
+                named.map(|(_, cell)| (cell.column, Column { name: cell.name, ..own(cell.column).1 }));
+            named.collect::<Vec<_>>()
         };
-        let found = spec.column(name).map_or_else(cells, |id| vec![id]);
+        let found = spec.column(name).map_or_else(cells, |id| vec![own(id)]);
         if found.is_empty() {
             let known: Vec<&str> = spec.columns.iter().map(|column| column.name).collect();
             let units: Vec<&str> = I::UNITS.units.iter().map(|unit| unit.name).collect();
@@ -134,7 +139,8 @@ fn columns<I: Isa>(names: &[String]) -> Result<Vec<ColumnId>, Failure> {
             );
             return Err(Failure::new("column", message));
         }
-        columns.extend(found.into_iter().filter(|id| !columns.contains(id)).collect::<Vec<_>>());
+        let known: Vec<ColumnId> = columns.iter().map(|(id, _)| *id).collect();
+        columns.extend(found.into_iter().filter(|(id, _)| !known.contains(id)));
     }
     Ok(columns)
 }
@@ -182,12 +188,13 @@ type Written = Result<(), ReplayError<io::Error>>;
 fn write<I: Isa, G: Guest>(
     generator: &StreamingWitnessGenerator<I, G>,
     about: &About,
-    columns: &[ColumnId],
+    columns: &[(ColumnId, Column)],
     format: Format,
     sink: &mut (dyn Write + Send),
 ) -> Written {
     let bar = output::progress("rows");
-    let described: Vec<&Column> = columns.iter().map(|id| &I::SPEC.columns[id.index()]).collect();
+    let (columns, described): (Vec<ColumnId>, Vec<&Column>) =
+        columns.iter().map(|(id, column)| (*id, column)).unzip();
     let rows: io::Result<Box<dyn Rows + '_>> = match format {
         Format::Parquet => parquet::ParquetRows::new(sink, I::SPEC, about, &described)
             .map(|rows| Box::new(rows) as Box<dyn Rows>),
@@ -198,7 +205,7 @@ fn write<I: Isa, G: Guest>(
     };
     let mut rows = rows.map_err(ReplayError::Visitor)?;
     let cycles = about.cycles.clone();
-    let written = generator.for_each(cycles.clone(), columns, MAX_ROWS, |chunk| {
+    let written = generator.for_each(cycles.clone(), &columns, MAX_ROWS, |chunk| {
         bar.set_position(chunk.cycles.end - cycles.start);
         rows.chunk(chunk)
     });
