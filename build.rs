@@ -5,7 +5,7 @@
 use std::{env, error::Error, fs, path::Path, process};
 
 /// The specs that others can extend by name.
-const SPECS: [&str; 5] = ["rv32i", "rv32m", "rv32im", "zbb", "rv32im_zbb"];
+const SPECS: [&str; 8] = ["rv32i", "rv32m", "rv32im", "zba", "zbb", "zbs", "zicond", "rv32im_zbb"];
 
 /// Those that become types of the library, from the smallest to the largest: each decodes what the one before it decodes.
 const TYPES: [&str; 3] = ["rv32i", "rv32im", "rv32im_zbb"];

@@ -139,6 +139,26 @@ pub enum MemoryAccess {
         /// How many bits.
         bits: u8,
     },
+    /// It loads, and then stores at the same address.
+    Update {
+        /// How many bits.
+        bits: u8,
+    },
+}
+
+impl MemoryAccess {
+    /// How many bits are accessed; none if there is no access.
+    pub const fn bits(self) -> Option<u8> {
+        match self {
+            Self::None => None,
+            Self::Load { bits } | Self::Store { bits } | Self::Update { bits } => Some(bits),
+        }
+    }
+
+    /// Whether it stores.
+    pub const fn stores(self) -> bool {
+        matches!(self, Self::Store { .. } | Self::Update { .. })
+    }
 }
 
 /// Whether something happens when an instruction is executed.
@@ -178,9 +198,18 @@ impl Instruction {
         self.operands.iter().find(|operand| operand.name == name)
     }
 
-    /// The operands that the word holds: all but the fixed registers.
+    /// The operands that the word holds, each once: all but the fixed registers. A register that is written and read is the
+    /// destination.
     pub fn in_word(&self) -> impl Iterator<Item = &'static Operand> {
-        self.operands.iter().filter(|operand| !matches!(operand.kind, OperandKind::FixedRegister { .. }))
+        let written = self.operands.iter().find_map(|operand| match operand.kind {
+            OperandKind::Register { field, written: true } => Some(field),
+            _ => None,
+        });
+        self.operands.iter().filter(move |operand| match operand.kind {
+            OperandKind::Register { field, written: false } => Some(field) != written,
+            OperandKind::FixedRegister { .. } => false,
+            _ => true,
+        })
     }
 
     /// The values that a word has for [`in_word`](Self::in_word): what [`encode`](crate::asm::encode()) takes.
@@ -219,7 +248,7 @@ impl Instruction {
     pub fn only_jumps(&self, word: u32, zero: u8) -> bool {
         let Effects { memory, jump, call, .. } = self.effects;
         let writes = self.registers(word, true).any(|register| register != zero);
-        jump != Happens::Never && !matches!(memory, MemoryAccess::Store { .. }) && !call && !writes
+        jump != Happens::Never && !memory.stores() && !call && !writes
     }
 
     fn registers(&self, word: u32, which: bool) -> impl Iterator<Item = u8> {

@@ -127,6 +127,8 @@ pub enum AsmPiece {
     Rs1,
     /// The second source register's name.
     Rs2,
+    /// The third source register's name.
+    Rs3,
     /// The immediate as a signed decimal number.
     Imm,
     /// The immediate, shifted right by so many bits, in hexadecimal.
@@ -145,6 +147,7 @@ impl AsmPiece {
             Self::Rd => Some("rd"),
             Self::Rs1 => Some("rs1"),
             Self::Rs2 => Some("rs2"),
+            Self::Rs3 => Some("rs3"),
             Self::Imm | Self::UpperImm(_) | Self::Target => Some("imm"),
             Self::Letters(name) => Some(name),
         }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use retrace::asm::{Layout, assemble, encode};
 use retrace::checkpoint::{Execution, Options, Policy, execute};
 use retrace::guest::{Input, Linux};
-use retrace::isa::{AsmPiece, Happens, Instruction, Isa, MemoryAccess, OperandKind, Rv32i, Word};
+use retrace::isa::{AsmPiece, Happens, Instruction, Isa, OperandKind, Rv32i, Word};
 use retrace::oracle::WitnessOracle;
 use retrace::parallel::Pool;
 use retrace::program::Program;
@@ -79,28 +79,27 @@ fn written(register: Word) -> Word {
 
 /// A random word of an instruction that neither traps nor jumps anywhere but over the next one.
 fn word(instruction: &'static Instruction) -> impl Strategy<Value = u32> {
-    let values = instruction.in_word().map(|operand| match (operand.kind, instruction.effects.memory) {
-        (OperandKind::Register { written: true, field }, _) => (0..=field.max()).prop_map(written).boxed(),
-        // Memory is accessed around the data pointer, at multiples of the access's size.
-        (OperandKind::Register { .. }, MemoryAccess::Load { .. } | MemoryAccess::Store { .. })
-            if operand.name == "rs1" =>
-        {
-            Just(5).boxed()
-        }
-        (OperandKind::Immediate(imm), MemoryAccess::Load { bits } | MemoryAccess::Store { bits }) => {
-            let (min, max) = imm.bounds();
-            (min..=max).prop_map(move |value| (value & -i64::from(bits / 8)) as Word).boxed()
-        }
-        (OperandKind::Immediate(_), _) if instruction.effects.jump != Happens::Never => Just(8).boxed(),
-        (OperandKind::Immediate(imm), _) => {
-            let (min, max) = imm.bounds();
-            (min..=max).prop_map(move |value| (value & -i64::from(imm.alignment())) as Word).boxed()
-        }
-        (OperandKind::Register { field, .. } | OperandKind::Letters { field, .. }, _) => {
-            (0..=field.max()).boxed()
-        }
-        (OperandKind::FixedRegister { .. }, _) => Just(0).boxed(),
-    });
+    let values =
+        instruction.in_word().map(|operand| match (operand.kind, instruction.effects.memory.bits()) {
+            (OperandKind::Register { written: true, field }, _) => {
+                (0..=field.max()).prop_map(written).boxed()
+            }
+            // Memory is accessed around the data pointer, at multiples of the access's size.
+            (OperandKind::Register { .. }, Some(_)) if operand.name == "rs1" => Just(5).boxed(),
+            (OperandKind::Immediate(imm), Some(bits)) => {
+                let (min, max) = imm.bounds();
+                (min..=max).prop_map(move |value| (value & -i64::from(bits / 8)) as Word).boxed()
+            }
+            (OperandKind::Immediate(_), _) if instruction.effects.jump != Happens::Never => Just(8).boxed(),
+            (OperandKind::Immediate(imm), _) => {
+                let (min, max) = imm.bounds();
+                (min..=max).prop_map(move |value| (value & -i64::from(imm.alignment())) as Word).boxed()
+            }
+            (OperandKind::Register { field, .. } | OperandKind::Letters { field, .. }, _) => {
+                (0..=field.max()).boxed()
+            }
+            (OperandKind::FixedRegister { .. }, _) => Just(0).boxed(),
+        });
     values.collect::<Vec<_>>().prop_map(|values| encode(instruction, &values).expect("the operands fit"))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use retrace::checkpoint::Checkpoint;
 use retrace::guest::{Input, Linux};
-use retrace::isa::{Happens, Instruction, Isa, MemoryAccess, Recorder, Rv32imZbb, Word};
+use retrace::isa::{Happens, Instruction, Isa, Recorder, Rv32imZbb, Word};
 use retrace::machine::{FastPass, Machine, Pause, RunError};
 
 use crate::batch::Batch;
@@ -259,25 +259,21 @@ fn faults() -> Vec<Vec<Item>> {
         [stored.to_vec(), [access("lw", 5, address), access("lw", 6, address)].to_vec()]
     };
     for instruction in Rv32imZbb::SPEC.instructions {
-        match instruction.effects.memory {
-            MemoryAccess::Load { bits } | MemoryAccess::Store { bits } => {
-                fault(instruction, null, 0, &[]);
-                fault(instruction, null, (-16i32) as u32, &[]);
-                let misaligned = (1..u32::from(bits) / 8).map(|offset| away + 64 + offset);
-                for (address, before) in misaligned.flat_map(|address| accessed(away).map(|it| (address, it)))
-                {
+        if let Some(bits) = instruction.effects.memory.bits() {
+            fault(instruction, null, 0, &[]);
+            fault(instruction, null, (-16i32) as u32, &[]);
+            let misaligned = (1..u32::from(bits) / 8).map(|offset| away + 64 + offset);
+            for (address, before) in misaligned.flat_map(|address| accessed(away).map(|it| (address, it))) {
+                fault(instruction, address, 0, &[]);
+                fault(instruction, address, 5, &before);
+            }
+            if instruction.effects.memory.stores() {
+                for address in code {
+                    let [_, loaded] = accessed(address);
                     fault(instruction, address, 0, &[]);
-                    fault(instruction, address, 5, &before);
-                }
-                if matches!(instruction.effects.memory, MemoryAccess::Store { .. }) {
-                    for address in code {
-                        let [_, loaded] = accessed(address);
-                        fault(instruction, address, 0, &[]);
-                        fault(instruction, address, 0, &loaded);
-                    }
+                    fault(instruction, address, 0, &loaded);
                 }
             }
-            MemoryAccess::None => {}
         }
         match instruction.effects.jump {
             Happens::Always if instruction.operand("rs1").is_some() => {

@@ -216,7 +216,7 @@ impl Maker {
 
     fn access(&mut self) -> Item {
         let instruction = self.random.of(&self.isa.accesses);
-        let (MemoryAccess::Load { bits } | MemoryAccess::Store { bits }) = instruction.effects.memory else {
+        let Some(bits) = instruction.effects.memory.bits() else {
             unreachable!("it accesses memory");
         };
         let bytes = u32::from(bits) / 8;

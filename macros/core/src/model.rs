@@ -266,6 +266,8 @@ pub enum AsmPiece {
     Rs1,
     /// `{rs2}`
     Rs2,
+    /// `{rs3}`
+    Rs3,
     /// `{imm}`
     Imm,
     /// `{imm >> N}`
@@ -274,6 +276,13 @@ pub enum AsmPiece {
     Target,
     /// A field of letters, by name.
     Letters(String),
+}
+
+impl AsmPiece {
+    /// Whether it is a register's name.
+    pub fn is_register(&self) -> bool {
+        matches!(self, Self::Rd | Self::Rs1 | Self::Rs2 | Self::Rs3)
+    }
 }
 
 /// Assembly text that stands for other instructions.

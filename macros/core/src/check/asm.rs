@@ -95,7 +95,7 @@ pub(super) fn asm(table: &InstructionTable, format: &Format, errors: &mut Vec<Di
             Part::Operand(name, span) => match piece(name, format) {
                 Ok(piece) => pieces.push(piece),
                 Err(message) => errors.push(Diagnostic::new(Code::BadAsm, &span, message).hint(
-                    "{rd}, {rs1}, {rs2}, {imm}, {imm >> N}, {target} or a field of letters, as far as the format has them",
+                    "{rd}, {rs1}, {rs2}, {rs3}, {imm}, {imm >> N}, {target} or a field of letters, as far as the format has them",
                 )),
             },
         }
@@ -109,6 +109,7 @@ fn piece(name: &str, format: &Format) -> Result<AsmPiece, String> {
         "rd" if field(name).is_some() => AsmPiece::Rd,
         "rs1" if field(name).is_some() => AsmPiece::Rs1,
         "rs2" if field(name).is_some() => AsmPiece::Rs2,
+        "rs3" if field(name).is_some() => AsmPiece::Rs3,
         "imm" if format.imm.is_some() => AsmPiece::Imm,
         "target" if format.imm.is_some() => AsmPiece::Target,
         _ if field(name).is_some_and(|field| field.letters.is_some()) => AsmPiece::Letters(name.to_owned()),
@@ -130,10 +131,14 @@ pub(super) fn shown(table: &InstructionTable, instruction: &Instruction, errors:
         (AsmPiece::Rd, instruction.rd, "rd"),
         (AsmPiece::Rs1, instruction.reads[0], "rs1"),
         (AsmPiece::Rs2, instruction.reads[1], "rs2"),
+        (AsmPiece::Rs3, instruction.reads[2], "rs3"),
     ];
     let mut hidden: Vec<&str> = Vec::new();
     for (piece, operand, name) in ports {
-        let (is_field, is_shown) = (matches!(operand, Operand::Field(_)), asm.contains(&piece));
+        // Where the destination is read, it is shown as that.
+        let is_rd = piece != AsmPiece::Rd && operand == instruction.rd;
+        let is_field = matches!(operand, Operand::Field(_)) && !is_rd;
+        let is_shown = asm.contains(&piece);
         if is_shown && !is_field {
             errors.push(
                 Diagnostic::new(

@@ -72,9 +72,14 @@ fn instruction(
     let (mask, bits) = fixed(table, format, errors);
     let is_fixed = errors.len() == before;
     let operands = operands(table, format, registers, errors);
-    let [rd, reads @ ..] = operands;
+    let [rd, mut reads @ ..] = operands;
+    // A free port reads the destination, where the semantics do.
+    let reads_rd = reads.iter().position(|read| *read == Operand::None);
     let before = errors.len();
-    let semantics = semantics::semantics(&table.semantics, &operands, format, errors);
+    let semantics = semantics::semantics(&table.semantics, (&operands, reads_rd), format, errors);
+    if let Some(port) = reads_rd {
+        reads[port] = rd;
+    }
     let asm = asm::asm(table, format, errors);
     let is_sound = errors.len() == before;
     let mut instruction = Instruction {

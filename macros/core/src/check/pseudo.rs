@@ -216,7 +216,7 @@ impl Checker<'_> {
             return;
         };
         for (piece, captured) in captured {
-            let is_register = matches!(piece, AsmPiece::Rd | AsmPiece::Rs1 | AsmPiece::Rs2);
+            let is_register = piece.is_register();
             self.captured(text, captured, is_register, names, used);
         }
     }
@@ -337,6 +337,7 @@ pub(super) fn written(asm: &[AsmPiece]) -> String {
         AsmPiece::Rd => "{rd}".to_owned(),
         AsmPiece::Rs1 => "{rs1}".to_owned(),
         AsmPiece::Rs2 => "{rs2}".to_owned(),
+        AsmPiece::Rs3 => "{rs3}".to_owned(),
         AsmPiece::Imm => "{imm}".to_owned(),
         AsmPiece::UpperImm(shift) => format!("{{imm >> {shift}}}"),
         AsmPiece::Target => "{target}".to_owned(),

@@ -99,6 +99,7 @@ fn pseudo(special: &Instruction, general: &Instruction, registers: &[String]) ->
         AsmPiece::Rd => of.field("rd"),
         AsmPiece::Rs1 => of.field("rs1"),
         AsmPiece::Rs2 => of.field("rs2"),
+        AsmPiece::Rs3 => of.field("rs3"),
         _ => None,
     };
     let fixed = |bits: Bits| {
@@ -107,7 +108,7 @@ fn pseudo(special: &Instruction, general: &Instruction, registers: &[String]) ->
     let is_free = |imm: &Immediate| imm.pieces.iter().all(|(bits, _)| special.mask & bits.mask() == 0);
     let expanded = |piece: &AsmPiece| match piece {
         AsmPiece::Text(text) => Some(text.clone()),
-        AsmPiece::Rd | AsmPiece::Rs1 | AsmPiece::Rs2 => {
+        AsmPiece::Rd | AsmPiece::Rs1 | AsmPiece::Rs2 | AsmPiece::Rs3 => {
             let bits = operand(piece, general)?;
             let same = special.asm.iter().find(|known| operand(known, special) == Some(bits));
             match same {
@@ -143,7 +144,7 @@ fn pseudo(special: &Instruction, general: &Instruction, registers: &[String]) ->
     let operands = special.asm.iter().filter(|piece| !matches!(piece, AsmPiece::Text(_)));
     let operands: Vec<(String, bool)> = operands
         .map(|piece| {
-            let is_register = matches!(piece, AsmPiece::Rd | AsmPiece::Rs1 | AsmPiece::Rs2);
+            let is_register = piece.is_register();
             (named(piece).trim_matches(['{', '}']).to_owned(), is_register)
         })
         .collect();
@@ -447,7 +448,7 @@ impl Comparison {
         let mut word = self.diagrams.value_in(&self.word, &inputs) as u32;
         let mut read = Vec::new();
         // Registers of their own for those that no bit of the word decides: a0, a1, a2.
-        let fields = ["rd", "rs1", "rs2"].into_iter().zip(10u32..);
+        let fields = ["rd", "rs1", "rs2", "rs3"].into_iter().zip(10u32..);
         for (name, number) in fields {
             let Some(bits) = special.field(name) else { continue };
             let free = self.word[bits.lo as usize..=bits.hi as usize].iter();

@@ -200,7 +200,8 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
     let mut word = instruction.bits;
     let mut reads = [None; 4];
     for (port, operand) in instruction.reads.into_iter().enumerate() {
-        let register = number(operand, fields[port]);
+        let is_rd = operand != Operand::None && operand == instruction.rd;
+        let register = number(operand, if is_rd { pattern[0] } else { fields[port] });
         word |= place(operand, register);
         if operand != Operand::None {
             let same = known.iter().find(|(other, _)| *other == register).map(|(_, value)| *value);
@@ -415,7 +416,9 @@ fn row(model: &Model, kind: usize, order: &[usize], case: Case) -> Option<Row> {
                 let address = eval(address, &run) as u32;
                 let shift = checked_shift(address, *bits)?;
                 run.loaded = (case.memory >> shift) & (u32::MAX >> (XLEN - bits));
-                recorded.extend(access(address, case.memory, case.memory));
+                if !instruction.semantics.updates() {
+                    recorded.extend(access(address, case.memory, case.memory));
+                }
             }
             Statement::Call { .. } => {
                 let Reply { address, before, after, input, exit, .. } = case.reply;

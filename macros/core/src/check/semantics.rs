@@ -19,13 +19,14 @@ const TAKEN: [&str; 10] = ["rd", "rs1", "rs2", "rs3", "rs4", "pc", "imm", "index
 /// Types the text of an instruction's semantics.
 pub(super) fn semantics(
     text: &Text,
-    operands: &[Operand; 5],
+    (operands, reads_rd): (&[Operand; 5], Option<usize>),
     format: &Format,
     errors: &mut Vec<Diagnostic>,
 ) -> Semantics {
     let Some(block) = parse::<syn::Block>(text, "{", "\n}", errors) else { return Semantics::default() };
     let mut scope = SemanticsScope {
         operands: *operands,
+        reads_rd,
         has_imm: format.imm.is_some(),
         locals: Vec::new(),
         mistaken: Vec::new(),
@@ -47,6 +48,8 @@ pub(super) fn semantics(
 
 struct SemanticsScope {
     operands: [Operand; 5],
+    /// The port that reads `rd`.
+    reads_rd: Option<usize>,
     has_imm: bool,
     locals: Vec<(String, Type)>,
     /// Names whose values have errors of their own.
@@ -71,6 +74,7 @@ impl Scope for SemanticsScope {
         let kind = match name {
             "pc" => ExprKind::Pc,
             "imm" if self.has_imm => ExprKind::Imm,
+            "rd" if self.operands[0] != Operand::None => ExprKind::Read(self.reads_rd?),
             _ => ExprKind::Read(self.port(name)?),
         };
         Some(Expr::new(kind, word))
@@ -253,7 +257,8 @@ impl Typer<'_, SemanticsScope> {
     }
 }
 
-/// At most one memory access, one write of rd, one jump; a call has the row to itself; nothing follows a trap.
+/// At most one memory access, which may load and then store; one write of rd, one jump; a call has the row to itself; nothing
+/// follows a trap.
 fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
     if semantics.always_traps() && semantics.statements.len() > 1 {
         errors.push(
@@ -266,7 +271,8 @@ fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
         );
     }
     let count = |of: fn(&Statement) -> bool| semantics.statements.iter().filter(|s| of(s)).count();
-    let memory = count(|s| matches!(s, Statement::Load { .. } | Statement::Store { .. }));
+    let loads = count(|s| matches!(s, Statement::Load { .. }));
+    let stores = count(|s| matches!(s, Statement::Store { .. }));
     let calls = count(|s| matches!(s, Statement::Call { .. }));
     let writes = count(|s| matches!(s, Statement::Write(_)));
     let jumps = count(|s| matches!(s, Statement::Jump { .. }));
@@ -276,8 +282,9 @@ fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
                 .hint(hint),
         );
     };
-    if memory > 1 {
-        too_many("two memory accesses", "a row has columns for one");
+    if loads > 1 || stores > 1 || (loads + stores == 2 && !semantics.updates()) {
+        let hint = "a row has columns for one: a load, a store, or a load and then a store of as many bits at the same address";
+        too_many("two memory accesses", hint);
     }
     if writes > 1 {
         too_many("two writes of rd", "a row has columns for one");
@@ -286,7 +293,7 @@ fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
         too_many("two jumps", "choose the target with if/else");
     }
     let traps = count(|s| matches!(s, Statement::Trap { .. }));
-    if calls > 1 || (calls == 1 && memory + jumps + traps > 0) {
+    if calls > 1 || (calls == 1 && loads + stores + jumps + traps > 0) {
         too_many(
             "a call and another effect",
             "a call has its row to itself: it may move a word or end the guest, which no trap could take back",

@@ -81,6 +81,7 @@ fn instruction(model: &Model, at: usize) -> TokenStream {
         AsmPiece::Rd => quote!(AsmPiece::Rd),
         AsmPiece::Rs1 => quote!(AsmPiece::Rs1),
         AsmPiece::Rs2 => quote!(AsmPiece::Rs2),
+        AsmPiece::Rs3 => quote!(AsmPiece::Rs3),
         AsmPiece::Imm => quote!(AsmPiece::Imm),
         AsmPiece::UpperImm(shift) => {
             let shift = number(*shift);

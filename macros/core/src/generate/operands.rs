@@ -87,7 +87,10 @@ pub(super) fn effects(instruction: &Instruction) -> TokenStream {
             }
             Statement::Store { bits, .. } => {
                 let bits = number(*bits);
-                memory = quote!(MemoryAccess::Store { bits: #bits });
+                memory = match instruction.semantics.updates() {
+                    true => quote!(MemoryAccess::Update { bits: #bits }),
+                    false => quote!(MemoryAccess::Store { bits: #bits }),
+                };
             }
             Statement::Call { .. } => call = true,
             Statement::Jump { condition, .. } => jump = happens(condition.is_some()),

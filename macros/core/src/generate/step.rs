@@ -76,7 +76,7 @@ fn value(e: &Expr) -> TokenStream {
 fn body(model: &Model, instruction: &Instruction) -> TokenStream {
     let semantics = &instruction.semantics;
     let reads = reads(model, instruction);
-    let values = semantics.statements.iter().map(|statement| in_order(model, statement));
+    let values = semantics.statements.iter().map(|statement| in_order(model, semantics, statement));
     let jump = semantics.statements.iter().find_map(|statement| match statement {
         Statement::Jump { condition, target } => Some((condition, target)),
         _ => None,
@@ -128,7 +128,7 @@ fn reads(model: &Model, instruction: &Instruction) -> TokenStream {
 }
 
 /// What is evaluated where it stands: names, loads, calls, traps.
-fn in_order(model: &Model, statement: &Statement) -> TokenStream {
+fn in_order(model: &Model, semantics: &Semantics, statement: &Statement) -> TokenStream {
     match statement {
         Statement::Let(name, e) => {
             let (variable, rust) = (ident(&format!("v_{name}")), value(e));
@@ -141,7 +141,9 @@ fn in_order(model: &Model, statement: &Statement) -> TokenStream {
         }
         Statement::Load { bits, address } => {
             let (address, bytes) = (value(address), number(*bits / 8));
-            let record = access(model, &quote!(address), &quote!(loaded));
+            // Of a load and a store the store's record has the word before and after.
+            let alone = !semantics.updates();
+            let record = alone.then(|| access(model, &quote!(address), &quote!(loaded)));
             quote! {
                 let address = #address;
                 let loaded = ports.load(address, #bytes)?;

@@ -292,6 +292,16 @@ impl Semantics {
         })
     }
 
+    /// Whether it loads, and then stores as many bits at the same address: one access, whose word has a before and an after.
+    pub fn updates(&self) -> bool {
+        let loaded = self.statements.iter().find_map(|statement| match statement {
+            Statement::Load { bits, address } => Some((bits, address)),
+            _ => None,
+        });
+        let mut behind = self.statements.iter().skip_while(|s| !matches!(s, Statement::Load { .. }));
+        behind.any(|s| matches!(s, Statement::Store { bits, address, .. } if loaded == Some((bits, address))))
+    }
+
     /// Whether the destination register is written.
     pub fn writes(&self) -> bool {
         self.statements.iter().any(|statement| matches!(statement, Statement::Write(_)))

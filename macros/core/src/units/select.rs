@@ -250,9 +250,11 @@ impl Selector<'_> {
                     let (address, value) = (inline(address), inline(value));
                     let root = Root::Store(*bits, &address, &value);
                     let ways = self.each(states, |state| {
-                        self.rules(&root, state).into_iter().map(|(given, mut state)| {
+                        self.rules(&root, state).into_iter().filter_map(|(given, mut state)| {
+                            let known = state.selection.address.take();
+                            let same = known.is_none() || known == given.address;
                             state.selection.address = given.address;
-                            state
+                            same.then_some(state)
                         })
                     });
                     self.note(&ways, &root);
@@ -593,12 +595,14 @@ impl Selector<'_> {
         let mut put = |form: &Form| self.put(rule, form, &places, (bound, forms), &mut tables);
         let value = put(&rule.give);
         let address = rule.address.as_ref().map(&mut put);
-        let asserts: Vec<Form> = rule.asserts.iter().map(&mut put).filter(|form| !form.is_zero()).collect();
+        let mut asserts: Vec<Form> =
+            rule.asserts.iter().map(&mut put).filter(|form| !form.is_zero()).collect();
         // A number other than zero is never zero: the rule is for other numbers.
         let never = asserts.iter().any(|form| form.vars().is_empty());
         if never || !self.read(&tables, &mut state) {
             return Vec::new();
         }
+        asserts.retain(|form| !state.selection.asserts.contains(form));
         let own = asserts.len();
         state.selection.asserts.extend(asserts);
         let operand = |name: &str| operand(rule, bound, name);
@@ -742,8 +746,13 @@ impl Selector<'_> {
         Form::from(Var::Entry(at))
     }
 
-    /// Fills in the tables of slots that no rule asks for.
+    /// Fills in the tables of slots that no rule asks for, and of a word that nothing stores that it stays.
     fn complete(&self, selection: &mut Selection) {
+        if let Some(port) = self.units.port(Port::Memory)
+            && let Some(used) = selection.uses.get_mut(&port)
+        {
+            used.inputs.entry(0).or_insert_with(|| Form::from(Var::Cell(port, 0)));
+        }
         for (place, used) in &mut selection.uses {
             for (at, slot) in self.units.units[place % self.units.units.len()].slots.iter().enumerate() {
                 used.tables.entry(at).or_insert(slot.table);

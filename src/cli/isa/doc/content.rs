@@ -203,6 +203,7 @@ fn assembly(pieces: &[AsmPiece]) -> String {
         AsmPiece::Rd => "rd".to_owned(),
         AsmPiece::Rs1 => "rs1".to_owned(),
         AsmPiece::Rs2 => "rs2".to_owned(),
+        AsmPiece::Rs3 => "rs3".to_owned(),
         AsmPiece::Imm => "imm".to_owned(),
         AsmPiece::UpperImm(shift) => format!("imm >> {shift}"),
         AsmPiece::Target => "target".to_owned(),
