@@ -119,7 +119,7 @@ impl Fault {
     pub fn remedy(&self) -> Cow<'static, str> {
         match self.unwritten {
             Some("gp") => {
-                "nothing ever sets gp, from which the address is computed: link with -Wl,--no-relax-gp, or set gp in the start-up code (.option push; .option norelax; la gp, __global_pointer$; .option pop)".into()
+                "nothing ever sets gp, from which the address is computed: link with -Wl,--no-relax-gp (-Wl,--no-relax before binutils 2.41), or set gp in the start-up code (.option push; .option norelax; la gp, __global_pointer$; .option pop)".into()
             }
             Some(register) => format!(
                 "nothing ever sets {register}, from which the address is computed: set it in the start-up code"

@@ -35,7 +35,7 @@ macro_rules! codes {
 
 codes! {
     BadAsm = "bad-asm", "The assembly text shows an operand that the instruction does not have.";
-    BadAssignment = "bad-assignment", "Something other than `rd` is assigned, or `rd` where the format has none.";
+    BadAssignment = "bad-assignment", "Something other than `rd` is assigned, `rd` where the format has none, or `rd` is read and never written.";
     BadBits = "bad-bits", "A range of bits is not written `hi:lo`, or a piece of an immediate not `hi:lo -> hi:lo`.";
     BadExpansion = "bad-expansion", "A pseudo-instruction does not expand to instructions with their operands.";
     BadLetters = "bad-letters", "A field's letters do not stand for its bits, one each.";

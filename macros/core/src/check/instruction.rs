@@ -102,6 +102,16 @@ fn instruction(
             sources.line_column(&table.name.span).0
         ),
     };
+    if let Some(port) = reads_rd
+        && instruction.semantics.uses(&ExprKind::Read(port))
+        && !instruction.semantics.writes()
+    {
+        errors.push(
+            Diagnostic::new(Code::BadAssignment, &table.semantics.span, "`rd` is read, and never written")
+                .hint("call a field that is only read rs1, rs2 or rs3"),
+        );
+        return None;
+    }
     // A port that the semantics leave alone reads nothing, whatever the format says.
     if !instruction.semantics.writes() {
         instruction.rd = Operand::None;
