@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use crate::generate::{camel_case, entries};
+use crate::generate::entries;
+use crate::model::camel_case;
 use crate::{Diagnostics, Options, Sources, compile, generate};
 
 /// Compiles the in-tree specs, given by name and text, to one Rust file: a marker type for each of `types`, named in

@@ -499,3 +499,9 @@ pub struct Call {
     /// One line of documentation.
     pub doc: String,
 }
+
+/// `rv32i` becomes `Rv32i`, `fence.tso` `FenceTso`.
+pub(crate) fn camel_case(name: &str) -> String {
+    let words = name.split(['_', '-', '.']).filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}

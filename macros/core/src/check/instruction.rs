@@ -2,9 +2,8 @@
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::generate::camel_case;
 use crate::ir::ExprKind;
-use crate::model::{Format, Instruction, Operand};
+use crate::model::{Format, Instruction, Operand, camel_case};
 use crate::parse::{Entry, InstructionTable, Tables, Text};
 use crate::source::Sources;
 

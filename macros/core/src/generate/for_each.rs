@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{hex, ident, operands};
-use crate::model::{Instruction, Model};
+use crate::model::{Instruction, Model, camel_case};
 
 /// One `{ … }` an instruction, separated by commas.
 pub(crate) fn entries(model: &Model) -> TokenStream {
@@ -39,10 +39,4 @@ pub fn for_each(model: &Model, name: &proc_macro2::Ident) -> TokenStream {
             ($($callback:tt)+) => { $($callback)+ ! { #entries } };
         }
     }
-}
-
-/// `rv32i` becomes `Rv32i`, `fence.tso` `FenceTso`.
-pub(crate) fn camel_case(name: &str) -> String {
-    let words = name.split(['_', '-', '.']).filter(|word| !word.is_empty());
-    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
