@@ -293,3 +293,32 @@ fn an_instruction_of_any_kind_is_one_table() {
         assert_eq!(traps + compiled, model.instructions.len(), "{file}");
     }
 }
+
+/// A port that reads the destination reads the register that the word has there, for the checker as for the decoder.
+#[test]
+fn a_destination_that_is_read_is_the_words() {
+    let text = header("\"rv32i\"")
+        + r#"
+[[instruction]]
+name      = "addu"
+format    = "U"
+fixed     = { opcode = 0b0001011 }
+asm       = "addu {rd}, {imm >> 12}"
+semantics = "rd = rd + imm"
+doc       = "Add to the destination."
+
+[[column]]
+name   = "is_addu"
+class  = "bit"
+derive = "op.word[0..7] == 0b0001011"
+doc    = "Whether it is this."
+
+[[constraint]]
+name  = "reads_rd"
+guard = "is_addu"
+left  = "rs1"
+right = "rd"
+doc   = "The first port reads the destination."
+"#;
+    accepted(&[("test", &text)]);
+}

@@ -339,7 +339,7 @@ pub(crate) fn order(columns: &[Column], errors: &mut Vec<Diagnostic>) -> Vec<usi
 }
 
 /// The column of that name.
-fn find(name: &Text, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+pub(super) fn find(name: &Text, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Option<usize> {
     find_named(&name.value, name, columns, errors)
 }
 

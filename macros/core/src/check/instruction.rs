@@ -80,7 +80,7 @@ fn instruction(
         reads[port] = rd;
     }
     let asm = asm::asm(table, format, errors);
-    let is_sound = errors.len() == before;
+    let mut is_sound = errors.len() == before;
     let mut instruction = Instruction {
         name: table.name.value.clone(),
         doc: table.doc.value.clone(),
@@ -101,7 +101,7 @@ fn instruction(
             sources.line_column(&table.name.span).0
         ),
     };
-    if let Some(port) = reads_rd
+    if let Some(port) = reads_rd.filter(|_| is_sound)
         && instruction.semantics.uses(&ExprKind::Read(port))
         && !instruction.semantics.writes()
     {
@@ -109,7 +109,7 @@ fn instruction(
             Diagnostic::new(Code::BadAssignment, &table.semantics.span, "`rd` is read, and never written")
                 .hint("call a field that is only read rs1, rs2 or rs3"),
         );
-        return None;
+        is_sound = false;
     }
     // A port that the semantics leave alone reads nothing, whatever the format says.
     if !instruction.semantics.writes() {

@@ -196,6 +196,7 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
         Operand::Field(_) => field,
     };
     let fields = [pattern[1], pattern[2], 13, 14];
+    let mut read_by = [0; 4];
     let mut known = vec![(0, 0)];
     let mut word = instruction.bits;
     let mut reads = [None; 4];
@@ -203,6 +204,7 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
         let is_rd = operand != Operand::None && operand == instruction.rd;
         let register = number(operand, if is_rd { pattern[0] } else { fields[port] });
         word |= place(operand, register);
+        read_by[port] = register;
         if operand != Operand::None {
             let same = known.iter().find(|(other, _)| *other == register).map(|(_, value)| *value);
             reads[port] = Some(same.unwrap_or(values[port]));
@@ -223,7 +225,7 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
         pc,
         imm: instruction.format.imm.is_some().then_some(imm),
         writes: instruction.rd != Operand::None,
-        operands: [rd, number(instruction.reads[0], fields[0]), number(instruction.reads[1], fields[1])],
+        operands: [rd, read_by[0], read_by[1]],
         registers,
         reads,
         memory: edge(31).rotate_left(mix(at, 32) as u32 % 32) ^ 0x8040_2010,

@@ -3,7 +3,7 @@
 
 use super::{bad, counted, find_table, type_of, typed};
 use crate::check::XLEN;
-use crate::check::columns::find_named;
+use crate::check::columns;
 use crate::check::forms::{self, Names};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -74,12 +74,12 @@ pub(super) fn ports(tables: &Tables) -> Vec<Unit> {
 }
 
 /// The column that has the address of the word that is accessed.
-pub(super) fn address(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Option<usize> {
+pub(super) fn address(tables: &Tables, declared: &[Column], errors: &mut Vec<Diagnostic>) -> Option<usize> {
     let table = tables.ports.first()?;
     match (&table.memory, &table.address) {
         (Some(_), Some(name)) => {
-            let at = find_named(&name.value, name, columns, errors)?;
-            if columns[at].class != Class::Unsigned(XLEN) {
+            let at = columns::find(name, declared, errors)?;
+            if declared[at].class != Class::Unsigned(XLEN) {
                 let what = format!("column `{}` does not have words", name.value);
                 bad(&name.span, &what, "give it class = \"u32\"", errors);
             }

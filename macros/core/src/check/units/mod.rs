@@ -8,7 +8,7 @@ mod rules;
 
 use super::columns::check_name;
 use super::expr::{Scope, Typer, parse};
-use super::unique;
+use super::{find, unique};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Type};
@@ -23,8 +23,7 @@ pub(super) use rows::check;
 /// Units, tables and rules of the spec.
 pub(super) fn units(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagnostic>) -> Units {
     unique("table", tables.tables.iter().map(|table| &table.name), errors);
-    let ports_named = tables.ports.iter().flat_map(|ports| ports.write.iter().chain(&ports.memory));
-    unique("unit", ports_named.chain(tables.units.iter().map(|table| &table.name)), errors);
+    unique("unit", unit_names(tables), errors);
     names(tables, errors);
     let lookups = tables.tables.iter().filter_map(|table| declared::lookup_table(table, errors)).collect();
     let mut units = Units {
@@ -47,6 +46,12 @@ pub(super) fn units(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagno
     units
 }
 
+/// The names of ports and units.
+fn unit_names(tables: &Tables) -> impl Iterator<Item = &Text> {
+    let ports = tables.ports.iter().flat_map(|ports| ports.write.iter().chain(&ports.memory));
+    ports.chain(tables.units.iter().map(|table| &table.name))
+}
+
 /// What relations of no unit are called.
 const RESERVED: [&str; 5] = ["assert", "next_pc", "address", "row", "end"];
 
@@ -55,16 +60,13 @@ fn names(tables: &Tables, errors: &mut Vec<Diagnostic>) {
     let mut check = |what: &str, names: &mut dyn Iterator<Item = &Text>| {
         names.for_each(|name| check_name(name, what, errors));
     };
-    for table in &tables.ports {
-        check("port", &mut table.write.iter().chain(&table.memory));
-    }
+    check("unit", &mut unit_names(tables));
     for table in &tables.tables {
         check("table", &mut std::iter::once(&table.name));
         check("key", &mut table.keys.iter().map(|entry| &entry.key));
         check("value", &mut table.values.iter().map(|entry| &entry.key));
     }
     for table in &tables.units {
-        check("unit", &mut std::iter::once(&table.name));
         check("input", &mut table.inputs.iter().map(|entry| &entry.key));
         check("cell", &mut table.cells.iter().map(|entry| &entry.key));
         check("look-up", &mut table.lookups.iter().map(|entry| &entry.key));
@@ -75,8 +77,7 @@ fn names(tables: &Tables, errors: &mut Vec<Diagnostic>) {
         check("use", &mut table.uses.iter().map(|entry| &entry.key));
         check("value", &mut table.lets.iter().map(|entry| &entry.key));
     }
-    let ports = tables.ports.iter().flat_map(|ports| ports.write.iter().chain(&ports.memory));
-    for name in ports.chain(tables.units.iter().map(|table| &table.name)) {
+    for name in unit_names(tables) {
         if RESERVED.contains(&name.value.as_str()) {
             let message = format!("`{}` is what relations of no unit are called", name.value);
             errors.push(Diagnostic::new(Code::BadName, &name.span, message).hint("take another name"));
@@ -162,14 +163,8 @@ pub(super) fn find_table(
     tables: &[Table],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<usize> {
-    let found = tables.iter().position(|table| table.name == name);
-    if found.is_none() {
-        errors.push(
-            Diagnostic::new(Code::UnknownName, &text.span, format!("there is no table `{name}`"))
-                .did_you_mean(name, tables.iter().map(|table| table.name.as_str())),
-        );
-    }
-    found
+    let name = Text { value: name.to_owned(), ..text.clone() };
+    find((Code::UnknownName, "table"), &name, tables.iter().map(|table| table.name.as_str()), errors)
 }
 
 fn type_of(text: &str) -> Option<Type> {
