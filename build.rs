@@ -5,10 +5,11 @@
 use std::{env, error::Error, fs, path::Path, process};
 
 /// The specs that others can extend by name.
-const SPECS: [&str; 8] = ["rv32i", "rv32m", "rv32im", "zba", "zbb", "zbs", "zicond", "rv32im_zbb"];
+const SPECS: [&str; 10] =
+    ["rv32i", "rv32m", "rv32im", "rv32a", "zba", "zbb", "zbs", "zicond", "rv32im_zbb", "rv32imab_zicond"];
 
 /// Those that become types of the library, from the smallest to the largest: each decodes what the one before it decodes.
-const TYPES: [&str; 3] = ["rv32i", "rv32im", "rv32im_zbb"];
+const TYPES: [&str; 4] = ["rv32i", "rv32im", "rv32im_zbb", "rv32imab_zicond"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     // The feature asks for native code; the host must be one that it is made for.

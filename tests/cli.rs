@@ -454,7 +454,7 @@ fn witness_prints_the_rows_asked_for() {
     let object = json(&retrace(&["witness", &elf("tiny"), "--format", "none", "--json"], b""));
     assert_eq!(
         (object["ok"].as_bool(), object["rows"].as_u64(), object["columns"].as_u64()),
-        (Some(true), Some(53), Some(55))
+        (Some(true), Some(53), Some(58))
     );
     assert!(object["rows_per_second"].is_number() && object["seconds"].is_number());
     // A unit's name is that of all its cells; one that shares a column has the name that it is asked for by.
@@ -478,7 +478,7 @@ fn prove_and_verify() {
     let object = json(&prove);
     assert_eq!(object["ok"], true);
     assert_eq!(object["field"], "bn254");
-    assert_eq!(object["constraints"], 19);
+    assert_eq!(object["constraints"], 20);
     for number in ["cycles", "columns", "rounds", "passes", "budget_bytes", "proof_bytes", "peak_rss_bytes"] {
         assert!(object[number].is_number(), "{number}: {object}");
     }
@@ -539,9 +539,9 @@ fn a_plan_of_a_segment_is_what_is_proven() {
     let input = format!("{GUESTS}/inputs/two-blocks.txt");
     let proof = temporary("segment-planned.proof");
     let elf = elf("sha256");
-    let prove = ["prove", &elf, "--input", &input, "--cycles", "0..8192", "--memory", "163840", "--json"];
+    let prove = ["prove", &elf, "--input", &input, "--cycles", "0..8192", "--memory", "165888", "--json"];
     let plan = json(&retrace(&[&prove[..], &["--plan"]].concat(), b""));
-    assert_eq!((&plan["columns"], &plan["array_bytes"]), (&80.into(), &163_840.into()), "{plan}");
+    assert_eq!((&plan["columns"], &plan["array_bytes"]), (&81.into(), &165_888.into()), "{plan}");
     assert_eq!((&plan["windows"], &plan["storing_round"]), (&serde_json::json!([3, 2, 2]), &7.into()));
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
@@ -552,7 +552,7 @@ fn a_plan_of_a_segment_is_what_is_proven() {
         assert_eq!(plan[number], proven[number], "{number}");
     }
     let log = text(&output.stderr);
-    for stored in ["windows=[3, 2, 2] columns=80 array_bytes=163840", "stored the arrays round=7"] {
+    for stored in ["windows=[3, 2, 2] columns=81 array_bytes=165888", "stored the arrays round=7"] {
         assert!(log.contains(stored), "{stored}: {log}");
     }
     assert_eq!(log.matches("chose a schedule").count(), 1, "{log}");
@@ -730,7 +730,7 @@ fn the_isa_is_chosen_by_name_or_by_the_elf() {
     std::fs::write(&foreign, bytes).expect("it can be written");
     let output = retrace(&["verify", &foreign, &elf("tiny")], b"");
     assert_eq!(output.status.code(), Some(1));
-    for part in ["no ISA here has that", "rv32i ", "rv32im_zbb "] {
+    for part in ["no ISA here has that", "rv32i ", "rv32imab_zicond "] {
         assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
     }
     // So is a checkpoint file, which is read with the ISA that it names.
@@ -797,15 +797,15 @@ fn the_code_chooses_the_isa() {
     }
 }
 
-/// Attributes that name Zbs, and a word that the entry leads to: each is told before the run, by every command that runs.
+/// Attributes that name Zbc, and a word that the entry leads to: each is told before the run, by every command that runs.
 #[test]
 fn what_no_isa_has_is_told_before_the_run() {
-    let zbs =
-        ["rv32i2p1_m2p0_zmmul1p0_zbs1p0", "no ISA here has zbs:", "0x28b51533 at 0x00010008 <_start+0x8>"];
+    let zbc =
+        ["rv32i2p1_m2p0_zmmul1p0_zbc1p0", "no ISA here has zbc:", "0x0ab51533 at 0x00010008 <_start+0x8>"];
     let reached =
         ["0x0000000b at 0x0001005c <reached+0x4>, ./isas/reached.S:41", "no instruction of rv32i", "entry"];
     let written = temporary("refused");
-    for (name, parts) in [("zbs", zbs), ("reached", reached)] {
+    for (name, parts) in [("zbc", zbc), ("reached", reached)] {
         let path = elf(&format!("isas/{name}"));
         for arguments in [
             &["run", &path][..],
@@ -818,7 +818,9 @@ fn what_no_isa_has_is_told_before_the_run() {
         ] {
             let output = retrace(arguments, b"");
             assert_eq!((output.status.code(), text(&output.stdout)), (Some(125), ""), "{arguments:?}");
-            for part in parts.iter().chain(&["rv32i, rv32im, rv32im_zbb", "--isa rv32i ", &path]) {
+            for part in
+                parts.iter().chain(&["rv32i, rv32im, rv32im_zbb, rv32imab_zicond", "--isa rv32i ", &path])
+            {
                 assert!(text(&output.stderr).contains(part), "{part}: {}", text(&output.stderr));
             }
         }

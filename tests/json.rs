@@ -213,7 +213,7 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("Errors", "isa doc {tmp}/bad.toml"),
         ("Errors", "prove {faults} illegal -o {tmp}/fault.proof"),
         ("Errors", "run {tmp}/nothing"),
-        ("Errors", "run {root}/tests/guests/isas/zbs.elf"),
+        ("Errors", "run {root}/tests/guests/isas/zbc.elf"),
         ("Errors", "verify {tiny} {tiny}"),
     ];
     let fill = |line: &str| {

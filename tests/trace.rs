@@ -138,8 +138,9 @@ fn lines_are_the_witnesses_rows() {
                 assert_eq!(line[name], row[name], "{line} {row}");
             }
             let value = (of("writes_rd") == 1).then(|| of("rd_after"));
-            assert_eq!(line["value"].as_u64(), value, "{line} {row}");
-            assert_eq!(line["register"].is_string(), value.is_some());
+            let registers = line["registers"].as_object().expect("an object");
+            assert_eq!(registers.values().next().and_then(Value::as_u64), value, "{line} {row}");
+            assert_eq!(registers.len(), usize::from(value.is_some()));
             let (load, store) = (&line["load"], &line["store"]);
             let access = if store.is_null() { load } else { store };
             if access.is_null() {

@@ -24,7 +24,7 @@ fn print<I: Isa>(op: &Op, instruction: &Instruction, text: &mut String) -> core:
         let value = operand.map_or(0, |operand| operand.get(op.word));
         match *piece {
             AsmPiece::Text(piece) => text.push_str(piece),
-            AsmPiece::Rd | AsmPiece::Rs1 | AsmPiece::Rs2 | AsmPiece::Rs3 => {
+            AsmPiece::Register(_) => {
                 text.push_str(I::SPEC.registers.names.get(value as usize).copied().unwrap_or("?"));
             }
             AsmPiece::Imm => match operand.map(|operand| operand.kind) {

@@ -257,7 +257,11 @@ impl<I: Isa, G: Guest> Debugger<I, G> {
                         self.seek(self.executed - 1)?;
                     }
                     Ok(Pause::Reached | Pause::Stored(_)) => {}
-                    Err(RunError::Fault(fault)) => self.fault = Some(fault),
+                    Err(RunError::Fault(fault)) => {
+                        self.fault = Some(fault);
+                        // An instruction that loads may have faulted when it was to store: it did neither.
+                        self.stops.take();
+                    }
                     Err(error) => return Err(DebugError::Run(error)),
                 }
             }

@@ -293,3 +293,20 @@ fn told_not_to_go_on_it_stands_still() {
     assert!((1..100).contains(&there), "{there}");
     assert_eq!(session.run_back(&mut || true).unwrap(), Stop::Begin);
 }
+
+/// An instruction that loads what it may not store has touched nothing.
+#[test]
+fn what_faults_stops_at_no_watchpoint() {
+    use crate::asm::{Layout, assemble};
+    use crate::isa::Rv32imabZicond;
+
+    let assembly =
+        assemble::<Rv32imabZicond>("auipc t0, 0; amoadd.w a0, a1, (t0)", Layout::default()).unwrap();
+    let program = Arc::new(assembly.program::<Rv32imabZicond>().unwrap());
+    let code = program.entry();
+    let initial = Checkpoint::initial(&program, Linux::default(), &[]).unwrap();
+    let checkpoints = CheckpointManager::new(Policy::new(2, 8), initial);
+    let mut debugger = Debugger::new(program, Input::empty(), checkpoints, Output::hashed()).unwrap();
+    debugger.set_watchpoint(Watchpoint { address: code, bytes: 4, loads: true, stores: true }, true);
+    assert!(matches!(debugger.run(&mut || true).unwrap(), Stop::Fault(_)));
+}

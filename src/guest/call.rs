@@ -1,7 +1,7 @@
 //! One call of a guest, as the guest interface sees it.
 
 use super::{InputReader, Output, Stream};
-use crate::isa::{Access, Call as CallName, MAX_READS, Reply, Trap, TrapCause, Word};
+use crate::isa::{Access, CALL_VALUES, Call as CallName, Reply, Trap, TrapCause, Word};
 use crate::machine::{Memory, RunError};
 use crate::pages::WORD_BYTES;
 
@@ -19,7 +19,7 @@ pub enum Outcome {
 /// It notes the one memory access and the input taken, so that the row says what was done.
 #[derive(Debug)]
 pub struct Call<'a> {
-    arguments: [Word; MAX_READS],
+    arguments: [Word; CALL_VALUES],
     calls: &'static [CallName],
     memory: &'a mut Memory,
     input: &'a mut InputReader,
@@ -32,7 +32,7 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) fn new(
         calls: &'static [CallName],
-        arguments: [Word; MAX_READS],
+        arguments: [Word; CALL_VALUES],
         memory: &'a mut Memory,
         input: &'a mut InputReader,
         output: &'a mut Output,
@@ -47,7 +47,7 @@ impl<'a> Call<'a> {
     }
 
     /// The arguments after the number.
-    pub fn arguments(&self) -> [Word; MAX_READS - 1] {
+    pub fn arguments(&self) -> [Word; CALL_VALUES - 1] {
         let [_, arguments @ ..] = self.arguments;
         arguments
     }

@@ -18,12 +18,12 @@ pub mod units;
 pub use column::{Column, ColumnId, ColumnSource, PublicColumn, RangeClass};
 pub use columns::{Columns, MAX_RECORDED, MAX_ROWS, RowRecorder, STRIDE};
 pub use constraint::{Constraint, Linear, Link, Product};
-pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb};
+pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb, Rv32imabZicond};
 pub use op::{Flow, Op, Trap, TrapCause};
 pub use operand::{Effects, Field, Happens, Immediate, MemoryAccess, Operand, OperandKind};
-pub use ports::{Access, MAX_READS, Ports, Recorder, Reply};
+pub use ports::{Access, CALL_VALUES, Ports, READS, Recorder, Reply, WRITES};
 pub use semantics::{BinaryOp, Expr, ExprKind, SemanticStatement, Semantics, Type, UnaryOp};
-pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Instruction, Pseudo, Registers, Spec};
+pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Hidden, Instruction, Pseudo, Registers, Spec};
 pub(crate) use successor::Successor;
 use units::Units;
 

@@ -201,12 +201,12 @@ impl Instruction {
     /// The operands that the word holds, each once: all but the fixed registers. A register that is written and read is the
     /// destination.
     pub fn in_word(&self) -> impl Iterator<Item = &'static Operand> {
-        let written = self.operands.iter().find_map(|operand| match operand.kind {
-            OperandKind::Register { field, written: true } => Some(field),
-            _ => None,
-        });
+        let is_written = |field: Field| {
+            let mut operands = self.operands.iter();
+            operands.any(|known| matches!(known.kind, OperandKind::Register { field: of, written: true } if of == field))
+        };
         self.operands.iter().filter(move |operand| match operand.kind {
-            OperandKind::Register { field, written: false } => Some(field) != written,
+            OperandKind::Register { field, written: false } => !is_written(field),
             OperandKind::FixedRegister { .. } => false,
             _ => true,
         })
@@ -228,15 +228,15 @@ impl Instruction {
         self.registers(word, false)
     }
 
-    /// The register that a word of this instruction writes; writing the zero register has no effect.
-    pub fn writes(&self, word: u32) -> Option<u8> {
-        self.registers(word, true).next()
+    /// The registers that a word of this instruction writes, in the order of the ports; writing the zero register has no
+    /// effect, and two may be one.
+    pub fn writes(&self, word: u32) -> impl Iterator<Item = u8> {
+        self.registers(word, true)
     }
 
-    /// The register that a read port of a word of this instruction reads; port 0 is rs1.
-    pub(crate) fn read_port(&self, port: u8, word: u32) -> Option<u8> {
-        const NAMES: [&str; super::MAX_READS] = ["rs1", "rs2", "rs3", "rs4"];
-        let operand = self.operand(NAMES.get(usize::from(port))?)?;
+    /// The register that a port of a word of this instruction reads or writes.
+    pub(crate) fn port(&self, name: &str, word: u32) -> Option<u8> {
+        let operand = self.operand(name)?;
         match operand.kind {
             OperandKind::Register { .. } | OperandKind::FixedRegister { .. } => Some(operand.get(word) as u8),
             _ => None,
@@ -287,7 +287,7 @@ mod tests {
         assert!(names(|i| i.effects.trap == Happens::Sometimes).is_empty());
         assert_eq!(names(|i| i.effects.call), ["ecall"]);
         let writes_none = ["beq", "bge", "bgeu", "blt", "bltu", "bne", "ebreak", "fence", "sb", "sh", "sw"];
-        assert_eq!(names(|i| i.writes(0).is_none()), writes_none);
+        assert_eq!(names(|i| i.writes(0).next().is_none()), writes_none);
     }
 
     /// Words from GNU as; registers as its text names them.
@@ -295,7 +295,7 @@ mod tests {
     fn registers_read_and_written() {
         let of = |word: u32| {
             let instruction = Rv32im::SPEC.instruction(Rv32im::decode(word, 0).kind).unwrap();
-            (instruction.reads(word).collect::<Vec<_>>(), instruction.writes(word))
+            (instruction.reads(word).collect::<Vec<_>>(), instruction.writes(word).next())
         };
         assert_eq!(of(0x00c5_8533), (vec![11, 12], Some(10)), "add a0, a1, a2");
         assert_eq!(of(0xfea1_2e23), (vec![2, 10], None), "sw a0, -4(sp)");

@@ -2,8 +2,14 @@
 
 use super::{Trap, Word};
 
-/// The most registers that one instruction reads.
-pub const MAX_READS: usize = 4;
+/// The names of the read ports.
+pub const READS: [&str; 6] = ["rs1", "rs2", "rs3", "rs4", "rs5", "rs6"];
+
+/// The names of the write ports.
+pub const WRITES: [&str; 2] = ["rd", "rd2"];
+
+/// How many values a call of the guest interface is given: its number, and its arguments.
+pub const CALL_VALUES: usize = 4;
 
 /// The machine as one instruction sees it.
 pub trait Ports {
@@ -25,11 +31,11 @@ pub trait Ports {
     /// A misaligned address, page 0, or code.
     fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap>;
 
-    /// Calls the guest interface with the values of the read ports, the call's number first.
+    /// Calls the guest interface with a call's number and its arguments.
     ///
     /// # Errors
     /// The interface refused the call.
-    fn call(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap>;
+    fn call(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap>;
 }
 
 /// One memory access, as a row sees it. Words are aligned.

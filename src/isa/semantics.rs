@@ -3,9 +3,10 @@
 //! In: nothing. Out: [`Isa::SEMANTICS`](super::Isa::SEMANTICS), from which native code is made. The generated
 //! [`step`](super::Isa::step) says the same as Rust. No node serves a single instruction.
 
-use super::{Op, Word};
+use super::{Instruction, Op, WRITES, Word};
 
-/// What one instruction does, in order. At most one load, store or call, one write of rd, one jump.
+/// What one instruction does, in order. At most one memory access or call, one write of each destination, one jump. An access is a
+/// load, a store, or a load and then a store of as many bits at the same address.
 ///
 /// The ports are read first. Then names, loads, calls and traps happen in the order of the statements; then the jump's
 /// target is checked, then memory is written, then rd. So a cycle that traps has changed nothing.
@@ -30,6 +31,18 @@ impl Semantics {
     /// Whether execution may go on elsewhere than at the next address. O(number of statements).
     pub(crate) fn jumps(&self) -> bool {
         self.statements.iter().any(|statement| matches!(statement, SemanticStatement::Jump { .. }))
+    }
+
+    /// What an instruction writes to this register, if it does. O(number of statements).
+    pub(crate) fn written(&self, instruction: &Instruction, op: &Op, register: u8) -> Option<&Expr> {
+        let is_it = |port: u8| {
+            let name = WRITES.get(usize::from(port));
+            name.is_some_and(|name| instruction.port(name, op.word) == Some(register))
+        };
+        self.statements.iter().rev().find_map(|statement| match statement {
+            SemanticStatement::Write { port, value } if is_it(*port) => Some(value),
+            _ => None,
+        })
     }
 
     /// A local, by its place among the instruction's.
@@ -106,8 +119,13 @@ pub enum SemanticStatement {
         /// The number, then the arguments.
         arguments: &'static [Expr],
     },
-    /// Write the destination register.
-    Write(Expr),
+    /// Write a destination. Of two that are one register the later statement counts.
+    Write {
+        /// Which port, by its place in [`WRITES`](super::WRITES).
+        port: u8,
+        /// A word.
+        value: Expr,
+    },
     /// Store so many bits.
     Store {
         /// 8, 16 or 32.

@@ -29,7 +29,7 @@ pub struct Spec {
     pub doc: &'static str,
     /// The hash of the spec's meaning.
     pub fingerprint: Fingerprint,
-    /// The general registers.
+    /// The registers.
     pub registers: Registers,
     /// The instructions; [`Op::kind`](super::Op::kind) is the place here plus one.
     pub instructions: &'static [Instruction],
@@ -73,17 +73,42 @@ impl Spec {
     }
 }
 
-/// The general registers.
+/// The registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Registers {
-    /// Their names in assembly, in order.
+    /// The names in assembly of those that words name, in order.
     pub names: &'static [&'static str],
+    /// Those that no word names. Their numbers follow.
+    pub hidden: &'static [Hidden],
     /// Other names, each with the register's number.
     pub aliases: &'static [(&'static str, u8)],
     /// The register that is always zero.
     pub zero: u8,
     /// The register that holds the stack pointer when a program starts.
     pub stack_pointer: u8,
+}
+
+impl Registers {
+    /// How many there are, hidden ones included.
+    pub const fn count(&self) -> usize {
+        self.names.len() + self.hidden.len()
+    }
+
+    /// The name of a register, hidden ones included.
+    pub fn name(&self, number: u8) -> Option<&'static str> {
+        let place = usize::from(number);
+        let hidden = || Some(self.hidden.get(place.checked_sub(self.names.len())?)?.name);
+        self.names.get(place).copied().or_else(hidden)
+    }
+}
+
+/// A register that no word names: instructions bind a port to it. It is zero at first, unless the guest interface sets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Hidden {
+    /// Its name.
+    pub name: &'static str,
+    /// One line of documentation.
+    pub doc: &'static str,
 }
 
 /// One instruction.
@@ -101,7 +126,7 @@ pub struct Instruction {
     pub bits: u32,
     /// The fields, with the highest and lowest bit of each, from the highest down.
     pub fields: &'static [(&'static str, u8, u8)],
-    /// The operands: registers, the destination first; the immediate; sets of letters.
+    /// The operands: registers, destinations first; the immediate; sets of letters.
     pub operands: &'static [Operand],
     /// What it does other than read and write registers.
     pub effects: Effects,
@@ -121,14 +146,8 @@ pub struct Instruction {
 pub enum AsmPiece {
     /// Itself.
     Text(&'static str),
-    /// The destination register's name.
-    Rd,
-    /// The first source register's name.
-    Rs1,
-    /// The second source register's name.
-    Rs2,
-    /// The third source register's name.
-    Rs3,
+    /// The name of the register that the operand of that name is.
+    Register(&'static str),
     /// The immediate as a signed decimal number.
     Imm,
     /// The immediate, shifted right by so many bits, in hexadecimal.
@@ -144,12 +163,8 @@ impl AsmPiece {
     pub const fn operand(self) -> Option<&'static str> {
         match self {
             Self::Text(_) => None,
-            Self::Rd => Some("rd"),
-            Self::Rs1 => Some("rs1"),
-            Self::Rs2 => Some("rs2"),
-            Self::Rs3 => Some("rs3"),
             Self::Imm | Self::UpperImm(_) | Self::Target => Some("imm"),
-            Self::Letters(name) => Some(name),
+            Self::Register(name) | Self::Letters(name) => Some(name),
         }
     }
 }

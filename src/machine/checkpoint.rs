@@ -1,7 +1,7 @@
 //! The state of a machine at rest, from which it can go on any number of times.
 
 use crate::guest::{Guest, Layout, STACK_BYTES, Start, StartError};
-use crate::isa::{Isa, Op, SemanticStatement, Successor, Word};
+use crate::isa::{Isa, Op, Successor, Word};
 use crate::pages::{PAGE_BYTES, PageError, Snapshot};
 use crate::program::{Program, only_jumps};
 
@@ -48,7 +48,7 @@ impl<G: Guest> Checkpoint<G> {
         arguments: &[Vec<u8>],
         stack_size: u64,
     ) -> Result<Self, StartError> {
-        let mut registers = vec![0; I::SPEC.registers.names.len()];
+        let mut registers = vec![0; I::SPEC.registers.count()];
         let mut pages = program.pages().clone();
         let own_stacks = own_stacks(program);
         let layout = Layout {
@@ -127,12 +127,6 @@ fn own_stacks<I: Isa>(program: &Program<I>) -> Vec<Word> {
 /// What an instruction sets the stack pointer to, if it states that alone.
 fn stack_pointer_set<I: Isa>(op: &Op) -> Option<Word> {
     let instruction = I::SPEC.instruction(op.kind)?;
-    if instruction.writes(op.word) != Some(I::SPEC.registers.stack_pointer) {
-        return None;
-    }
     let semantics = I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)?;
-    semantics.statements.iter().find_map(|statement| match statement {
-        SemanticStatement::Write(value) => semantics.stated(value, op),
-        _ => None,
-    })
+    semantics.stated(semantics.written(instruction, op, I::SPEC.registers.stack_pointer)?, op)
 }

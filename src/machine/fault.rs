@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::asm::disassemble;
-use crate::isa::{Expr, Isa, MAX_READS, Op, SemanticStatement, Trap, TrapCause, Word};
+use crate::isa::{Expr, Instruction, Isa, Op, READS, SemanticStatement, Semantics, Trap, TrapCause, Word};
 use crate::oracle::State;
 use crate::pages::PageError;
 use crate::program::Program;
@@ -208,12 +208,12 @@ const MOST_STEPS: u32 = 4;
 /// writes; see [`Origins::unwritten`]. O(code).
 fn unwritten<I: Isa>(program: &Program<I>, op: &Op, state: &State) -> Option<&'static str> {
     let origins = Origins { program, registers: &state.registers };
-    let address = |statement: &'static SemanticStatement| match statement {
+    let address = semantics::<I>(op)?.1.statements.iter().find_map(|statement| match statement {
         SemanticStatement::Load { address, .. } | SemanticStatement::Store { address, .. } => Some(address),
         _ => None,
-    };
-    let register = origins.unwritten(program.code().index_of(op.pc)?, &address, MOST_STEPS)?;
-    I::SPEC.registers.names.get(usize::from(register)).copied()
+    })?;
+    let register = origins.unwritten(program.code().index_of(op.pc)?, address, MOST_STEPS)?;
+    I::SPEC.registers.name(register)
 }
 
 struct Origins<'a, I: Isa> {
@@ -226,19 +226,12 @@ impl<I: Isa> Origins<'_, I> {
     /// code table is computed from: it reads the register, or one that was so computed by the nearest instruction
     /// before that writes it. That one was the last to write it, unless a jump led to between them; so it is taken for
     /// that only if what it would compute from the registers now is what the register holds.
-    fn unwritten(
-        &self,
-        index: u32,
-        which: &dyn Fn(&'static SemanticStatement) -> Option<&'static Expr>,
-        steps: u32,
-    ) -> Option<u8> {
+    fn unwritten(&self, index: u32, expression: &Expr, steps: u32) -> Option<u8> {
         let ops = self.program.code().ops();
         let op = ops.get(index as usize)?;
-        let semantics = I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)?;
-        let expression = semantics.statements.iter().find_map(which)?;
-        let instruction = I::SPEC.instruction(op.kind)?;
-        let read = |port: u8| instruction.read_port(port, op.word);
-        let mut sources = (0..MAX_READS as u8)
+        let (instruction, semantics) = self::semantics::<I>(op)?;
+        let read = |port: u8| instruction.port(READS.get(usize::from(port))?, op.word);
+        let mut sources = (0..READS.len() as u8)
             .filter(|port| semantics.reads_port(expression, *port))
             .filter_map(read)
             .filter(|register| *register != I::SPEC.registers.zero);
@@ -249,33 +242,26 @@ impl<I: Isa> Origins<'_, I> {
             let start = (index as usize).saturating_sub(LOOK_BACK);
             let before = ops.get(start..index as usize)?;
             let writer = start + before.iter().rposition(|op| writes::<I>(op, register))?;
-            if steps == 0 || self.written_by(ops.get(writer)?) != self.value(register) {
+            let op = ops.get(writer)?;
+            let (instruction, semantics) = self::semantics::<I>(op)?;
+            let written = semantics.written(instruction, op, register)?;
+            let read = |port: u8| self.value(instruction.port(READS.get(usize::from(port))?, op.word)?);
+            if steps == 0 || semantics.value(written, op, &read) != self.value(register) {
                 return None;
             }
-            self.unwritten(writer as u32, &written, steps - 1)
+            self.unwritten(writer as u32, written, steps - 1)
         })
     }
 
     fn value(&self, register: u8) -> Option<Word> {
         self.registers.get(usize::from(register)).copied()
     }
-
-    /// What the instruction would write to its register now.
-    fn written_by(&self, op: &Op) -> Option<Word> {
-        let semantics = I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)?;
-        let instruction = I::SPEC.instruction(op.kind)?;
-        let read = |port: u8| self.value(instruction.read_port(port, op.word)?);
-        semantics.value(semantics.statements.iter().find_map(written)?, op, &read)
-    }
 }
 
-fn written(statement: &'static SemanticStatement) -> Option<&'static Expr> {
-    match statement {
-        SemanticStatement::Write(value) => Some(value),
-        _ => None,
-    }
+fn semantics<I: Isa>(op: &Op) -> Option<(&'static Instruction, &'static Semantics)> {
+    Some((I::SPEC.instruction(op.kind)?, I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)?))
 }
 
 fn writes<I: Isa>(op: &Op, register: u8) -> bool {
-    I::SPEC.instruction(op.kind).is_some_and(|it| it.writes(op.word) == Some(register))
+    I::SPEC.instruction(op.kind).is_some_and(|it| it.writes(op.word).any(|written| written == register))
 }

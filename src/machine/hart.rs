@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use super::Checkpoint;
 use super::{Memory, RunError};
 use crate::guest::{Call, Guest, Input, InputReader, Outcome, Output};
-use crate::isa::{Access, Isa, MAX_READS, Ports, Reply, Trap, TrapCause, Word};
+use crate::isa::{Access, CALL_VALUES, Isa, Ports, Reply, Trap, TrapCause, Word};
 
 /// One entry for each value of a register number's type, so that a register access needs no bounds check.
 pub(crate) const REGISTERS: usize = u8::MAX as usize + 1;
@@ -61,7 +61,7 @@ impl<I: Isa, G: Guest> Hart<I, G> {
     }
 
     pub(super) fn registers(&self) -> &[Word] {
-        &self.registers[..I::SPEC.registers.names.len()]
+        &self.registers[..I::SPEC.registers.count()]
     }
 
     /// Whether the stack pointer is where the stack may not be.
@@ -114,7 +114,7 @@ impl<I: Isa, G: Guest> Ports for Hart<I, G> {
     }
 
     #[inline(never)]
-    fn call(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
+    fn call(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
         self.memory.set_unguarded(!self.stack_has_overflowed());
         let reply = self.answer(arguments);
         self.memory.set_unguarded(false);
@@ -123,7 +123,7 @@ impl<I: Isa, G: Guest> Ports for Hart<I, G> {
 }
 
 impl<I: Isa, G: Guest> Hart<I, G> {
-    fn answer(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
+    fn answer(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
         let mut call = Call::new(
             I::SPEC.calls,
             arguments,

@@ -3,7 +3,7 @@
 use super::position::{OUTSIDE, Position};
 use super::{Machine, Pause, RunError, Stop, is_stuck};
 use crate::guest::Guest;
-use crate::isa::{Access, CallMemory, Flow, Isa, MAX_READS, Ports, Reply, Spec, Trap, TrapCause, Word};
+use crate::isa::{Access, CALL_VALUES, CallMemory, Flow, Isa, Ports, Reply, Spec, Trap, TrapCause, Word};
 use crate::pages::WORD_BYTES;
 
 /// What is told of a run. Nothing in the ordinary loop knows of it.
@@ -128,7 +128,7 @@ impl<P: Ports, O: Observer> Ports for Observed<'_, P, O> {
         Ok(access)
     }
 
-    fn call(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
+    fn call(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
         let reply = self.ports.call(arguments)?;
         let moved = self.spec.calls.iter().find(|call| call.number == arguments[0]);
         match moved.map(|call| call.memory) {

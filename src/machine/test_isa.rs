@@ -281,7 +281,11 @@ const fn declared(name: &'static str, number: Word, memory: CallMemory) -> Call 
     Call { name, number, arguments: &[], memory, input: false, exits: false, doc: "" }
 }
 
-use AsmPiece::{Imm, Rd, Rs1, Rs2, Target, Text, UpperImm};
+use AsmPiece::{Imm, Register, Target, Text, UpperImm};
+
+const D: AsmPiece = Register("rd");
+const A: AsmPiece = Register("rs1");
+const B: AsmPiece = Register("rs2");
 
 static SPEC: Spec = Spec {
     name: "test",
@@ -292,57 +296,53 @@ static SPEC: Spec = Spec {
             "x0", "x1", "sp", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
             "x15",
         ],
+        hidden: &[],
         aliases: &[],
         zero: 0,
         stack_pointer: 2,
     },
     instructions: &[
-        instruction(
-            "addi",
-            Kind::Addi,
-            &[RD, RS1, IMM],
-            &[Text("addi "), Rd, Text(", "), Rs1, Text(", "), Imm],
-        ),
-        instruction("lui", Kind::Lui, &[RD, UPPER], &[Text("lui "), Rd, Text(", "), UpperImm(16)]),
+        instruction("addi", Kind::Addi, &[RD, RS1, IMM], &[Text("addi "), D, Text(", "), A, Text(", "), Imm]),
+        instruction("lui", Kind::Lui, &[RD, UPPER], &[Text("lui "), D, Text(", "), UpperImm(16)]),
         instruction(
             "lw",
             Kind::Lw,
             &[RD, RS1, IMM],
-            &[Text("lw "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")],
+            &[Text("lw "), D, Text(", "), Imm, Text("("), A, Text(")")],
         ),
         instruction(
             "sw",
             Kind::Sw,
             &[RS1, RS2, IMM],
-            &[Text("sw "), Rs2, Text(", "), Imm, Text("("), Rs1, Text(")")],
+            &[Text("sw "), B, Text(", "), Imm, Text("("), A, Text(")")],
         ),
         instruction(
             "lbu",
             Kind::Lbu,
             &[RD, RS1, IMM],
-            &[Text("lbu "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")],
+            &[Text("lbu "), D, Text(", "), Imm, Text("("), A, Text(")")],
         ),
         instruction(
             "sb",
             Kind::Sb,
             &[RS1, RS2, IMM],
-            &[Text("sb "), Rs2, Text(", "), Imm, Text("("), Rs1, Text(")")],
+            &[Text("sb "), B, Text(", "), Imm, Text("("), A, Text(")")],
         ),
-        instruction("jal", Kind::Jal, &[RD, IMM], &[Text("jal "), Rd, Text(", "), Target]),
+        instruction("jal", Kind::Jal, &[RD, IMM], &[Text("jal "), D, Text(", "), Target]),
         instruction(
             "bne",
             Kind::Bne,
             &[RS1, RS2, IMM],
-            &[Text("bne "), Rs1, Text(", "), Rs2, Text(", "), Target],
+            &[Text("bne "), A, Text(", "), B, Text(", "), Target],
         ),
         instruction(
             "jalr",
             Kind::Jalr,
             &[RD, RS1, IMM],
-            &[Text("jalr "), Rd, Text(", "), Imm, Text("("), Rs1, Text(")")],
+            &[Text("jalr "), D, Text(", "), Imm, Text("("), A, Text(")")],
         ),
         instruction("ecall", Kind::Ecall, &[], &[Text("ecall")]),
-        instruction("add", Kind::Add, &[RD, RS1, RS2], &[Text("add "), Rd, Text(", "), Rs1, Text(", "), Rs2]),
+        instruction("add", Kind::Add, &[RD, RS1, RS2], &[Text("add "), D, Text(", "), A, Text(", "), B]),
         instruction("ebreak", Kind::Ebreak, &[], &[Text("ebreak")]),
     ],
     columns: COLUMNS,

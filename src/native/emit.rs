@@ -23,9 +23,9 @@ use super::dispatch::Dispatch;
 use super::graph::Graph;
 use super::lower::{Leaves, lower};
 use super::region::{Block, Region, Successor, semantics, successor};
-use super::registers::{RegisterSet, ports, written};
+use super::registers::{RegisterSet, reads, written};
 use super::state::{Exit, ExitReason, State};
-use crate::isa::{Isa, MAX_READS, Op, SemanticStatement};
+use crate::isa::{Isa, Op, READS, SemanticStatement};
 use crate::machine::{READY, WRITABLE};
 use crate::program::{Code, only_jumps};
 
@@ -264,8 +264,8 @@ impl<'a> Emitter<'a> {
         let op = at.op;
         let semantics = semantics::<I>(op)?;
         let mut leaves =
-            Leaves { reads: [None; MAX_READS], pc: op.pc, imm: op.imm, locals: Vec::new(), loaded: None };
-        for (port, register) in ports::<I>(op) {
+            Leaves { reads: [None; READS.len()], pc: op.pc, imm: op.imm, locals: Vec::new(), loaded: None };
+        for (port, register) in reads::<I>(op) {
             leaves.reads[port] = Some(self.register(register));
         }
         let mut jump = None;
@@ -291,7 +291,7 @@ impl<'a> Emitter<'a> {
                     };
                     jump = Some((condition, lower(&mut self.b, target, &leaves)?));
                 }
-                SemanticStatement::Store { .. } | SemanticStatement::Write(_) => {}
+                SemanticStatement::Store { .. } | SemanticStatement::Write { .. } => {}
                 SemanticStatement::Call { .. } => return None,
             }
         }
@@ -319,9 +319,10 @@ impl<'a> Emitter<'a> {
             }
         }
         for statement in semantics.statements {
-            if let (SemanticStatement::Write(value), Some(rd)) = (statement, written::<I>(op)) {
+            let SemanticStatement::Write { port, value } = statement else { continue };
+            if let Some(register) = written::<I>(op, *port) {
                 let value = lower(&mut self.b, value, &leaves)?;
-                self.write(rd, value);
+                self.write(register, value);
             }
         }
         if let Some((condition, target)) = jump {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::region::{Region, Successor, successor};
-use super::registers::{RegisterSet, ports, written};
+use super::registers::{RegisterSet, reads, writes};
 use crate::isa::Isa;
 use crate::program::Code;
 
@@ -146,9 +146,8 @@ fn carried<I: Isa>(code: &Code, region: &Region, innermost: &[Option<usize>]) ->
     for (block, innermost) in region.blocks.values().zip(innermost) {
         let Some(innermost) = innermost else { continue };
         for op in block.ops(code) {
-            let read = ports::<I>(op).map(|(_, register)| register);
-            for register in
-                read.chain(written::<I>(op)).filter(|&register| register != I::SPEC.registers.zero)
+            let read = reads::<I>(op).map(|(_, register)| register);
+            for register in read.chain(writes::<I>(op)).filter(|&register| register != I::SPEC.registers.zero)
             {
                 *counts[*innermost].entry(register).or_default() += 1;
             }

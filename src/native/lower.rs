@@ -10,7 +10,7 @@ use crate::isa::{BinaryOp, Expr, ExprKind, Type, UnaryOp, Word};
 /// What the leaves of an instruction's expressions are.
 pub(super) struct Leaves {
     /// The ports' values; none where the instruction has no such port.
-    pub(super) reads: [Option<Value>; crate::isa::MAX_READS],
+    pub(super) reads: [Option<Value>; crate::isa::READS.len()],
     pub(super) pc: Word,
     pub(super) imm: Word,
     pub(super) locals: Vec<Value>,

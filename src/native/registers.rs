@@ -1,7 +1,6 @@
 //! Sets of registers, and which of them an instruction reads and writes.
 
-use super::region::semantics;
-use crate::isa::{Isa, Op, OperandKind, SemanticStatement};
+use crate::isa::{Isa, Op, READS, WRITES};
 
 /// A set of registers, by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,22 +33,19 @@ impl RegisterSet {
 }
 
 /// The register of each port that the instruction reads.
-pub(super) fn ports<I: Isa>(op: &Op) -> impl Iterator<Item = (usize, u8)> {
-    const NAMES: [&str; crate::isa::MAX_READS] = ["rs1", "rs2", "rs3", "rs4"];
+pub(super) fn reads<I: Isa>(op: &Op) -> impl Iterator<Item = (usize, u8)> {
     let instruction = I::SPEC.instruction(op.kind);
-    NAMES.into_iter().enumerate().filter_map(move |(port, name)| {
-        let operand = instruction?.operand(name)?;
-        match operand.kind {
-            OperandKind::Register { .. } | OperandKind::FixedRegister { .. } => {
-                Some((port, operand.get(op.word) as u8))
-            }
-            _ => None,
-        }
-    })
+    let ports = READS.into_iter().enumerate();
+    ports.filter_map(move |(port, name)| Some((port, instruction?.port(name, op.word)?)))
 }
 
-/// The register that the instruction writes, if that is not the zero register.
-pub(super) fn written<I: Isa>(op: &Op) -> Option<u8> {
-    let writes = semantics::<I>(op)?.statements.iter().any(|s| matches!(s, SemanticStatement::Write(_)));
-    (writes && op.rd != I::SPEC.registers.zero).then_some(op.rd)
+/// The register of a write port, if the instruction has it, and it is not the zero register.
+pub(super) fn written<I: Isa>(op: &Op, port: u8) -> Option<u8> {
+    let register = I::SPEC.instruction(op.kind)?.port(WRITES.get(usize::from(port))?, op.word)?;
+    (register != I::SPEC.registers.zero).then_some(register)
+}
+
+/// The registers that the instruction writes, but for the zero register.
+pub(super) fn writes<I: Isa>(op: &Op) -> impl Iterator<Item = u8> {
+    (0..WRITES.len() as u8).filter_map(|port| written::<I>(op, port))
 }

@@ -22,22 +22,23 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    /// By the operands and effects of the instruction, of which it needs no name.
-    fn of<I: Isa>(op: &Op) -> Self {
-        let Some(instruction) = I::SPEC.instruction(op.kind) else { return Self::default() };
+    /// By the operands and effects of the instruction, of which it needs no name; and the link register that it writes.
+    fn of<I: Isa>(op: &Op) -> (Self, u8) {
+        let Some(instruction) = I::SPEC.instruction(op.kind) else { return Default::default() };
         if instruction.effects.jump != Happens::Always {
-            return Self::default();
+            return Default::default();
         }
         let is_link = |register: &u8| LINK.contains(register);
-        let writes = instruction.writes(op.word).filter(is_link);
+        let writes = instruction.writes(op.word).find(is_link);
         let reads = instruction.reads(op.word).find(is_link);
-        Self { calls: writes.is_some(), returns: reads.is_some() && reads != writes }
+        let kind = Self { calls: writes.is_some(), returns: reads.is_some() && reads != writes };
+        (kind, writes.unwrap_or_default())
     }
 }
 
 /// What the jumps of a program mean for the calls.
 pub(super) struct Jumps {
-    /// For each entry of the code table, and the register that it writes.
+    /// For each entry of the code table, and the link register that it writes.
     kinds: Vec<(Kind, u8)>,
     stack_pointer: usize,
 }
@@ -45,7 +46,7 @@ pub(super) struct Jumps {
 impl Jumps {
     pub(super) fn of<I: Isa>(program: &Program<I>) -> Self {
         Self {
-            kinds: program.code().ops().iter().map(|op| (Kind::of::<I>(op), op.rd)).collect(),
+            kinds: program.code().ops().iter().map(Kind::of::<I>).collect(),
             stack_pointer: I::SPEC.registers.stack_pointer.into(),
         }
     }
@@ -197,7 +198,7 @@ mod tests {
         ";
         let program = assemble::<Rv32i>(source, Layout::default()).unwrap().program::<Rv32i>().unwrap();
         let kinds = program.code().ops()[1..].iter().map(Kind::of::<Rv32i>);
-        let kinds: Vec<_> = kinds.map(|kind| (kind.returns, kind.calls)).collect();
+        let kinds: Vec<_> = kinds.map(|(kind, _)| (kind.returns, kind.calls)).collect();
         let (none, push, pop, both) = ((false, false), (false, true), (true, false), (true, true));
         let expected = [push, push, none, none, pop, pop, push, both, both, push, none, none, none];
         assert_eq!(kinds, expected);

@@ -40,6 +40,12 @@ impl Candidate {
         Successor::of(op, self.semantics(op))
     }
 
+    /// Whether the instruction writes this register.
+    pub(super) fn writes(&self, op: &Op, register: u8) -> bool {
+        let instruction = self.spec.instruction(op.kind);
+        instruction.is_some_and(|instruction| instruction.writes(op.word).any(|written| written == register))
+    }
+
     /// Whether the instruction loads from memory.
     pub(super) fn loads(&self, op: &Op) -> bool {
         let loads = |statement: &SemanticStatement| matches!(statement, SemanticStatement::Load { .. });

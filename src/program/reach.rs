@@ -108,12 +108,16 @@ impl ElfFile {
                     break;
                 }
                 let next = pc.wrapping_add(INSTRUCTION_BYTES);
-                match isa.successor(&op) {
-                    Successor::Next => {
-                        let it = &mut walk.functions[function];
-                        it.moves_return |= op.rd != 0 && op.rd == it.link && !isa.loads(&op);
-                        pc = next;
-                    }
+                let successor = isa.successor(&op);
+                // A jump that is always taken and writes a link register is a call, after which what was saved is loaded.
+                let calls =
+                    matches!(successor, Successor::Jump(_) | Successor::Indirect { conditional: false });
+                if !calls {
+                    let it = &mut walk.functions[function];
+                    it.moves_return |= it.link != 0 && isa.writes(&op, it.link) && !isa.loads(&op);
+                }
+                match successor {
+                    Successor::Next => pc = next,
                     Successor::Jump(target) if op.rd == 0 => pc = target,
                     Successor::Jump(target) => {
                         function = walk.call(function, target, op.rd, next);

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use ark_bn254::Fr;
 use proptest::prelude::*;
 use retrace::asm::{Layout, assemble, encode};
-use retrace::checkpoint::{Execution, Options, Policy, execute};
+use retrace::checkpoint::{Execution, Executor, Options, Policy, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{AsmPiece, Happens, Instruction, Isa, OperandKind, Rv32i, Word};
+use retrace::machine::FastPass;
 use retrace::oracle::WitnessOracle;
 use retrace::parallel::Pool;
 use retrace::program::Program;
@@ -57,6 +58,22 @@ pub fn prove_and_verify<I: Isa>(program: Arc<Program<I>>, execution: Execution<I
     let (proof, _) = Prover::<Fr>::new(Budget::Unlimited).prove(&oracle).expect("it can be proven");
     let verifier = Verifier::new(program, Input::empty());
     verifier.verify::<Fr>(&proof).expect("the proof is honest");
+}
+
+/// The executors that there are on this machine.
+pub fn executors() -> impl Iterator<Item = Executor> {
+    let program = Program::from_code(CODE, &[0x13], &[]).expect("it can be loaded");
+    let native = FastPass::<Rv32i>::new(Executor::Native, &Arc::new(program)).is_ok();
+    [Executor::Interpreter, Executor::Native].into_iter().filter(move |it| native || *it != Executor::Native)
+}
+
+/// Every executor ends the program with this code.
+pub fn ends_with<I: Isa>(program: &Arc<Program<I>>, expected: u32) {
+    for executor in executors() {
+        let options = Options { executor, ..Options::default() };
+        let execution = execute(Arc::clone(program), Linux::default(), Input::empty(), options);
+        assert_eq!(execution.expect("it runs").exit_code(), Some(expected), "{executor:?}");
+    }
 }
 
 /// Where the code of programs made here begins, and their data.

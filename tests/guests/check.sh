@@ -88,6 +88,10 @@ expect 0 'ac587caa' bits.elf 10
 expect 0 '84efadea' bits.elf 1
 expect 0 '00000000' bits.elf 0
 
+expect 0 '9113c4bd' atomic.elf
+expect 0 '0b2f4f3d' atomic.elf 10
+expect 0 '9113c4bd' atomic_zig.elf
+
 expect 0 '934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d82442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5' k256.elf
 expect 0 '164483 bytes, FNV-1a 4024fd7c' serde_json.elf
 

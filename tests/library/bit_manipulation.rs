@@ -9,8 +9,8 @@ use retrace::asm::disassemble;
 use retrace::checkpoint::{Options, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{
-    Access, ColumnSource, Isa, MAX_READS, Op, Ports, Reply, Rv32i, Rv32im, Rv32imZbb, Spec, Trap, TrapCause,
-    Word,
+    Access, CALL_VALUES, ColumnSource, Isa, Op, Ports, Reply, Rv32i, Rv32im, Rv32imZbb, Spec, Trap,
+    TrapCause, Word,
 };
 use retrace::program::Program;
 
@@ -115,7 +115,7 @@ impl Ports for Registers {
         Self::trap()
     }
 
-    fn call(&mut self, _arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
+    fn call(&mut self, _arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
         Self::trap()
     }
 }
@@ -271,7 +271,8 @@ fn ones_are_counted_at_every_width() {
                 let mut before = Registers([0; 32]);
                 before.set_register(5, a);
                 before.set_register(6, b);
-                let after = step::<Counts>(r(width, 6, 5, 0, 10, 0b0001011), before);
+                let second = if width == 40 { 0 } else { 6 };
+                let after = step::<Counts>(r(width, second, 5, 0, 10, 0b0001011), before);
                 assert_eq!(after[10], expected, "count.{width} of {a:#x} and {b:#x}");
             }
         }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use retrace::checkpoint::{Options, Stopped, execute};
 use retrace::guest::{Input, Linux, Output};
-use retrace::isa::{Isa, Rv32i, Rv32im, Rv32imZbb, TrapCause};
+use retrace::isa::{Isa, Rv32i, Rv32im, Rv32imZbb, Rv32imabZicond, TrapCause};
 use retrace::program::Program;
 
 use crate::common::{self, guest, guest_path, input_path};
@@ -54,6 +54,8 @@ fn cases() -> Vec<Case> {
         case("abi", &["one", "two words"], b"some input".to_vec(), None, 0),
         case("faults", &[], vec![], Some(b""), 0),
         case("bits", &["10"], vec![], Some(b"ac587caa\n"), 0),
+        case("atomic", &["10"], vec![], Some(b"0b2f4f3d\n"), 0),
+        case("atomic_zig", &["1000"], vec![], Some(b"9113c4bd\n"), 0),
         case("k256", &[], vec![], Some(signature.as_bytes()), 0),
         case("serde_json", &[], vec![], Some(b"164483 bytes, FNV-1a 4024fd7c\n"), 0),
     ]
@@ -63,6 +65,7 @@ fn run(case: &Case) -> (Vec<u8>, Option<u32>) {
     match case.name {
         "k256" | "serde_json" => run_as::<Rv32im>(case),
         "bits" => run_as::<Rv32imZbb>(case),
+        "atomic" | "atomic_zig" => run_as::<Rv32imabZicond>(case),
         _ => run_as::<Rv32i>(case),
     }
 }

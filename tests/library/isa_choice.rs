@@ -2,11 +2,18 @@
 //!
 //! Instructions' words are what GNU as makes of them.
 
-use retrace::isa::{Isa, Op, Rv32i, Rv32im, Rv32imZbb, Spec, Word};
+use retrace::isa::{Isa, Op, Rv32i, Rv32im, Rv32imZbb, Rv32imabZicond, Spec, Word};
 use retrace::program::{Candidate, ElfFile, IsaError, LoadError, Program};
 
-const ISAS: [Candidate; 3] =
-    [Candidate::of::<Rv32i>(), Candidate::of::<Rv32im>(), Candidate::of::<Rv32imZbb>()];
+use crate::common::words;
+use crate::extensions::Own;
+
+const ISAS: [Candidate; 4] = [
+    Candidate::of::<Rv32i>(),
+    Candidate::of::<Rv32im>(),
+    Candidate::of::<Rv32imZbb>(),
+    Candidate::of::<Rv32imabZicond>(),
+];
 
 const BASE: Word = 0x10000;
 const LI_A0_0: u32 = 0x0000_0513;
@@ -26,6 +33,9 @@ const MUL: u32 = 0x02b5_0533;
 const ANDN: u32 = 0x40b5_7533;
 /// `bset a0, a0, a1`
 const BSET: u32 = 0x28b5_1533;
+/// `amoadd.w a0, a1, (a0)`
+const AMOADD: u32 = 0x00b5_252f;
+const CLMUL: u32 = 0x0ab5_1533;
 /// `csrr a0, mstatus`
 const CSRR: u32 = 0x3000_2573;
 /// `unimp`
@@ -124,7 +134,7 @@ fn refused_at(words: &[u32]) -> Option<usize> {
     match chosen(words, None) {
         Ok(_) => None,
         Err(IsaError::Undecodable { undecodable, isas, .. }) => {
-            assert_eq!(isas, ["rv32i", "rv32im", "rv32im_zbb"]);
+            assert_eq!(isas, ["rv32i", "rv32im", "rv32im_zbb", "rv32imab_zicond"]);
             let at = ((undecodable.pc - BASE) / 4) as usize;
             assert_eq!(undecodable.word, words[at]);
             Some(at)
@@ -171,13 +181,17 @@ fn the_in_tree_isas_have_a_total_order() {
     }
     contains::<Rv32i, Rv32im>();
     contains::<Rv32im, Rv32imZbb>();
+    contains::<Rv32imZbb, Rv32imabZicond>();
     // The order that is written down, where people and the command line look for it.
     let names = ISAS.map(|isa| isa.spec().name);
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/commands.md"));
-    let order = format!("the ISAs `{}`, `{}` and `{}`, in this order", names[0], names[1], names[2]);
+    let [smaller @ .., largest] = names.map(|name| format!("`{name}`"));
+    let order = format!("the ISAs {} and {largest}, in this order", smaller.join(", "));
     assert!(page.expect("it is text").contains(&order), "{order}");
     let binary = include_str!("../../src/bin/retrace.rs");
-    let types = ["Rv32i", "Rv32im", "Rv32imZbb"].map(|name| format!("Entry::of::<{name}>()"));
+    let types =
+        ["Rv32i", "Rv32im", "Rv32imZbb", "Rv32imabZicond"].map(|name| format!("Entry::of::<{name}>()"));
+    let binary = binary.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(binary.contains(&types.join(", ")), "{binary}");
     let build = include_str!("../../build.rs");
     assert!(build.contains(&format!("{names:?}")), "TYPES in build.rs");
@@ -186,8 +200,14 @@ fn the_in_tree_isas_have_a_total_order() {
 /// The code decides. Attributes are missing, say less than the code, what it is, more, or are damaged.
 #[test]
 fn attributes_do_not_choose() {
-    let cases: [(&[u32], &str); 4] =
-        [(&[], "rv32i"), (&[MUL], "rv32im"), (&[ANDN], "rv32im_zbb"), (&[ANDN, MUL], "rv32im_zbb")];
+    let cases: [(&[u32], &str); 6] = [
+        (&[], "rv32i"),
+        (&[MUL], "rv32im"),
+        (&[ANDN], "rv32im_zbb"),
+        (&[ANDN, MUL], "rv32im_zbb"),
+        (&[BSET], "rv32imab_zicond"),
+        (&[AMOADD, MUL], "rv32imab_zicond"),
+    ];
     for (words, expected) in cases {
         let words = then_exit(words);
         for architecture in [
@@ -242,10 +262,12 @@ fn data_among_code_does_not_choose() {
 
 #[test]
 fn extensions_that_no_isa_has_are_named() {
-    let architecture = "rv32i2p1_m2p0_zbs1p0_xfast";
-    let error = chosen(&then_exit(&[MUL, BSET]), Some(architecture)).expect_err("Zbs is in no spec");
+    let architecture = "rv32i2p1_m2p0_zbc1p0_xfast";
+    let error = chosen(&then_exit(&[MUL, CLMUL]), Some(architecture)).expect_err("Zbc is in no spec");
     let text = error.to_string();
-    for part in ["zbs, xfast", architecture, "rv32i, rv32im, rv32im_zbb", "0x28b51533 at 0x00010004"] {
+    for part in
+        ["zbc, xfast", architecture, "rv32i, rv32im, rv32im_zbb, rv32imab_zicond", "0x0ab51533 at 0x00010004"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(error.smallest(), Some("rv32im"));
@@ -259,11 +281,23 @@ fn extensions_that_no_isa_has_are_named() {
     assert_eq!(file.choose_isa(&[]), Err(IsaError::NoCandidates));
 }
 
+/// A branch that writes the link register: the way back from the call is not known.
+#[test]
+fn a_branch_may_move_the_return() {
+    let back = |branch: &str| {
+        let code = words::<Own>(&format!("jal ra, . + 8; ecall; {branch}; ret"));
+        let code = [&code[..1], &[0x7478_6574], &code[2..]].concat();
+        file(&code, None).choose_isa(&[Candidate::of::<Own>()]).is_ok()
+    };
+    assert!(!back("djnz t0, t0, . + 4"));
+    assert!(back("djnz ra, t0, . + 4"));
+}
+
 /// The entry leads to it: straight on, by jumps, by branches both ways, by calls and the way back from them.
 #[test]
 fn undecodable_words_that_are_led_to_are_refused() {
     let exit = [LI_A0_0, LI_A7_93, ECALL];
-    for word in [NOTHING, BSET, CSRR, 0x7478_6574] {
+    for word in [NOTHING, CLMUL, CSRR, 0x7478_6574] {
         assert_eq!(refused_at(&[word, ECALL]), Some(0));
         assert_eq!(refused_at(&[LI_A0_0, word, ECALL]), Some(1));
         assert_eq!(refused_at(&[jal(0, 2), LI_A0_0, word]), Some(2));

@@ -1,18 +1,18 @@
-//! Instructions of every kind, which are one table each in tests/specs/kinds.toml: a jump of one's own, an indexed load, a third
-//! register read, the destination read, a trap under a condition, a load and a store at one address. Against plain Rust, in
-//! native code and interpreted, checked and proven.
+//! Instructions of every kind, which are one table each in tests/specs/kinds.toml and isa/rv32a.toml: a jump of one's own, an
+//! indexed load, a third register read, the destination read, two destinations, a trap under a condition, a load and a store
+//! at one address, a hidden register. Against plain Rust, in native code and interpreted, checked and proven.
 
 use std::sync::Arc;
 
 use retrace::asm::disassemble;
-use retrace::checkpoint::{Executor, Options, Stopped, execute};
-use retrace::guest::{Input, Linux};
+use retrace::checkpoint::Stopped;
 use retrace::isa::{Effects, Isa, MemoryAccess, TrapCause};
+use retrace::pages::Snapshot;
 use retrace::parallel::Pool;
 use retrace::program::Program;
 use retrace::replay::StreamingWitnessGenerator;
 
-use crate::common::{CODE, DATA, EXIT, load, prove_and_verify, run, words};
+use crate::common::{CODE, DATA, EXIT, ends_with, load, prove_and_verify, run, words};
 use crate::extensions::Own;
 
 /// A word of memory before, a register, and the word after.
@@ -49,6 +49,12 @@ fn program(rounds: u32) -> (Arc<Program<Own>>, u32) {
     text +=
         &format!("li t0, {DATA} - 16; li t1, 16; lwx t3, t0, t1; {mix}, t3; maddi t4, t3, s2; {mix}, t4\n");
     text += &format!("madd t1, t4, s2, t3; {mix}, t1; mac t1, t4, s2; {mix}, t1; li t2, -1; tgeu t1, t2\n");
+    // Two destinations, and what is in both; a reservation, and a store that finds none.
+    text += &format!("minmax t1, t2, s1, s2; {mix}, t1; {mix}, t2; minmax t1, t1, s1, s2; {mix}, t1\n");
+    text += &format!("mv t0, s0; lwstep t1, 8(t0); {mix}, t1; sub t0, t0, s0; {mix}, t0\n");
+    text += &format!("mv t0, s0; lwstep t0, 8(t0); {mix}, t0\n");
+    text += &format!("lr.w t1, (s0); sc.w t2, s1, (s0); {mix}, t1; {mix}, t2\n");
+    text += &format!("sc.w t2, s2, (s0); lw t1, 0(s0); {mix}, t1; {mix}, t2\n");
     text += &format!("xor s1, s1, t4; djnz s3, s3, loop; {EXIT}");
     for _ in 0..rounds {
         let mut word = 0;
@@ -72,6 +78,11 @@ fn program(rounds: u32) -> (Arc<Program<Own>>, u32) {
         let sum = product.wrapping_mul(b).wrapping_add(word);
         mixed(&mut code, sum);
         mixed(&mut code, sum.wrapping_add(product.wrapping_mul(b)));
+        let (least, greatest) = (a.min(b), a.max(b));
+        // Of two writes to one register the later in the text counts.
+        [least, greatest, greatest, word, 8, word].into_iter().for_each(|value| mixed(&mut code, value));
+        // Stored once, where it is reserved.
+        [word, 0, a, 1].into_iter().for_each(|value| mixed(&mut code, value));
         a ^= product;
     }
     (load::<Own>(&words::<Own>(&text)), code)
@@ -80,11 +91,32 @@ fn program(rounds: u32) -> (Arc<Program<Own>>, u32) {
 #[test]
 fn both_executors_do_what_plain_rust_does() {
     let (program, expected) = program(3000);
-    for executor in [Executor::Interpreter, Executor::Auto] {
-        let options = Options { executor, ..Options::default() };
-        let execution = execute(Arc::clone(&program), Linux::default(), Input::empty(), options);
-        assert_eq!(execution.expect("it runs").exit_code(), Some(expected), "{executor:?}");
+    ends_with(&program, expected);
+}
+
+/// The destination is a source too, or drops what is read.
+#[test]
+fn an_update_reads_before_it_writes() {
+    let (before, value) = (0x8000_0007u32, 0x7fff_fff9u32);
+    let mix = |code: u32, value: u32| code.wrapping_mul(33).wrapping_add(value);
+    let (mut text, mut expected) = ("li a0, 0\n".to_owned(), 0);
+    for (name, _, update) in AMOS {
+        for (rd, rs2) in [("zero", "t1"), ("t0", "t1"), ("t1", "t1"), ("t3", "t0")] {
+            text += &format!(
+                "li s0, {DATA}; li t0, {DATA}; li t1, {value}; li t3, 5; li t2, {before}; sw t2, 0(s0)\n"
+            );
+            text += &format!("{name} {rd}, {rs2}, (t0); lw t2, 0(s0)\n");
+            let after = update(before, if rs2 == "t0" { DATA } else { value });
+            let now = |register, or| if rd == register { before } else { or };
+            for (register, value) in
+                [("t0", now("t0", DATA)), ("t1", now("t1", value)), ("t3", now("t3", 5)), ("t2", after)]
+            {
+                text += &format!("slli t5, a0, 5; add a0, a0, t5; add a0, a0, {register}\n");
+                expected = mix(expected, value);
+            }
+        }
     }
+    ends_with(&load::<Own>(&words::<Own>(&(text + EXIT))), expected);
 }
 
 #[test]
@@ -113,19 +145,23 @@ fn amos_are_the_manuals_words() {
     }
 }
 
-/// What traps leaves nothing behind: neither the register nor the word.
+/// What traps leaves nothing behind: not in the register, in the reservation, or in memory.
 #[test]
 fn an_update_that_traps_does_nothing() {
     let cause = |source: &str| {
         let execution =
             run(&load::<Own>(&words::<Own>(&format!("li a0, 7; {source}; {EXIT}"))), &[], b"", 100);
-        assert_eq!(execution.exit().registers[10], 7, "{source}");
+        let exit = execution.exit();
+        assert_eq!((exit.registers[10], exit.registers[32]), (7, 0), "{source}");
+        let word = |pages: &Snapshot| pages.word(DATA).expect("it is in memory");
+        assert_eq!(word(&exit.pages), word(&execution.checkpoints().first().pages), "{source}");
         match execution.stopped() {
             Stopped::Trapped(fault) => fault.cause,
             stopped => panic!("{source}: {stopped:?}"),
         }
     };
-    for (name, ..) in AMOS {
+    let conditional = [("sc.w", 0, (|_, b| b) as Update)];
+    for (name, ..) in AMOS.into_iter().chain(conditional) {
         assert_eq!(cause(&format!("li t0, {DATA} + 2; {name} a0, t1, (t0)")), TrapCause::MisalignedLoad);
         assert_eq!(cause(&format!("li t0, 16; {name} a0, t1, (t0)")), TrapCause::NullLoad);
         assert_eq!(cause(&format!("li t0, {CODE}; {name} a0, t1, (t0)")), TrapCause::StoreToCode);

@@ -9,24 +9,19 @@ use retrace::checkpoint::{
 };
 use retrace::guest::{Guest, Input, Linux, MemoryUse};
 use retrace::isa::{Rv32i, TrapCause, Word};
-use retrace::machine::{FastPass, Fault, Machine, RunError};
+use retrace::machine::{Fault, Machine, RunError};
 use retrace::parallel::Pool;
 use retrace::program::Program;
 use retrace::proof::{Prover, Verifier, VerifyError};
 use retrace::replay::StreamingWitnessGenerator;
 use retrace::sumcheck::Budget;
 
-use crate::common::{CODE, DATA, EXIT, guest, words};
+use crate::common::{CODE, DATA, EXIT, executors, guest, words};
 
 fn assembled(source: &str) -> Arc<Program<Rv32i>> {
     let assembly = assemble::<Rv32i>(source, Layout { code: CODE, data: DATA });
     let words = assembly.unwrap_or_else(|errors| panic!("{errors}")).code.words();
     Arc::new(Program::from_code(CODE, &words, &[]).expect("it can be loaded"))
-}
-
-fn executors() -> impl Iterator<Item = Executor> {
-    let native = FastPass::<Rv32i>::new(Executor::Native, &assembled("nop")).is_ok();
-    [Executor::Interpreter, Executor::Native].into_iter().filter(move |it| native || *it != Executor::Native)
 }
 
 fn run_with(program: &Arc<Program<Rv32i>>, options: Options<'_>) -> Execution<Rv32i, Linux> {

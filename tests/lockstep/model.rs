@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use retrace::isa::{Access, Flow, Isa, MAX_READS, Ports, Reply, Rv32im, Trap, TrapCause, Word};
+use retrace::isa::{Access, CALL_VALUES, Flow, Isa, Ports, Reply, Rv32im, Trap, TrapCause, Word};
 use rrs_lib::instruction_executor::{InstructionException, InstructionExecutor};
 use rrs_lib::{HartState, MemAccessSize, Memory};
 use softcore_rv64::prelude::bv;
@@ -116,7 +116,7 @@ impl Ports for One {
         Ok(Access::default())
     }
 
-    fn call(&mut self, _: [Word; MAX_READS]) -> Result<Reply, Trap> {
+    fn call(&mut self, _: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
         unreachable!("no call is made")
     }
 }

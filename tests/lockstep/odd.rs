@@ -40,7 +40,7 @@ const CHANGED: [(&str, Semantics); 4] = [
         "xor",
         Semantics {
             statements: &[
-                SemanticStatement::Write(SUM),
+                SemanticStatement::Write { port: 0, value: SUM },
                 SemanticStatement::Store { bits: 16, address: RS1, value: LOW },
             ],
         },
@@ -51,7 +51,7 @@ const CHANGED: [(&str, Semantics); 4] = [
         Semantics {
             statements: &[
                 SemanticStatement::Trap { condition: Some(EQUAL) },
-                SemanticStatement::Write(DIFFERENCE),
+                SemanticStatement::Write { port: 0, value: DIFFERENCE },
             ],
         },
     ),
@@ -60,7 +60,7 @@ const CHANGED: [(&str, Semantics); 4] = [
         "and",
         Semantics {
             statements: &[
-                SemanticStatement::Write(LINK),
+                SemanticStatement::Write { port: 0, value: LINK },
                 SemanticStatement::Jump { condition: Some(ODD), target: RS1, stated: false },
             ],
         },
@@ -72,7 +72,7 @@ const CHANGED: [(&str, Semantics); 4] = [
             statements: &[
                 SemanticStatement::Load { bits: 32, address: RS1 },
                 SemanticStatement::Jump { condition: None, target: LOADED, stated: false },
-                SemanticStatement::Write(LINK),
+                SemanticStatement::Write { port: 0, value: LINK },
             ],
         },
     ),

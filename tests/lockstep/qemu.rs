@@ -83,10 +83,10 @@ fn every_instruction_on_edge_operands() {
         if effects.memory != MemoryAccess::None || effects.jump != Happens::Never || effects.call {
             continue;
         }
-        if effects.trap == Happens::Never && instruction.writes(0).is_some() {
+        if effects.trap == Happens::Never && instruction.writes(0).next().is_some() {
             cases(instruction, |word, _, registers| {
                 let set = vec![(5, registers[5]), (31, registers[31])];
-                let rd = instruction.writes(word).expect("it writes one");
+                let rd = instruction.writes(word).next().expect("it writes one");
                 let at = REGISTER_BYTES + 4 * (items.len() % RESULTS) as u32;
                 let store = code::word(store, [0, POINTER, rd], at);
                 items.push([Item::Plain { set, word }, Item::Plain { set: vec![], word: store }]);

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use retrace::asm::{Layout, assemble, disassemble, encode};
 use retrace::isa::{
-    Access, Columns, Flow, IN_TREE, Instruction, Isa, MAX_READS, Op, OperandKind, Ports, Recorder, Reply,
+    Access, CALL_VALUES, Columns, Flow, IN_TREE, Instruction, Isa, Op, OperandKind, Ports, Recorder, Reply,
     Rv32imZbb, Trap, TrapCause, Word,
 };
 use retrace_codegen::ir::{Environment, Expr, OpFact, Statement, TrapKind, eval};
@@ -107,8 +107,8 @@ struct Done {
     flow: Option<Result<Flow, Trap>>,
     load: Option<(Word, Word)>,
     store: Option<(Word, Word, Word)>,
-    called: Option<[Word; MAX_READS]>,
-    written: Option<(u8, Word)>,
+    called: Option<[Word; CALL_VALUES]>,
+    written: Vec<(u8, Word)>,
 }
 
 /// A machine of one instruction.
@@ -150,8 +150,7 @@ impl Ports for OneStep {
     }
 
     fn set_register(&mut self, register: u8, value: Word) {
-        assert_eq!(self.done.written, None, "a second register is written");
-        self.done.written = Some((register, value));
+        self.done.written.push((register, value));
     }
 
     fn load(&mut self, address: Word, bytes: Word) -> Result<Access, Trap> {
@@ -169,7 +168,7 @@ impl Ports for OneStep {
         Ok(Access { value: value & mask, before, after })
     }
 
-    fn call(&mut self, arguments: [Word; MAX_READS]) -> Result<Reply, Trap> {
+    fn call(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
         self.done.called = Some(arguments);
         Ok(self.reply)
     }
@@ -221,7 +220,8 @@ impl<'a> Meaning<'a> {
         let flow = self.statements(instruction, &mut done);
         if flow.is_err() {
             // What traps has no effect; that it asked for a load first is none.
-            (done.written, done.store) = (None, None);
+            done.store = None;
+            done.written.clear();
         }
         Done { flow: Some(flow), ..done }
     }
@@ -243,7 +243,7 @@ impl<'a> Meaning<'a> {
                     self.loaded = self.machine.memory >> shift & mask;
                 }
                 Statement::Call { arguments } => {
-                    let mut registers = [0; MAX_READS];
+                    let mut registers = [0; CALL_VALUES];
                     for (register, argument) in registers.iter_mut().zip(arguments) {
                         *register = self.word(argument);
                     }
@@ -273,7 +273,9 @@ impl<'a> Meaning<'a> {
                 Statement::Store { bits, address, value } => {
                     store = Some((self.word(address), bits / 8, self.word(value)));
                 }
-                Statement::Write(value) => done.written = Some((self.op.rd, self.word(value))),
+                Statement::Write(port, value) => {
+                    done.written.push((self.register(instruction.writes[*port]), self.word(value)));
+                }
             }
         }
         if let Some((address, bytes, value)) = store {
@@ -283,6 +285,14 @@ impl<'a> Meaning<'a> {
             done.store = Some((address, bytes, after));
         }
         Ok(flow)
+    }
+
+    fn register(&self, operand: model::Operand) -> u8 {
+        match operand {
+            model::Operand::None => 0,
+            model::Operand::Field(field) => bits(self.op.word, field.hi as u8, field.lo as u8) as u8,
+            model::Operand::Fixed(number) => number,
+        }
     }
 
     fn word(&self, value: &Expr) -> Word {
@@ -297,12 +307,7 @@ impl<'a> Meaning<'a> {
 impl Environment for Meaning<'_> {
     fn read(&self, port: usize) -> u64 {
         let model = &MODEL.instructions[usize::from(self.op.kind) - 1];
-        let register = match model.reads[port] {
-            model::Operand::None => 0,
-            model::Operand::Field(field) => bits(self.op.word, field.hi as u8, field.lo as u8) as u8,
-            model::Operand::Fixed(number) => number,
-        };
-        self.machine.register(register).into()
+        self.machine.register(self.register(model.reads[port])).into()
     }
 
     fn pc(&self) -> u64 {

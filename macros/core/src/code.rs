@@ -81,7 +81,7 @@ codes! {
     PieceWidth = "piece-width", "The two sides of a piece of an immediate are not equally wide.";
     RecordClass = "record-class", "A recorded value can lie outside the column's range class.";
     RecordTwice = "record-twice", "An instruction defines two of the values that one column records.";
-    RegisterCount = "register-count", "There are not 32 registers.";
+    RegisterCount = "register-count", "There are not 32 registers, or more than 32 hidden ones.";
     ShiftAmount = "shift-amount", "A shift's amount can reach the width of what is shifted.";
     TomlSyntax = "toml-syntax", "The file is not TOML.";
     TooLarge = "too-large", "A list, a string, an expression or a word of one is longer than the checker takes.";

@@ -14,7 +14,7 @@ use crate::units::select::Selection;
 
 /// Hashes a checked model. Names are quoted, so that no two models have one description.
 pub(crate) fn fingerprint(model: &Model) -> [u8; 32] {
-    let mut text = format!("retrace spec 5, protocol {PROTOCOL}\n");
+    let mut text = format!("retrace spec 6, protocol {PROTOCOL}\n");
     // Writing to a string cannot fail.
     let _ = describe(model, &mut text);
     *blake3::hash(text.as_bytes()).as_bytes()
@@ -23,10 +23,13 @@ pub(crate) fn fingerprint(model: &Model) -> [u8; 32] {
 fn describe(model: &Model, out: &mut String) -> std::fmt::Result {
     writeln!(out, "isa {:?} {} {}", model.name, model.xlen, model.unproven)?;
     writeln!(out, "registers {:?} {} {}", model.registers, model.zero, model.stack_pointer)?;
+    for hidden in &model.hidden {
+        writeln!(out, "hidden {:?}", hidden.name)?;
+    }
     writeln!(out, "policy {:?}", model.policy)?;
     for i in &model.instructions {
         writeln!(out, "instruction {:?} {:08x} {:08x}", i.name, i.mask, i.bits)?;
-        writeln!(out, "  {:?} {:?} {:?}", i.rd, i.reads, i.format.imm)?;
+        writeln!(out, "  {:?} {:?} {:?}", i.writes, i.reads, i.format.imm)?;
         writeln!(out, "  {}", i.semantics)?;
     }
     for column in &model.columns {
@@ -209,7 +212,7 @@ mod tests {
         assert!(changes(|m| m.instructions[0].name.push('x')), "mnemonic");
         assert!(changes(|m| m.instructions[0].bits ^= 1 << 12), "fixed bits");
         assert!(changes(|m| m.instructions[0].mask ^= 1 << 12), "mask");
-        assert!(changes(|m| m.instructions[0].rd = m.instructions[0].reads[0]), "rd");
+        assert!(changes(|m| m.instructions[0].writes[0] = m.instructions[0].reads[0]), "rd");
         assert!(changes(|m| m.instructions[0].reads.swap(0, 1)), "ports");
         assert!(changes(|m| m.instructions[1].format.imm = None), "immediate");
         assert!(changes(|m| drop(m.instructions[0].semantics.statements.pop())), "semantics");
@@ -239,7 +242,7 @@ mod tests {
         let one = || Form::constant(1);
         let unit =
             |name: &str| MODEL.units.units.iter().position(|unit| unit.name == name).expect("it is declared");
-        let (add, bytes, product) = (unit("add"), unit("bytes"), unit("product"));
+        let (add, bytes, product, memory) = (unit("add"), unit("bytes"), unit("product"), unit("mem"));
         assert!(changes(|m| m.units.tables[0].name.push('x')), "table");
         assert!(changes(|m| m.units.tables[0].keys[0].1 -= 1), "a table's key");
         assert!(changes(|m| m.units.tables[1].values[0].1 = zero()), "a table's value");
@@ -251,7 +254,7 @@ mod tests {
         assert!(changes(|m| m.units.units[product].inputs[2].default = 0), "an input's default");
         assert!(changes(|m| m.units.units[add].cells[0].bits -= 1), "cell");
         assert!(changes(|m| m.units.units[add].cells[0].fill = None), "fill");
-        assert!(changes(|m| m.units.units[1].cells[0].overlays = None), "overlay");
+        assert!(changes(|m| m.units.units[memory].cells[0].overlays = None), "overlay");
         assert!(changes(|m| m.units.units[add].relations[0].form = one()), "relation");
         assert!(changes(|m| drop(m.units.units[add].relations.pop())), "relations");
         assert!(changes(|m| m.units.units[bytes].slots[0].places.swap(0, 1)), "a look-up's cells");

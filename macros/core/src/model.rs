@@ -22,6 +22,8 @@ pub struct Model {
     pub xlen: u32,
     /// The registers' names.
     pub registers: Vec<String>,
+    /// The registers that no word names, in the order of their names. Their numbers follow those of `registers`.
+    pub hidden: Vec<Hidden>,
     /// Other names of registers, each with the number.
     pub aliases: Vec<(String, u8)>,
     /// The zero register's number.
@@ -66,6 +68,12 @@ impl Model {
         recording(&self.columns, what)
     }
 
+    /// The name of a register, hidden ones included.
+    pub fn register(&self, number: u8) -> Option<&str> {
+        let names = self.registers.iter().chain(self.hidden.iter().map(|hidden| &hidden.name));
+        names.map(String::as_str).nth(number.into())
+    }
+
     /// How many of the 2^32 words are instructions: exact, since no word matches two.
     pub fn legal_words(&self) -> u64 {
         self.opcodes().iter().map(|opcode| opcode.legal).sum()
@@ -94,8 +102,23 @@ pub(crate) fn recording(columns: &[Column], what: &Recorded) -> Option<usize> {
     })
 }
 
+/// The write ports' names: destinations. Of two that are one register the later write of the text counts.
+pub const WRITES: [&str; 2] = ["rd", "rd2"];
+
+/// The read ports' names.
+pub const READS: [&str; 6] = ["rs1", "rs2", "rs3", "rs4", "rs5", "rs6"];
+
 /// The width of a major opcode: the low bits of a word.
 pub(crate) const OPCODE_BITS: u32 = 7;
+
+/// A register that no word names: instructions bind a port to it. It is zero at first, unless the guest interface sets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// The name.
+    pub name: String,
+    /// One line of documentation.
+    pub doc: String,
+}
 
 /// One of the 128 major opcodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,10 +218,10 @@ pub struct Instruction {
     pub bits: u32,
     /// Whether these are right: else the word is known in part, and nothing is said of what it matches.
     pub(crate) is_fixed: bool,
-    /// The destination register.
-    pub rd: Operand,
+    /// The write ports' registers: the destinations.
+    pub writes: [Operand; WRITES.len()],
     /// The read ports' registers.
-    pub reads: [Operand; 4],
+    pub reads: [Operand; READS.len()],
     /// The assembly text.
     pub asm: Vec<AsmPiece>,
     /// The semantics as written.
@@ -234,7 +257,7 @@ impl Instruction {
         match value {
             Recorded::Index | Recorded::NextPc => true,
             Recorded::Read(port) => self.semantics.uses(&ExprKind::Read(*port)),
-            Recorded::RdBefore | Recorded::RdValue => self.semantics.writes(),
+            Recorded::RdBefore(port) | Recorded::RdValue(port) => self.semantics.writes(*port),
             Recorded::MemAddress | Recorded::MemBefore | Recorded::MemAfter => has(|statement| {
                 matches!(statement, Statement::Load { .. } | Statement::Store { .. } | Statement::Call { .. })
             }),
@@ -260,14 +283,8 @@ pub enum Operand {
 pub enum AsmPiece {
     /// Itself.
     Text(String),
-    /// `{rd}`
-    Rd,
-    /// `{rs1}`
-    Rs1,
-    /// `{rs2}`
-    Rs2,
-    /// `{rs3}`
-    Rs3,
+    /// A register, by the name of its field.
+    Register(&'static str),
     /// `{imm}`
     Imm,
     /// `{imm >> N}`
@@ -281,7 +298,7 @@ pub enum AsmPiece {
 impl AsmPiece {
     /// Whether it is a register's name.
     pub fn is_register(&self) -> bool {
-        matches!(self, Self::Rd | Self::Rs1 | Self::Rs2 | Self::Rs3)
+        matches!(self, Self::Register(_))
     }
 }
 
@@ -360,10 +377,10 @@ pub enum Recorded {
     NextPc,
     /// A read port's value.
     Read(usize),
-    /// The destination register before.
-    RdBefore,
+    /// A write port's register before.
+    RdBefore(usize),
     /// What is written to it.
-    RdValue,
+    RdValue(usize),
     /// The byte address of the access.
     MemAddress,
     /// The word before.
@@ -378,15 +395,19 @@ pub enum Recorded {
 
 impl Recorded {
     /// What every spec can record, by the name that `record` knows it by.
-    pub const PORTS: [(&str, Self); 12] = [
+    pub const PORTS: [(&str, Self); 16] = [
         ("index", Self::Index),
         ("next_pc", Self::NextPc),
         ("rs1", Self::Read(0)),
         ("rs2", Self::Read(1)),
         ("rs3", Self::Read(2)),
         ("rs4", Self::Read(3)),
-        ("rd.before", Self::RdBefore),
-        ("rd.value", Self::RdValue),
+        ("rs5", Self::Read(4)),
+        ("rs6", Self::Read(5)),
+        ("rd.before", Self::RdBefore(0)),
+        ("rd.value", Self::RdValue(0)),
+        ("rd2.before", Self::RdBefore(1)),
+        ("rd2.value", Self::RdValue(1)),
         ("mem.address", Self::MemAddress),
         ("mem.before", Self::MemBefore),
         ("mem.after", Self::MemAfter),

@@ -5,7 +5,7 @@
 use retrace_codegen::model::Model;
 use retrace_codegen::{Diagnostics, Sources, compile};
 
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("rv32i", include_str!("../../../isa/rv32i.toml")),
     ("zbb", include_str!("../../../isa/zbb.toml")),
     ("tests/specs/zbkb.toml", include_str!("../../../tests/specs/zbkb.toml")),
@@ -14,6 +14,7 @@ const FILES: [(&str, &str); 9] = [
     ("tests/specs/kinds.toml", include_str!("../../../tests/specs/kinds.toml")),
     ("zba", include_str!("../../../isa/zba.toml")),
     ("zbs", include_str!("../../../isa/zbs.toml")),
+    ("rv32a", include_str!("../../../isa/rv32a.toml")),
     ("zicond", include_str!("../../../isa/zicond.toml")),
 ];
 
@@ -244,12 +245,14 @@ fn rules_are_told_apart_by_what_they_say() {
 /// Ports are the base's; others are refused.
 #[test]
 fn ports_are_declared_once() {
-    let alike = header("\"rv32i\"") + "[ports]\nwrite = \"rd\"\nmemory = \"mem\"\naddress = \"mem_word\"\n";
+    let alike = header("\"rv32i\"")
+        + "[ports]\nwrite = [\"rd\", \"rd2\"]\nmemory = \"mem\"\naddress = \"mem_word\"\n";
     assert_eq!(
         accepted(&[("test", &alike)]).units.units.iter().filter(|unit| unit.port.is_some()).count(),
-        2
+        3
     );
-    let other = header("\"rv32i\"") + "[ports]\nwrite = \"rd\"\nmemory = \"ram\"\naddress = \"mem_word\"\n";
+    let other = header("\"rv32i\"")
+        + "[ports]\nwrite = [\"rd\", \"rd2\"]\nmemory = \"ram\"\naddress = \"mem_word\"\n";
     let error = check(&[("test", &other)]).expect_err("they differ").to_string();
     assert!(error.contains("error[duplicate-name]") && error.contains("differ in `memory`"), "{error}");
 }

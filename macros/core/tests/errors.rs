@@ -119,7 +119,7 @@ fn what_a_row_cannot_do_is_named() {
         "unit-shortage: `lb` does `load::<8>(…)`, which no rule brings down to units"
     );
     assert_eq!(
-        first(&[("write   = \"rd\"\n", "")]),
+        first(&[("write   = [\"rd\", \"rd2\"]\n", "")]),
         "unit-shortage: `lui` writes a register, and a row has no port for that"
     );
 }

@@ -139,7 +139,7 @@ pub(in crate::checkpoint) struct Shape {
 impl Shape {
     pub(in crate::checkpoint) fn of<I: Isa>(input_length: u64) -> Self {
         let registers = &I::SPEC.registers;
-        Self { registers: registers.names.len(), zero_register: registers.zero, input_length }
+        Self { registers: registers.count(), zero_register: registers.zero, input_length }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! As spike writes commits with `--log-commits` (`commit_log_print_insn` in riscv-isa-sim's `riscv/execute.cc`), or as JSON lines.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -63,7 +64,8 @@ pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace, elf: Elf) ->
 /// What one instruction did.
 #[derive(Default)]
 struct Effects {
-    register: Option<(u8, Word)>,
+    /// By number. Of two writes to one register the later counts.
+    registers: BTreeMap<u8, Word>,
     load: Option<MemoryAccess>,
     store: Option<MemoryAccess>,
 }
@@ -85,7 +87,7 @@ impl Observer for Effects {
     }
 
     fn set_register(&mut self, register: u8, value: Word) {
-        self.register = Some((register, value));
+        self.registers.insert(register, value);
     }
 }
 
@@ -121,7 +123,7 @@ fn write<I: Isa>(
         let Some(op) = op else { continue };
         line.clear();
         match format {
-            TraceFormat::Commit => commit(&mut line, &op, &effects),
+            TraceFormat::Commit => commit::<I>(&mut line, &op, &effects),
             TraceFormat::Jsonl => object::<I>(&mut line, cycle, &op, &effects),
         }
         line.push('\n');
@@ -130,11 +132,12 @@ fn write<I: Isa>(
     sink.flush().map_err(ReplayError::Visitor)
 }
 
-/// A commit of hart 0 in user mode.
-fn commit(line: &mut String, op: &Op, effects: &Effects) {
+/// A commit of hart 0 in user mode. Hidden registers are none of spike's.
+fn commit<I: Isa>(line: &mut String, op: &Op, effects: &Effects) {
     // Writing to a string cannot fail.
     let _ = write!(line, "core   0: 0 {:#010x} ({:#010x})", op.pc, op.word);
-    if let Some((register, value)) = effects.register {
+    let named = |register: &u8| usize::from(*register) < I::SPEC.registers.names.len();
+    for (register, value) in effects.registers.iter().filter(|(register, _)| named(register)) {
         let _ = write!(line, " x{register:<2} {value:#010x}");
     }
     if let Some(load) = effects.load {
@@ -150,10 +153,10 @@ fn object<I: Isa>(line: &mut String, cycle: u64, op: &Op, effects: &Effects) {
     let access = |access: MemoryAccess| json!({ "address": access.address, "bytes": access.bytes, "value": access.value });
     let mut object =
         json!({ "cycle": cycle, "pc": op.pc, "word": op.word, "assembly": disassemble::<I>(op) });
-    if let Some((register, value)) = effects.register {
-        object["register"] = json!(I::SPEC.registers.names.get(usize::from(register)));
-        object["value"] = json!(value);
-    }
+    let named =
+        |(register, value): (&u8, &Word)| Some((I::SPEC.registers.name(*register)?.to_owned(), json!(value)));
+    object["registers"] =
+        effects.registers.iter().filter_map(named).collect::<serde_json::Map<_, _>>().into();
     if let Some(load) = effects.load {
         object["load"] = access(load);
     }

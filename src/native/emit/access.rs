@@ -11,7 +11,7 @@ use super::{At, Emitter};
 use crate::isa::{BinaryOp, Expr, ExprKind, Isa, Op, SemanticStatement, Semantics, Word};
 use crate::machine::{READY, WRITABLE};
 use crate::native::region::semantics;
-use crate::native::registers::{RegisterSet, ports, written};
+use crate::native::registers::{RegisterSet, reads, writes};
 use crate::native::state::{Exit, ExitReason};
 use crate::pages::PAGE_BYTES;
 
@@ -82,10 +82,10 @@ pub(super) fn page_checks<'a, I: Isa>(ops: impl Iterator<Item = &'a Op>) -> Vec<
                 first: low,
             }));
         }
-        if let Some(register) = written::<I>(op)
-            && let Some(place) = open.iter().position(|group| group.base == register)
-        {
-            close(&mut checks, open.swap_remove(place));
+        for register in writes::<I>(op) {
+            if let Some(place) = open.iter().position(|group| group.base == register) {
+                close(&mut checks, open.swap_remove(place));
+            }
         }
     }
     open.into_iter().for_each(|group| close(&mut checks, group));
@@ -113,7 +113,7 @@ fn access<I: Isa>(op: &Op) -> Option<Access> {
     let (left, right) = (resolve(left, semantics)?, resolve(right, semantics)?);
     let (ExprKind::Read(port), ExprKind::Imm) = (left.kind, right.kind) else { return None };
     let alone = accesses.next().is_none() && address.ty.width == Word::BITS;
-    let (_, base) = ports::<I>(op).find(|&(at, _)| at == usize::from(port)).filter(|_| alone)?;
+    let (_, base) = reads::<I>(op).find(|&(at, _)| at == usize::from(port)).filter(|_| alone)?;
     Some(Access { base, offset: op.imm, bytes: bits / 8, flag })
 }
 

@@ -3,9 +3,11 @@
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::ExprKind;
-use crate::model::{AsmPiece, Format, Instruction, Operand};
+use crate::model::{AsmPiece, Format, Instruction, Operand, READS, WRITES};
 use crate::parse::{InstructionTable, Text};
 use crate::source::Span;
+
+use super::encoding::OPERANDS;
 
 /// What may separate operands: what no expression of the assembler begins or goes on with.
 const SEPARATORS: [char; 6] = [' ', ',', '(', ')', '[', ']'];
@@ -95,7 +97,7 @@ pub(super) fn asm(table: &InstructionTable, format: &Format, errors: &mut Vec<Di
             Part::Operand(name, span) => match piece(name, format) {
                 Ok(piece) => pieces.push(piece),
                 Err(message) => errors.push(Diagnostic::new(Code::BadAsm, &span, message).hint(
-                    "{rd}, {rs1}, {rs2}, {rs3}, {imm}, {imm >> N}, {target} or a field of letters, as far as the format has them",
+                    "{rd}, {rs1}, {rs2}, {rs3}, {rd2}, {imm}, {imm >> N}, {target} or a field of letters, as far as the format has them",
                 )),
             },
         }
@@ -105,11 +107,10 @@ pub(super) fn asm(table: &InstructionTable, format: &Format, errors: &mut Vec<Di
 
 fn piece(name: &str, format: &Format) -> Result<AsmPiece, String> {
     let field = |name: &str| format.fields.iter().find(|known| known.name == name);
+    if let Some(register) = OPERANDS.into_iter().find(|known| *known == name && field(name).is_some()) {
+        return Ok(AsmPiece::Register(register));
+    }
     let piece = match name {
-        "rd" if field(name).is_some() => AsmPiece::Rd,
-        "rs1" if field(name).is_some() => AsmPiece::Rs1,
-        "rs2" if field(name).is_some() => AsmPiece::Rs2,
-        "rs3" if field(name).is_some() => AsmPiece::Rs3,
         "imm" if format.imm.is_some() => AsmPiece::Imm,
         "target" if format.imm.is_some() => AsmPiece::Target,
         _ if field(name).is_some_and(|field| field.letters.is_some()) => AsmPiece::Letters(name.to_owned()),
@@ -127,18 +128,14 @@ fn piece(name: &str, format: &Format) -> Result<AsmPiece, String> {
 /// The text shows the operands that the instruction has, and no others.
 pub(super) fn shown(table: &InstructionTable, instruction: &Instruction, errors: &mut Vec<Diagnostic>) {
     let asm = &instruction.asm;
-    let ports = [
-        (AsmPiece::Rd, instruction.rd, "rd"),
-        (AsmPiece::Rs1, instruction.reads[0], "rs1"),
-        (AsmPiece::Rs2, instruction.reads[1], "rs2"),
-        (AsmPiece::Rs3, instruction.reads[2], "rs3"),
-    ];
+    let ports = WRITES.into_iter().chain(READS);
+    let operands = instruction.writes.iter().chain(&instruction.reads);
     let mut hidden: Vec<&str> = Vec::new();
-    for (piece, operand, name) in ports {
-        // Where the destination is read, it is shown as that.
-        let is_rd = piece != AsmPiece::Rd && operand == instruction.rd;
-        let is_field = matches!(operand, Operand::Field(_)) && !is_rd;
-        let is_shown = asm.contains(&piece);
+    for (name, operand) in ports.zip(operands) {
+        // Where a destination is read, it is shown as that.
+        let is_reread = READS.contains(&name) && instruction.writes.contains(operand);
+        let is_field = matches!(operand, Operand::Field(_)) && !is_reread;
+        let is_shown = asm.contains(&AsmPiece::Register(name));
         if is_shown && !is_field {
             errors.push(
                 Diagnostic::new(

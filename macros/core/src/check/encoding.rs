@@ -8,7 +8,7 @@ use crate::parse::{Entry, FormatTable, ImmTable, Tables, Text};
 use super::unique;
 
 /// Operand fields, which hold register numbers.
-pub(crate) const OPERANDS: [&str; 4] = ["rd", "rs1", "rs2", "rs3"];
+pub(crate) const OPERANDS: [&str; 5] = ["rd", "rs1", "rs2", "rs3", "rd2"];
 
 pub(super) fn formats(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Format> {
     unique("format", tables.formats.iter().map(|entry| &entry.key), errors);

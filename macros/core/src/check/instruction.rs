@@ -3,15 +3,13 @@
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::ExprKind;
-use crate::model::{Format, Instruction, Operand, camel_case};
+use crate::model::{AsmPiece, Format, Instruction, Operand, READS, WRITES, camel_case};
 use crate::parse::{Entry, InstructionTable, Tables, Text};
 use crate::source::Sources;
 
 use super::encoding::OPERANDS;
-use super::{asm, find, register, semantics, unique};
-
-/// The ports that `registers = { … }` can bind.
-const PORTS: [&str; 5] = ["rd", "rs1", "rs2", "rs3", "rs4"];
+use super::semantics::{self, Ports};
+use super::{asm, find, register, unique};
 
 pub(super) fn instructions(
     sources: &Sources,
@@ -70,14 +68,14 @@ fn instruction(
     let before = errors.len();
     let (mask, bits) = fixed(table, format, errors);
     let is_fixed = errors.len() == before;
-    let operands = operands(table, format, registers, errors);
-    let [rd, mut reads @ ..] = operands;
-    // A free port reads the destination, where the semantics do.
-    let reads_rd = reads.iter().position(|read| *read == Operand::None);
+    let ports = ports(table, format, registers, errors);
+    let Ports { writes, mut reads } = ports;
     let before = errors.len();
-    let semantics = semantics::semantics(&table.semantics, (&operands, reads_rd), format, errors);
-    if let Some(port) = reads_rd {
-        reads[port] = rd;
+    let semantics = semantics::semantics(&table.semantics, ports, format, errors);
+    // A free port reads a destination, where the semantics do.
+    let rereads = [0, 1].map(|destination| ports.rereads(destination));
+    for (destination, port) in rereads.into_iter().enumerate() {
+        port.into_iter().for_each(|port| reads[port] = writes[destination]);
     }
     let asm = asm::asm(table, format, errors);
     let mut is_sound = errors.len() == before;
@@ -88,7 +86,7 @@ fn instruction(
         mask,
         bits,
         is_fixed,
-        rd,
+        writes,
         reads,
         asm,
         semantics_text: table.semantics.value.clone(),
@@ -101,19 +99,22 @@ fn instruction(
             sources.line_column(&table.name.span).0
         ),
     };
-    if let Some(port) = reads_rd.filter(|_| is_sound)
-        && instruction.semantics.uses(&ExprKind::Read(port))
-        && !instruction.semantics.writes()
-    {
-        errors.push(
-            Diagnostic::new(Code::BadAssignment, &table.semantics.span, "`rd` is read, and never written")
-                .hint("call a field that is only read rs1, rs2 or rs3"),
-        );
-        is_sound = false;
+    for (destination, port) in rereads.into_iter().enumerate() {
+        let Some(port) = port.filter(|_| is_sound) else { continue };
+        if instruction.semantics.uses(&ExprKind::Read(port)) && !instruction.semantics.writes(destination) {
+            let message = format!("`{}` is read, and never written", WRITES[destination]);
+            errors.push(
+                Diagnostic::new(Code::BadAssignment, &table.semantics.span, message)
+                    .hint("call a field that is only read rs1, rs2 or rs3"),
+            );
+            is_sound = false;
+        }
     }
-    // A port that the semantics leave alone reads nothing, whatever the format says.
-    if !instruction.semantics.writes() {
-        instruction.rd = Operand::None;
+    // A port that the semantics leave alone is none, whatever the format says.
+    for (port, write) in instruction.writes.iter_mut().enumerate() {
+        if !instruction.semantics.writes(port) {
+            *write = Operand::None;
+        }
     }
     for (port, read) in instruction.reads.iter_mut().enumerate() {
         if !instruction.semantics.uses(&ExprKind::Read(port)) {
@@ -122,6 +123,7 @@ fn instruction(
     }
     if is_sound {
         asm::shown(table, &instruction, errors);
+        idle(table, &instruction, errors);
     }
     Some(instruction)
 }
@@ -184,22 +186,65 @@ fn fixed(table: &InstructionTable, format: &Format, errors: &mut Vec<Diagnostic>
     (mask, bits)
 }
 
-/// rd and the four read ports: fields of the format, or registers that the instruction names.
-fn operands(
+/// Registers that the word names, and nothing reads or writes: the instruction would have many words for one meaning.
+fn idle(table: &InstructionTable, instruction: &Instruction, errors: &mut Vec<Diagnostic>) {
+    for name in OPERANDS {
+        let Some(bits) = instruction.field(name) else { continue };
+        let used =
+            instruction.writes.iter().chain(&instruction.reads).any(|port| *port == Operand::Field(bits));
+        let shown = instruction.asm.contains(&AsmPiece::Register(name));
+        if used || shown {
+            continue;
+        }
+        let bound = table.registers.iter().find(|entry| entry.key.value == name);
+        let (span, message, hint) = match bound {
+            Some(entry) => (
+                &entry.key.span,
+                format!(
+                    "`{name}` is a register of the instruction's own, and a field of format `{}` too",
+                    instruction.format.name
+                ),
+                format!("fix the field: {name} = 0 in `fixed`; or leave `{name}` out of `registers`"),
+            ),
+            None => (
+                &table.name.span,
+                format!("`{}` does not say what field `{name}` is, and nothing uses it", table.name.value),
+                format!("add it to `fixed`: {name} = 0; or take a format that ignores these bits"),
+            ),
+        };
+        errors.push(Diagnostic::new(Code::UnfixedField, span, message).hint(hint));
+    }
+    if instruction.format.imm.is_some() && !instruction.semantics.uses(&ExprKind::Imm) {
+        let message = format!("nothing uses the immediate of `{}`", table.name.value);
+        errors.push(
+            Diagnostic::new(Code::UnfixedField, &table.name.span, message)
+                .hint("take a format without an immediate, whose bits are fields to be fixed, or `ignored`"),
+        );
+    }
+}
+
+/// The ports: fields of the format, or registers that the instruction names.
+fn ports(
     table: &InstructionTable,
     format: &Format,
     registers: &[String],
     errors: &mut Vec<Diagnostic>,
-) -> [Operand; 5] {
-    let mut operands = PORTS.map(|port| {
+) -> Ports {
+    let field = |port: &str| {
         let field = format.fields.iter().find(|field| field.name == port);
         let free = field.filter(|_| !table.fixed.iter().any(|entry| entry.key.value == port));
         free.map_or(Operand::None, |field| Operand::Field(field.bits))
-    });
+    };
+    let mut ports = Ports { writes: WRITES.map(field), reads: READS.map(field) };
     for Entry { key, value } in &table.registers {
-        let Some(port) = find((Code::UnknownPort, "port"), key, PORTS.into_iter(), errors) else { continue };
+        let names = WRITES.into_iter().chain(READS);
+        let Some(port) = find((Code::UnknownPort, "port"), key, names, errors) else { continue };
         // A port whose register is in error is still a port: the semantics may use it.
-        operands[port] = Operand::Fixed(register(registers, value, errors).unwrap_or_default());
+        let operand = Operand::Fixed(register(registers, value, errors).unwrap_or_default());
+        match port.checked_sub(WRITES.len()) {
+            Some(read) => ports.reads[read] = operand,
+            None => ports.writes[port] = operand,
+        }
     }
-    operands
+    ports
 }

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::fingerprint::fingerprint;
-use crate::model::{Call, Model};
+use crate::model::{Call, Hidden, Model};
 use crate::parse::{CallTable, Entry, Tables, Text};
 use crate::source::Sources;
 use instruction::check_name as check_mnemonic;
@@ -62,10 +62,13 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     // Of another width every width is another: what follows from that is everywhere.
     check_xlen(tables, errors)?;
     let (registers, zero, stack_pointer) = registers(tables, errors)?;
+    let hidden = hidden(tables, errors);
+    let all: Vec<String> =
+        registers.iter().chain(hidden.iter().map(|hidden| &hidden.name)).cloned().collect();
     let formats = encoding::formats(tables, errors);
-    let mut instructions = instruction::instructions(sources, tables, &formats, &registers, errors);
+    let mut instructions = instruction::instructions(sources, tables, &formats, &all, errors);
     instructions.sort_by(|a, b| a.name.cmp(&b.name));
-    let replaced = replaced::replace(tables, &mut instructions, &registers, errors);
+    let replaced = replaced::replace(tables, &mut instructions, &all, errors);
     if instructions.len() < usize::from(u8::MAX) {
         encoding::overlaps(&instructions, errors);
     }
@@ -83,6 +86,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         xlen: XLEN,
         aliases: aliases(tables, &registers, errors),
         registers,
+        hidden,
         zero,
         stack_pointer,
         policy: policy(tables, errors),
@@ -198,9 +202,39 @@ fn registers(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Option<(Vec<Strin
     Some((names, zero.unwrap_or_default(), stack_pointer.unwrap_or_default()))
 }
 
+/// The most hidden registers: with the others there are 64.
+const MAX_HIDDEN: usize = 32;
+
+/// The registers that no word names, by name.
+fn hidden(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Hidden> {
+    if let Some(table) = tables.hidden.get(MAX_HIDDEN) {
+        errors.push(
+            Diagnostic::new(
+                Code::RegisterCount,
+                &table.name.span,
+                format!("{} hidden registers: a spec has at most {MAX_HIDDEN}", tables.hidden.len()),
+            )
+            .hint("one register may hold several small values"),
+        );
+    }
+    for table in &tables.hidden {
+        check_mnemonic(&table.name, errors);
+    }
+    let tables = tables.hidden.iter();
+    let mut hidden: Vec<Hidden> =
+        tables.map(|table| Hidden { name: table.name.value.clone(), doc: table.doc.value.clone() }).collect();
+    hidden.sort_by(|a, b| a.name.cmp(&b.name));
+    hidden
+}
+
 fn aliases(tables: &Tables, registers: &[String], errors: &mut Vec<Diagnostic>) -> Vec<(String, u8)> {
     let Some(table) = tables.registers.first() else { return Vec::new() };
-    unique("register", table.names.iter().chain(table.aliases.iter().map(|entry| &entry.key)), errors);
+    let hidden = tables.hidden.iter().map(|hidden| &hidden.name);
+    unique(
+        "register",
+        table.names.iter().chain(table.aliases.iter().map(|entry| &entry.key)).chain(hidden),
+        errors,
+    );
     let aliases = table.aliases.iter();
     aliases
         .filter_map(|alias| Some((alias.key.value.clone(), register(registers, &alias.value, errors)?)))

@@ -334,10 +334,7 @@ fn place(text: &Text, part: &str) -> Span {
 pub(super) fn written(asm: &[AsmPiece]) -> String {
     let piece = |piece: &AsmPiece| match piece {
         AsmPiece::Text(text) => text.clone(),
-        AsmPiece::Rd => "{rd}".to_owned(),
-        AsmPiece::Rs1 => "{rs1}".to_owned(),
-        AsmPiece::Rs2 => "{rs2}".to_owned(),
-        AsmPiece::Rs3 => "{rs3}".to_owned(),
+        AsmPiece::Register(name) => format!("{{{name}}}"),
         AsmPiece::Imm => "{imm}".to_owned(),
         AsmPiece::UpperImm(shift) => format!("{{imm >> {shift}}}"),
         AsmPiece::Target => "{target}".to_owned(),

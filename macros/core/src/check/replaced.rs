@@ -2,12 +2,13 @@
 //!
 //! In: all instructions. Out: those that are left, and those that were replaced, each with a pseudo-instruction of its text.
 
+use super::encoding::OPERANDS;
 use super::{find, pseudo};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::bits::{Diagrams, FALSE, Leaves, Node, TRUE, Value};
 use crate::ir::{Expr, Statement, TrapKind};
-use crate::model::{AsmPiece, Bits, Immediate, Instruction, Operand, Pseudo};
+use crate::model::{AsmPiece, Bits, Immediate, Instruction, Operand, Pseudo, WRITES};
 use crate::parse::{Tables, Text};
 
 /// An instruction that was replaced.
@@ -96,10 +97,7 @@ pub(super) fn replace(
 /// and the values of those that only the special case fixes. None if one of them cannot be written.
 fn pseudo(special: &Instruction, general: &Instruction, registers: &[String]) -> Option<Pseudo> {
     let operand = |piece: &AsmPiece, of: &Instruction| match piece {
-        AsmPiece::Rd => of.field("rd"),
-        AsmPiece::Rs1 => of.field("rs1"),
-        AsmPiece::Rs2 => of.field("rs2"),
-        AsmPiece::Rs3 => of.field("rs3"),
+        AsmPiece::Register(name) => of.field(name),
         _ => None,
     };
     let fixed = |bits: Bits| {
@@ -108,7 +106,7 @@ fn pseudo(special: &Instruction, general: &Instruction, registers: &[String]) ->
     let is_free = |imm: &Immediate| imm.pieces.iter().all(|(bits, _)| special.mask & bits.mask() == 0);
     let expanded = |piece: &AsmPiece| match piece {
         AsmPiece::Text(text) => Some(text.clone()),
-        AsmPiece::Rd | AsmPiece::Rs1 | AsmPiece::Rs2 | AsmPiece::Rs3 => {
+        AsmPiece::Register(_) => {
             let bits = operand(piece, general)?;
             let same = special.asm.iter().find(|known| operand(known, special) == Some(bits));
             match same {
@@ -241,7 +239,8 @@ struct Effects {
     jumps: Node,
     next_pc: Value,
     store: Option<(u32, Value, Value)>,
-    write: Option<(Register, Value)>,
+    /// In the order of the text.
+    writes: Vec<(&'static str, Register, Value)>,
 }
 
 /// Two instructions on the words of one.
@@ -325,7 +324,8 @@ impl Comparison {
         let pc = Expr::new(crate::ir::ExprKind::Pc, four.ty);
         let sum = crate::ir::ExprKind::Binary(crate::ir::BinaryOp::Add, Box::new(pc), Box::new(four));
         let next_pc = self.diagrams.value(&Expr::new(sum, crate::ir::Type::unsigned(32)), &leaves)?;
-        let mut effects = Effects { steps: Vec::new(), jumps: FALSE, next_pc, store: None, write: None };
+        let mut effects =
+            Effects { steps: Vec::new(), jumps: FALSE, next_pc, store: None, writes: Vec::new() };
         for statement in &instruction.semantics.statements {
             let diagrams = &mut self.diagrams;
             let mut condition = |condition: &Option<Expr>, leaves: &Leaves| match condition {
@@ -361,10 +361,12 @@ impl Comparison {
                         (diagrams.value(address, &leaves)?, diagrams.value(value, &leaves)?);
                     effects.store = Some((*bits, address, value));
                 }
-                Statement::Write(value) => {
+                Statement::Write(port, value) => {
                     let value = diagrams.value(value, &leaves)?;
-                    let written = self.register(instruction.rd).filter(|rd| *rd != Register::Fixed(0));
-                    effects.write = written.map(|rd| (rd, value));
+                    let written = self.register(instruction.writes[*port]);
+                    effects.writes.extend(
+                        written.filter(|to| *to != Register::Fixed(0)).map(|to| (WRITES[*port], to, value)),
+                    );
                 }
             }
         }
@@ -417,11 +419,12 @@ impl Comparison {
             _ if goes_on == FALSE => {}
             _ => return Verdict::Effects,
         }
-        match (a.write, b.write) {
-            (None, None) => {}
-            (Some(a), Some(b)) if a.0 == b.0 => pairs.push(("rd", goes_on, a.1, b.1)),
-            _ if goes_on == FALSE => {}
-            _ => return Verdict::Effects,
+        // In the order of the text: two may be one register.
+        if a.writes.iter().map(|(_, to, _)| to).eq(b.writes.iter().map(|(_, to, _)| to)) {
+            let both = a.writes.into_iter().zip(b.writes);
+            pairs.extend(both.map(|((name, _, a), (.., b))| (name, goes_on, a, b)));
+        } else if goes_on != FALSE {
+            return Verdict::Effects;
         }
         for (what, when, a, b) in pairs {
             let differ = self.diagrams.differ(&a, &b);
@@ -448,7 +451,7 @@ impl Comparison {
         let mut word = self.diagrams.value_in(&self.word, &inputs) as u32;
         let mut read = Vec::new();
         // Registers of their own for those that no bit of the word decides: a0, a1, a2.
-        let fields = ["rd", "rs1", "rs2", "rs3"].into_iter().zip(10u32..);
+        let fields = OPERANDS.into_iter().zip(10u32..);
         for (name, number) in fields {
             let Some(bits) = special.field(name) else { continue };
             let free = self.word[bits.lo as usize..=bits.hi as usize].iter();

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::XLEN;
 use crate::ir::{Environment, OpFact, Statement, eval, signed};
-use crate::model::{Class, ColumnSource, Immediate, Instruction, Model, Operand, Recorded};
+use crate::model::{Class, ColumnSource, Immediate, Instruction, Model, Operand, READS, Recorded, WRITES};
 use crate::units::Units;
 use crate::units::row::Found;
 
@@ -35,17 +35,17 @@ const EDGES: [u32; 16] = [
 /// Addresses of the instruction: the first that may hold code, the last, and around the sign.
 const PCS: [u32; 5] = [0x1_0000, 0x1000, 0x7fff_fffc, 0x8000_0000, 0xffff_fff8];
 
-/// rd, rs1, rs2: all different, the zero register in each place, and each two the same.
-const REGISTERS: [[u8; 3]; 9] = [
-    [10, 11, 12],
-    [0, 11, 12],
-    [11, 11, 12],
-    [12, 11, 12],
-    [11, 11, 11],
-    [10, 11, 11],
-    [10, 0, 12],
-    [10, 11, 0],
-    [31, 30, 29],
+/// rd, rs1, rs2, rs3, rd2: all different, the zero register in each place, and some of them the same.
+const REGISTERS: [[u8; 5]; 9] = [
+    [10, 11, 12, 13, 14],
+    [0, 11, 12, 11, 14],
+    [11, 11, 12, 12, 11],
+    [12, 11, 12, 12, 0],
+    [11, 11, 11, 11, 11],
+    [10, 11, 11, 10, 11],
+    [10, 0, 12, 0, 10],
+    [10, 11, 0, 13, 12],
+    [31, 30, 29, 28, 31],
 ];
 
 /// How many rows in succession execute one word at one address, as a loop does.
@@ -73,11 +73,12 @@ pub struct Case {
     pub first: bool,
     /// The immediate; none if the format has none.
     imm: Option<u32>,
-    /// The numbers of rd, rs1 and rs2; 0 if the instruction has none.
-    operands: [u8; 3],
-    writes: bool,
+    /// The numbers of rs1 and rs2; 0 if the instruction has none.
+    sources: [u8; 2],
+    /// The registers that the write ports write.
+    destinations: [Option<u8>; WRITES.len()],
     /// The read ports' values; none where the port is not read.
-    reads: [Option<u32>; 4],
+    reads: [Option<u32>; READS.len()],
 }
 
 /// What the guest interface answers.
@@ -182,27 +183,30 @@ fn cases(instruction: &Instruction) -> Vec<Case> {
                 rest /= dimensions[*dimension];
             }
             let edge = |salt| EDGES[mix(at, salt) % EDGES.len()];
-            let values = [EDGES[pick[0]], EDGES[pick[1]], edge(10), edge(11)];
+            let values = [EDGES[pick[0]], EDGES[pick[1]], edge(10), edge(11), edge(12), edge(13)];
             case(instruction, at, values, imms[pick[2]], PCS[pick[3]])
         })
         .collect()
 }
 
-fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u32) -> Case {
+fn case(instruction: &Instruction, at: usize, values: [u32; READS.len()], imm: u32, pc: u32) -> Case {
     let pattern = REGISTERS[mix(at / SAME_WORD, 20) % REGISTERS.len()];
     let number = |operand: Operand, field: u8| match operand {
         Operand::None => 0,
         Operand::Fixed(number) => number,
         Operand::Field(_) => field,
     };
-    let fields = [pattern[1], pattern[2], 13, 14];
-    let mut read_by = [0; 4];
+    let [rd, sources @ .., rd2] = pattern;
+    let mut read_by = [0; READS.len()];
     let mut known = vec![(0, 0)];
     let mut word = instruction.bits;
-    let mut reads = [None; 4];
+    let mut reads = [None; READS.len()];
     for (port, operand) in instruction.reads.into_iter().enumerate() {
-        let is_rd = operand != Operand::None && operand == instruction.rd;
-        let register = number(operand, if is_rd { pattern[0] } else { fields[port] });
+        // A destination that is read is the field that it is written by.
+        let written = instruction.writes.iter().zip([rd, rd2]).find(|(write, _)| **write == operand);
+        let field =
+            written.map_or_else(|| sources.get(port).copied().unwrap_or_default(), |(_, field)| field);
+        let register = number(operand, field);
         word |= place(operand, register);
         read_by[port] = register;
         if operand != Operand::None {
@@ -211,12 +215,18 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
             known.push((register, same.unwrap_or(values[port])));
         }
     }
-    let rd = number(instruction.rd, pattern[0]);
-    word |= place(instruction.rd, rd);
-    let same = known.iter().find(|(other, _)| *other == rd).map(|(_, value)| *value);
     let edge = |salt| EDGES[mix(at, salt) % EDGES.len()];
-    let mut registers = known.clone();
-    registers.extend(same.is_none().then(|| (rd, edge(30))));
+    let mut registers = known;
+    let mut destinations = [None; WRITES.len()];
+    for (port, (operand, field)) in instruction.writes.into_iter().zip([rd, rd2]).enumerate() {
+        if operand != Operand::None {
+            let register = number(operand, field);
+            word |= place(operand, register);
+            destinations[port] = Some(register);
+            let is_new = registers.iter().all(|(other, _)| *other != register);
+            registers.extend(is_new.then(|| (register, edge([30, 39][port]))));
+        }
+    }
     if let Some(format) = &instruction.format.imm {
         word |= scatter(format, imm);
     }
@@ -224,8 +234,8 @@ fn case(instruction: &Instruction, at: usize, values: [u32; 4], imm: u32, pc: u3
         word,
         pc,
         imm: instruction.format.imm.is_some().then_some(imm),
-        writes: instruction.rd != Operand::None,
-        operands: [rd, read_by[0], read_by[1]],
+        destinations,
+        sources: [read_by[0], read_by[1]],
         registers,
         reads,
         memory: edge(31).rotate_left(mix(at, 32) as u32 % 32) ^ 0x8040_2010,
@@ -375,7 +385,7 @@ fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
             Statement::Trap { condition, .. } => {
                 condition.as_ref().is_some_and(|condition| eval(condition, &run) != 0)
             }
-            Statement::Write(_) | Statement::Call { .. } => false,
+            Statement::Write(..) | Statement::Call { .. } => false,
         };
         if traps {
             return Some(Found {
@@ -451,10 +461,11 @@ fn row(model: &Model, kind: usize, order: &[usize], case: Case) -> Option<Row> {
                 let after = (case.memory & !mask) | (((eval(value, &run) as u32) << shift) & mask);
                 recorded.extend(access(address, case.memory, after));
             }
-            Statement::Write(value) => {
-                let before = case.registers.iter().find(|(number, _)| *number == case.operands[0]);
-                recorded.push((Recorded::RdBefore, before.map_or(0, |(_, value)| *value)));
-                recorded.push((Recorded::RdValue, eval(value, &run) as u32));
+            Statement::Write(port, value) => {
+                let before =
+                    case.registers.iter().find(|(number, _)| Some(*number) == case.destinations[*port]);
+                recorded.push((Recorded::RdBefore(*port), before.map_or(0, |(_, value)| *value)));
+                recorded.push((Recorded::RdValue(*port), eval(value, &run) as u32));
             }
         }
     }
@@ -529,13 +540,13 @@ impl Environment for Cells<'_> {
     }
 
     fn fact(&self, fact: OpFact) -> u64 {
-        let [rd, rs1, rs2] = self.case.operands;
+        let [rs1, rs2] = self.case.sources;
         match fact {
             OpFact::Pc => self.case.pc.into(),
             OpFact::Word => self.case.word.into(),
             OpFact::Imm => self.case.imm.unwrap_or_default().into(),
             OpFact::Kind => self.kind as u64 + 1,
-            OpFact::Rd => rd.into(),
+            OpFact::Rd => self.case.destinations[0].unwrap_or_default().into(),
             OpFact::Rs1 => rs1.into(),
             OpFact::Rs2 => rs2.into(),
         }
@@ -551,14 +562,16 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (port, value) in self.reads.iter().enumerate() {
             if let Some(value) = value {
-                write!(f, "rs{} = {value:#x}, ", port + 1)?;
+                write!(f, "{} = {value:#x}, ", READS[port])?;
             }
         }
         if let Some(imm) = self.imm {
             write!(f, "imm = {}, ", imm.cast_signed())?;
         }
-        if self.writes {
-            write!(f, "rd = x{}, ", self.operands[0])?;
+        for (name, register) in WRITES.into_iter().zip(self.destinations) {
+            if let Some(register) = register {
+                write!(f, "{name} = x{register}, ")?;
+            }
         }
         write!(f, "pc = {:#x}", self.pc)
     }

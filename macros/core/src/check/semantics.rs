@@ -7,26 +7,40 @@ use super::expr::{Scope, Typer, function_name, parse, unknown_function};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
-use crate::model::{Format, Model, Operand, Recorded};
+use crate::model::{Format, Model, Operand, READS, Recorded, WRITES};
 use crate::parse::Text;
 
 /// The functions that are statements, by name.
 pub const STATEMENTS: [&str; 3] = ["store", "jump", "trap"];
 
-/// Names that a `let` cannot take: ports, and what columns can record.
-const TAKEN: [&str; 10] = ["rd", "rs1", "rs2", "rs3", "rs4", "pc", "imm", "index", "next_pc", "input"];
+/// Names that a `let` cannot take, beside the ports': what columns can record.
+const TAKEN: [&str; 5] = ["pc", "imm", "index", "next_pc", "input"];
+
+/// The registers that an instruction's ports have.
+#[derive(Clone, Copy)]
+pub(super) struct Ports {
+    pub(super) writes: [Operand; WRITES.len()],
+    pub(super) reads: [Operand; READS.len()],
+}
+
+impl Ports {
+    /// The read port that has a destination, where the semantics read it: a free one.
+    pub(super) fn rereads(&self, destination: usize) -> Option<usize> {
+        let mut free = (0..READS.len()).filter(|port| self.reads[*port] == Operand::None);
+        free.nth(destination).filter(|_| self.writes[destination] != Operand::None)
+    }
+}
 
 /// Types the text of an instruction's semantics.
 pub(super) fn semantics(
     text: &Text,
-    (operands, reads_rd): (&[Operand; 5], Option<usize>),
+    ports: Ports,
     format: &Format,
     errors: &mut Vec<Diagnostic>,
 ) -> Semantics {
     let Some(block) = parse::<syn::Block>(text, "{", "\n}", errors) else { return Semantics::default() };
     let mut scope = SemanticsScope {
-        operands: *operands,
-        reads_rd,
+        ports,
         has_imm: format.imm.is_some(),
         locals: Vec::new(),
         mistaken: Vec::new(),
@@ -42,14 +56,12 @@ pub(super) fn semantics(
         statements.extend(typed.into_iter().flatten());
     }
     let semantics = Semantics { statements };
-    ports(text, &semantics, errors);
+    limits(text, &semantics, errors);
     semantics
 }
 
 struct SemanticsScope {
-    operands: [Operand; 5],
-    /// The port that reads `rd`.
-    reads_rd: Option<usize>,
+    ports: Ports,
     has_imm: bool,
     locals: Vec<(String, Type)>,
     /// Names whose values have errors of their own.
@@ -59,9 +71,13 @@ struct SemanticsScope {
 }
 
 impl SemanticsScope {
+    /// The read port of that name: of a destination the one that reads it.
     fn port(&self, name: &str) -> Option<usize> {
-        let port = ["rs1", "rs2", "rs3", "rs4"].iter().position(|port| *port == name)?;
-        (self.operands[port + 1] != Operand::None).then_some(port)
+        if let Some(destination) = WRITES.iter().position(|port| *port == name) {
+            return self.ports.rereads(destination);
+        }
+        let port = READS.iter().position(|port| *port == name)?;
+        (self.ports.reads[port] != Operand::None).then_some(port)
     }
 }
 
@@ -74,7 +90,6 @@ impl Scope for SemanticsScope {
         let kind = match name {
             "pc" => ExprKind::Pc,
             "imm" if self.has_imm => ExprKind::Imm,
-            "rd" if self.operands[0] != Operand::None => ExprKind::Read(self.reads_rd?),
             _ => ExprKind::Read(self.port(name)?),
         };
         Some(Expr::new(kind, word))
@@ -85,7 +100,7 @@ impl Scope for SemanticsScope {
     }
 
     fn names(&self) -> Vec<String> {
-        let ports = ["rs1", "rs2", "rs3", "rs4"].into_iter().filter(|name| self.port(name).is_some());
+        let ports = READS.into_iter().chain(WRITES).filter(|name| self.port(name).is_some());
         let mut names: Vec<String> = ports.map(str::to_owned).collect();
         names.extend(self.has_imm.then(|| "imm".to_owned()));
         names.push("pc".to_owned());
@@ -160,7 +175,8 @@ impl Typer<'_, SemanticsScope> {
             );
         }
         let name = name.ident.to_string();
-        if self.scope.name(&name).is_some() || TAKEN.contains(&name.as_str()) || name.starts_with("r#") {
+        let is_taken = TAKEN.into_iter().chain(READS).chain(WRITES).any(|taken| taken == name);
+        if self.scope.name(&name).is_some() || is_taken || name.starts_with("r#") {
             self.scope.mistaken.push(name.clone());
             return self.error(
                 Diagnostic::new(Code::DuplicateName, &place, format!("`{name}` has a meaning already"))
@@ -176,20 +192,22 @@ impl Typer<'_, SemanticsScope> {
     }
 
     fn assign(&mut self, assign: &syn::ExprAssign) -> Option<Statement> {
-        let is_rd = matches!(&*assign.left, syn::Expr::Path(path) if path.path.is_ident("rd"));
-        if !is_rd || self.scope.operands[0] == Operand::None {
+        let port = WRITES
+            .iter()
+            .position(|name| matches!(&*assign.left, syn::Expr::Path(path) if path.path.is_ident(name)));
+        let Some(port) = port.filter(|port| self.scope.ports.writes[*port] != Operand::None) else {
             let place = self.place(&assign.left);
             return self.error(
                 Diagnostic::new(
                     Code::BadAssignment,
                     &place,
-                    "only `rd` can be assigned, where the format has it",
+                    "only `rd` and `rd2` can be assigned, where the format or `registers` has them",
                 )
                 .hint("name other values with let"),
             );
-        }
-        let value = self.expr_of(&assign.right, Type::unsigned(XLEN), "rd")?;
-        Some(Statement::Write(value))
+        };
+        let value = self.expr_of(&assign.right, Type::unsigned(XLEN), WRITES[port])?;
+        Some(Statement::Write(port, value))
     }
 
     fn conditional(&mut self, choice: &syn::ExprIf) -> Option<Vec<Statement>> {
@@ -257,9 +275,9 @@ impl Typer<'_, SemanticsScope> {
     }
 }
 
-/// At most one memory access, which may load and then store; one write of rd, one jump; a call has the row to itself; nothing
-/// follows a trap.
-fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
+/// At most one memory access, which may load and then store; one write of each destination, one jump; a call has the row
+/// to itself; nothing follows a trap.
+fn limits(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
     if semantics.always_traps() && semantics.statements.len() > 1 {
         errors.push(
             Diagnostic::new(
@@ -274,7 +292,6 @@ fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
     let loads = count(|s| matches!(s, Statement::Load { .. }));
     let stores = count(|s| matches!(s, Statement::Store { .. }));
     let calls = count(|s| matches!(s, Statement::Call { .. }));
-    let writes = count(|s| matches!(s, Statement::Write(_)));
     let jumps = count(|s| matches!(s, Statement::Jump { .. }));
     let mut too_many = |what: &str, hint: &str| {
         errors.push(
@@ -283,11 +300,24 @@ fn ports(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
         );
     };
     if loads > 1 || stores > 1 || (loads + stores == 2 && !semantics.updates()) {
-        let hint = "a row has columns for one: a load, a store, or a load and then a store of as many bits at the same address";
+        let kinds = semantics.statements.iter().filter_map(|statement| match statement {
+            Statement::Load { .. } => Some(true),
+            Statement::Store { .. } => Some(false),
+            _ => None,
+        });
+        let hint = if kinds.eq([false, true]) {
+            "load first: what is stored is stored at the row's end, wherever it is written"
+        } else {
+            "a row has columns for one: a load, a store, or a load and then a store of as many bits at the same address"
+        };
         too_many("two memory accesses", hint);
     }
-    if writes > 1 {
-        too_many("two writes of rd", "a row has columns for one");
+    for (port, name) in WRITES.into_iter().enumerate() {
+        let writes =
+            semantics.statements.iter().filter(|s| matches!(s, Statement::Write(of, _) if *of == port));
+        if writes.count() > 1 {
+            too_many(&format!("two writes of {name}"), "a row has columns for one");
+        }
     }
     if jumps > 1 {
         too_many("two jumps", "choose the target with if/else");

@@ -19,6 +19,10 @@ pub(super) fn data(model: &Model) -> TokenStream {
         let at = number(*at);
         quote!((#name, #at))
     });
+    let hidden = model.hidden.iter().map(|hidden| {
+        let (name, doc) = (&hidden.name, &hidden.doc);
+        quote!(Hidden { name: #name, doc: #doc })
+    });
     let (zero, stack_pointer) = (number(model.zero), number(model.stack_pointer));
     let instructions = (0..model.instructions.len()).map(|at| instruction(model, at));
     let columns = columns(model);
@@ -50,7 +54,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
             name: #name,
             doc: #doc,
             fingerprint: Fingerprint([#(#fingerprint),*]),
-            registers: Registers { names: &[#(#registers),*], aliases: &[#(#aliases),*], zero: #zero, stack_pointer: #stack_pointer },
+            registers: Registers { names: &[#(#registers),*], hidden: &[#(#hidden),*], aliases: &[#(#aliases),*], zero: #zero, stack_pointer: #stack_pointer },
             instructions: &[#(#instructions),*],
             columns: &[#(#columns),*],
             index: ColumnId(#index),
@@ -78,10 +82,7 @@ fn instruction(model: &Model, at: usize) -> TokenStream {
     });
     let asm = instruction.asm.iter().map(|piece| match piece {
         AsmPiece::Text(text) => quote!(AsmPiece::Text(#text)),
-        AsmPiece::Rd => quote!(AsmPiece::Rd),
-        AsmPiece::Rs1 => quote!(AsmPiece::Rs1),
-        AsmPiece::Rs2 => quote!(AsmPiece::Rs2),
-        AsmPiece::Rs3 => quote!(AsmPiece::Rs3),
+        AsmPiece::Register(name) => quote!(AsmPiece::Register(#name)),
         AsmPiece::Imm => quote!(AsmPiece::Imm),
         AsmPiece::UpperImm(shift) => {
             let shift = number(*shift);

@@ -50,7 +50,7 @@ fn shared_masks(model: &Model) -> Vec<u32> {
 pub fn instruction(instruction: &Instruction) -> TokenStream {
     let (bits, kind) = (hex(instruction.bits), kind(instruction));
     let imm = instruction.format.imm.as_ref().map_or(quote!(0), immediate);
-    let [rd, rs1, rs2] = [instruction.rd, instruction.reads[0], instruction.reads[1]].map(operand);
+    let [rd, rs1, rs2] = [instruction.writes[0], instruction.reads[0], instruction.reads[1]].map(operand);
     quote! {
         #bits => return Op { imm: #imm, pc, word, kind: #kind, rd: #rd, rs1: #rs1, rs2: #rs2 },
     }

@@ -65,7 +65,7 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             use #library::isa::{
                 AsmPiece, BinaryOp, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Expr, ExprKind, Field,
                 Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Linear, Link, MAX_ROWS, MemoryAccess, Op, Operand,
-                OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, STRIDE, SemanticStatement, Semantics,
+                Hidden, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, STRIDE, SemanticStatement, Semantics,
                 Spec, Trap, TrapCause, Type, UnaryOp, Word, units,
             };
 

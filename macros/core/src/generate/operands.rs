@@ -6,10 +6,7 @@ use quote::quote;
 
 use super::number;
 use crate::ir::{ExprKind, Statement};
-use crate::model::{Bits, Immediate, Instruction, Operand, Pseudo};
-
-/// The ports' names: the destination, then what is read.
-const PORTS: [&str; 5] = ["rd", "rs1", "rs2", "rs3", "rs4"];
+use crate::model::{Bits, Immediate, Instruction, Operand, Pseudo, READS, WRITES};
 
 /// The operands' names: registers by port, the immediate, sets of letters.
 pub(super) fn names(instruction: &Instruction) -> Vec<String> {
@@ -21,7 +18,7 @@ pub(super) fn names(instruction: &Instruction) -> Vec<String> {
 /// The operands as data, in the order of [`names`].
 pub(super) fn operands(instruction: &Instruction) -> TokenStream {
     let registers = ports(instruction).map(|(name, operand)| {
-        let written = name == PORTS[0];
+        let written = WRITES.contains(&name);
         let kind = match operand {
             Operand::Field(bits) => {
                 let field = field(bits);
@@ -53,8 +50,8 @@ pub(super) fn operands(instruction: &Instruction) -> TokenStream {
 }
 
 fn ports(instruction: &Instruction) -> impl Iterator<Item = (&'static str, Operand)> {
-    let operands = std::iter::once(instruction.rd).chain(instruction.reads);
-    PORTS.into_iter().zip(operands).filter(|(_, operand)| *operand != Operand::None)
+    let operands = instruction.writes.into_iter().chain(instruction.reads);
+    WRITES.into_iter().chain(READS).zip(operands).filter(|(_, operand)| *operand != Operand::None)
 }
 
 /// The immediate, if the semantics use it.
@@ -95,7 +92,7 @@ pub(super) fn effects(instruction: &Instruction) -> TokenStream {
             Statement::Call { .. } => call = true,
             Statement::Jump { condition, .. } => jump = happens(condition.is_some()),
             Statement::Trap { condition, .. } => trap = happens(condition.is_some()),
-            Statement::Let(..) | Statement::Write(_) => {}
+            Statement::Let(..) | Statement::Write(..) => {}
         }
     }
     quote!(Effects { memory: #memory, jump: #jump, trap: #trap, call: #call })

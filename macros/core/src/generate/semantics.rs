@@ -51,9 +51,9 @@ fn statement(statement: &Statement, semantics: &Semantics, locals: &[&str]) -> T
             let arguments = arguments.iter().map(expr);
             quote!(SemanticStatement::Call { arguments: &[#(#arguments),*] })
         }
-        Statement::Write(value) => {
-            let value = expr(value);
-            quote!(SemanticStatement::Write(#value))
+        Statement::Write(port, value) => {
+            let (port, value) = (Literal::usize_unsuffixed(*port), expr(value));
+            quote!(SemanticStatement::Write { port: #port, value: #value })
         }
         Statement::Store { bits, address, value } => {
             let (bits, address, value) = (number(*bits), expr(address), expr(value));

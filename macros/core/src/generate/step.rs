@@ -1,7 +1,8 @@
 //! The executor: one function an instruction, and `step`, which chooses among them.
 //!
-//! Ports are read first, effects come last: the jump's target is checked, then memory is written, then rd. So a cycle
-//! that traps leaves no trace, and an instruction whose source is its destination reads the old value.
+//! Ports are read first, effects come last: the jump's target is checked, then memory is written, then the destinations, in
+//! the order of the text. So a cycle that traps leaves no trace, and an instruction whose source is its destination reads
+//! the old value.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -10,7 +11,7 @@ use super::decode::kind;
 use super::expr::{Names, expr, to_cell};
 use super::{constant, ident, number};
 use crate::ir::{Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, Type};
-use crate::model::{ColumnSource, Instruction, Model, Operand, Recorded};
+use crate::model::{ColumnSource, Instruction, Model, Operand, READS, Recorded, WRITES};
 
 /// The function `step` and the instructions' functions.
 pub(super) fn step(model: &Model) -> TokenStream {
@@ -84,7 +85,7 @@ fn body(model: &Model, instruction: &Instruction) -> TokenStream {
     let jump_check =
         jump.map(|(condition, target)| jump_check(model, instruction, condition.as_ref(), target));
     let stores = semantics.statements.iter().map(|statement| store(model, statement));
-    let writes = semantics.statements.iter().map(|statement| write(model, instruction, statement));
+    let writes = writes(model, instruction);
     if semantics.always_traps() {
         return quote!(#reads #(#values)*);
     }
@@ -94,7 +95,7 @@ fn body(model: &Model, instruction: &Instruction) -> TokenStream {
         #(#values)*
         #jump_check
         #(#stores)*
-        #(#writes)*
+        #writes
         #flow
     }
 }
@@ -103,21 +104,8 @@ fn body(model: &Model, instruction: &Instruction) -> TokenStream {
 fn reads(model: &Model, instruction: &Instruction) -> TokenStream {
     let reads = instruction.reads.iter().enumerate().filter(|(_, read)| **read != Operand::None);
     let reads = reads.map(|(port, read)| {
-        let name = ident(&format!("rs{}", port + 1));
-        // The first two ports' registers are in the predecoded instruction.
-        let register = match (port, read) {
-            (0, _) => quote!(op.rs1),
-            (1, _) => quote!(op.rs2),
-            (_, Operand::Fixed(register)) => {
-                let register = number(*register);
-                quote!(#register)
-            }
-            (_, Operand::Field(bits)) => {
-                let (lo, mask) = (number(bits.lo), number(bits.mask() >> bits.lo));
-                quote!((op.word >> #lo & #mask) as u8)
-            }
-            (_, Operand::None) => quote!(0),
-        };
+        let name = ident(READS[port]);
+        let register = register(READS[port], *read);
         let record = record(model, &Recorded::Read(port), &quote!(#name));
         quote! {
             let #name = ports.register(#register);
@@ -125,6 +113,25 @@ fn reads(model: &Model, instruction: &Instruction) -> TokenStream {
         }
     });
     quote!(#(#reads)*)
+}
+
+/// The number of the register that a port has. Those of rd, rs1 and rs2 are in the predecoded instruction.
+fn register(port: &str, operand: Operand) -> TokenStream {
+    match operand {
+        _ if ["rd", "rs1", "rs2"].contains(&port) => {
+            let port = ident(port);
+            quote!(op.#port)
+        }
+        Operand::Fixed(register) => {
+            let register = number(register);
+            quote!(#register)
+        }
+        Operand::Field(bits) => {
+            let (lo, mask) = (number(bits.lo), number(bits.mask() >> bits.lo));
+            quote!((op.word >> #lo & #mask) as u8)
+        }
+        Operand::None => quote!(0),
+    }
 }
 
 /// What is evaluated where it stands: names, loads, calls, traps.
@@ -175,7 +182,7 @@ fn in_order(model: &Model, semantics: &Semantics, statement: &Statement) -> Toke
                 None => trap,
             }
         }
-        Statement::Write(_) | Statement::Store { .. } | Statement::Jump { .. } => TokenStream::new(),
+        Statement::Write(..) | Statement::Store { .. } | Statement::Jump { .. } => TokenStream::new(),
     }
 }
 
@@ -207,9 +214,10 @@ fn jump_check(
     let condition = condition.map(|condition| quote!(let jumps = #condition;));
     let to_itself = (only_jumps && !stated).then(|| {
         let zero = number(model.zero);
-        let writes_nothing = (instruction.rd != Operand::None).then(|| quote!(&& op.rd == #zero));
+        let writes = WRITES.into_iter().zip(instruction.writes).filter(|(_, to)| *to != Operand::None);
+        let writes = writes.map(|(name, to)| register(name, to));
         quote! {
-            if #taken target == op.pc #writes_nothing {
+            if #taken target == op.pc #(&& #writes == #zero)* {
                 return Err(Trap { cause: TrapCause::SelfJump, value: target });
             }
         }
@@ -235,20 +243,27 @@ fn store(model: &Model, statement: &Statement) -> TokenStream {
     }
 }
 
-fn write(model: &Model, instruction: &Instruction, statement: &Statement) -> TokenStream {
-    let Statement::Write(e) = statement else { return TokenStream::new() };
-    if instruction.rd == Operand::None {
-        return TokenStream::new();
+/// The destinations: what they are to have is known, and what they had recorded, before one is written.
+fn writes(model: &Model, instruction: &Instruction) -> TokenStream {
+    let (mut values, mut effects) = (TokenStream::new(), TokenStream::new());
+    for statement in &instruction.semantics.statements {
+        let Statement::Write(port, e) = statement else { continue };
+        let operand = instruction.writes[*port];
+        if operand == Operand::None {
+            continue;
+        }
+        let (name, written) = (ident(WRITES[*port]), value(e));
+        let register = register(WRITES[*port], operand);
+        let before = record(model, &Recorded::RdBefore(*port), &quote!(ports.register(#register)));
+        let after = record(model, &Recorded::RdValue(*port), &quote!(#name));
+        values.extend(quote! {
+            let #name = #written;
+            #before
+            #after
+        });
+        effects.extend(quote!(ports.set_register(#register, #name);));
     }
-    let written = value(e);
-    let before = record(model, &Recorded::RdBefore, &quote!(ports.register(op.rd)));
-    let after = record(model, &Recorded::RdValue, &quote!(rd));
-    quote! {
-        let rd = #written;
-        #before
-        #after
-        ports.set_register(op.rd, rd);
-    }
+    quote!(#values #effects)
 }
 
 /// Where execution goes, recorded.

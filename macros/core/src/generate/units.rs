@@ -8,7 +8,7 @@ use quote::quote;
 use super::expr::{Names, expr, rust_type, to_cell};
 use super::{constant, ident, number};
 use crate::ir::{Expr, OpFact, Semantics, Statement, Type};
-use crate::model::{Model, PUBLIC, Recorded};
+use crate::model::{Model, PUBLIC, READS, Recorded, WRITES};
 use crate::units::form::{Form, Var};
 use crate::units::select::Selection;
 use crate::units::wiring::{Coefficient, Limb, Relation, Term, committed};
@@ -205,8 +205,8 @@ fn data(model: &Model) -> TokenStream {
         let values = Literal::usize_unsuffixed(table.values.len());
         quote!(units::Table { name: #name, doc: #doc, keys: &[#(#keys),*], values: #values })
     });
-    let ports = [(Port::Write, 0, Recorded::RdValue), (Port::Memory, 1, Recorded::MemAfter)];
-    let ports = ports.into_iter().filter_map(|(port, cell, what)| {
+    let writes = (0..WRITES.len()).map(|at| (Port::Write(at), 0, Recorded::RdValue(at)));
+    let ports = writes.chain([(Port::Memory, 1, Recorded::MemAfter)]).filter_map(|(port, cell, what)| {
         let at = units.port(port)?;
         let (cell, recorded) = (id(cell_at(model, (at, cell))), id(model.recording(&what)?));
         let unit = Literal::usize_unsuffixed(at);
@@ -245,15 +245,17 @@ fn cells(model: &Model) -> TokenStream {
         }
         None => quote!(0),
     };
-    let reads = (0..4).map(|port| found(Recorded::Read(port)));
+    let reads = (0..READS.len()).map(|port| found(Recorded::Read(port)));
     let [index, address, before, reply] =
-        [Recorded::Index, Recorded::MemAddress, Recorded::MemBefore, Recorded::RdValue].map(found);
+        [Recorded::Index, Recorded::MemAddress, Recorded::MemBefore, Recorded::RdValue(0)].map(found);
     let (first, count) = (model.columns.len(), committed(&model.units));
     let (first, count) = (Literal::usize_unsuffixed(first), Literal::usize_unsuffixed(count));
+    let read_names = READS.map(ident);
+    let read_count = Literal::usize_unsuffixed(READS.len());
     quote! {
         /// What the cells of a row follow from.
         struct Found {
-            reads: [Word; 4],
+            reads: [Word; #read_count],
             address: Word,
             before: Word,
             reply: Word,
@@ -262,7 +264,7 @@ fn cells(model: &Model) -> TokenStream {
         #[inline(always)]
         #[allow(unused_assignments)]
         fn fill(op: &Op, found: &Found, cells: &mut [[Word; STRIDE]; #count], row: usize) {
-            let [rs1, rs2, rs3, rs4] = found.reads;
+            let [#(#read_names),*] = found.reads;
             match op.kind {
                 #(#arms)*
                 _ => {}
@@ -508,7 +510,7 @@ impl Filling<'_> {
     fn value(&mut self, (unit, cell): (usize, usize)) -> TokenStream {
         let declared = &self.units.units[unit];
         match (declared.port, cell) {
-            (Some(Port::Write), 0) if self.selection.next.is_none() => return quote!(found.reply),
+            (Some(Port::Write(0)), 0) if self.selection.next.is_none() => return quote!(found.reply),
             (Some(Port::Memory), 0) => return quote!(found.before),
             _ => {}
         }

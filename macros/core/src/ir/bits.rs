@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use super::{BinaryOp, Expr, ExprKind, Type, UnaryOp, eval};
+use crate::model::READS;
 
 /// A function of the input bits.
 pub(crate) type Node = u32;
@@ -29,7 +30,7 @@ const TERMINAL: u32 = u32::MAX;
 
 /// What the leaves of an expression are.
 pub(crate) struct Leaves {
-    pub(crate) reads: [Value; 4],
+    pub(crate) reads: [Value; READS.len()],
     pub(crate) pc: Value,
     pub(crate) imm: Value,
     pub(crate) loaded: Value,
@@ -375,7 +376,7 @@ mod tests {
     /// Leaves by their values.
     #[derive(Default)]
     struct Values {
-        reads: [u64; 4],
+        reads: [u64; READS.len()],
         pc: u64,
         imm: u64,
         loaded: u64,
@@ -425,7 +426,9 @@ mod tests {
             let [rs1, rs2, pc, imm, loaded] = leaves.clone();
             let none = vec![FALSE; 32];
             let mut symbolic = Leaves {
-                reads: [rs1, rs2, none.clone(), none.clone()],
+                reads: std::array::from_fn(|port| {
+                    [&rs1, &rs2].get(port).map_or_else(|| none.clone(), |&read| read.clone())
+                }),
                 pc,
                 imm,
                 loaded,
@@ -445,7 +448,7 @@ mod tests {
                 for (at, a) in EDGES.into_iter().enumerate() {
                     for b in EDGES {
                         let mut values = Values {
-                            reads: [a, b, 0, 0],
+                            reads: [a, b, 0, 0, 0, 0],
                             pc: EDGES[(at + 3) % EDGES.len()],
                             imm: b,
                             loaded: a,

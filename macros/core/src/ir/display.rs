@@ -4,6 +4,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{BinaryOp, Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, UnaryOp};
+use crate::model::WRITES;
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -39,7 +40,7 @@ impl Display for Statement {
                 arguments.iter().try_for_each(|argument| write!(f, "{argument}, "))?;
                 f.write_str(")")
             }
-            Self::Write(value) => write!(f, "rd = {value}"),
+            Self::Write(port, value) => write!(f, "{} = {value}", WRITES[*port]),
             Self::Store { bits, address, value } => write!(f, "store::<{bits}>({address}, {value})"),
             Self::Jump { condition: Some(condition), target } => {
                 write!(f, "if {condition} {{ jump({target}) }}")

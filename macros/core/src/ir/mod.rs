@@ -193,12 +193,16 @@ impl BinaryOp {
     }
 }
 
-/// What an instruction does, in order. At most one load, store or call, one write of rd, one jump.
+/// What an instruction does, in order. At most one memory access or call, one write of rd, one jump. An access is a
+/// load, a store, or a load and then a store of as many bits at the same address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Semantics {
     /// The statements.
     pub statements: Vec<Statement>,
 }
+
+/// How many nodes of two addresses are compared, names put in. What is larger counts as different.
+const MAX_COMPARED: usize = 4096;
 
 /// One effect or name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,8 +221,8 @@ pub enum Statement {
         /// The number, then the arguments.
         arguments: Vec<Expr>,
     },
-    /// Write the destination register.
-    Write(Expr),
+    /// Write the register of a write port: 0 is rd.
+    Write(usize, Expr),
     /// Store so many bits.
     Store {
         /// 8, 16 or 32.
@@ -299,12 +303,49 @@ impl Semantics {
             _ => None,
         });
         let mut behind = self.statements.iter().skip_while(|s| !matches!(s, Statement::Load { .. }));
-        behind.any(|s| matches!(s, Statement::Store { bits, address, .. } if loaded == Some((bits, address))))
+        behind.any(|statement| match (statement, loaded) {
+            (Statement::Store { bits, address, .. }, Some((of, at))) => {
+                bits == of && self.same(address, at, &mut { MAX_COMPARED })
+            }
+            _ => false,
+        })
     }
 
-    /// Whether the destination register is written.
-    pub fn writes(&self) -> bool {
-        self.statements.iter().any(|statement| matches!(statement, Statement::Write(_)))
+    /// Whether two expressions are one, with names for what they stand for. `left` bounds how far is looked.
+    fn same(&self, a: &Expr, b: &Expr, left: &mut usize) -> bool {
+        let Some(less) = left.checked_sub(1) else { return false };
+        *left = less;
+        match (&a.kind, &b.kind) {
+            (ExprKind::Local(one), ExprKind::Local(other)) if one == other => true,
+            (ExprKind::Local(name), _) => self.named(name).is_some_and(|value| self.same(value, b, left)),
+            (_, ExprKind::Local(name)) => self.named(name).is_some_and(|value| self.same(a, value, left)),
+            _ => {
+                let leaf = |e: &Expr| e.operands().next().is_none();
+                let alike = match (&a.kind, &b.kind) {
+                    (ExprKind::Unary(one, _), ExprKind::Unary(other, _)) => one == other,
+                    (ExprKind::Binary(one, ..), ExprKind::Binary(other, ..)) => one == other,
+                    (ExprKind::Slice(_, one), ExprKind::Slice(_, other)) => one == other,
+                    (ExprKind::Extend(_, one), ExprKind::Extend(_, other)) => one == other,
+                    (ExprKind::Reinterpret(_), ExprKind::Reinterpret(_))
+                    | (ExprKind::If(..), ExprKind::If(..)) => true,
+                    (one, other) => leaf(a) && leaf(b) && one == other,
+                };
+                alike && a.ty == b.ty && a.operands().zip(b.operands()).all(|(a, b)| self.same(a, b, left))
+            }
+        }
+    }
+
+    /// The value of a `let`.
+    fn named(&self, name: &str) -> Option<&Expr> {
+        self.statements.iter().find_map(|statement| match statement {
+            Statement::Let(local, value) if local == name => Some(value),
+            _ => None,
+        })
+    }
+
+    /// Whether a write port is used: 0 is rd.
+    pub fn writes(&self, port: usize) -> bool {
+        self.statements.iter().any(|statement| matches!(statement, Statement::Write(of, _) if *of == port))
     }
 
     /// Whether every execution traps.
@@ -345,7 +386,7 @@ impl Statement {
     /// The expressions of this statement.
     pub fn expressions(&self) -> Vec<&Expr> {
         match self {
-            Self::Let(_, value) | Self::Write(value) => vec![value],
+            Self::Let(_, value) | Self::Write(_, value) => vec![value],
             Self::Load { address, .. } => vec![address],
             Self::Call { arguments } => arguments.iter().collect(),
             Self::Store { address, value, .. } => vec![address, value],

@@ -57,6 +57,7 @@ pub(super) fn unite(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
     one("pseudo-instruction", &mut tables.pseudos, |table| &table.asm, parts, errors);
     units(tables, errors);
     registers(tables, errors);
+    one("hidden register", &mut tables.hidden, |table| &table.name, |_| Vec::new(), errors);
     ports(tables, errors);
 }
 
@@ -117,7 +118,7 @@ fn ports(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
     let Some(first) = tables.ports.first().cloned() else { return };
     let parts = |table: &super::PortsTable| {
         vec![
-            ("write", option(table.write.as_ref())),
+            ("write", list(&table.write)),
             ("memory", option(table.memory.as_ref())),
             ("address", option(table.address.as_ref())),
         ]

@@ -57,6 +57,7 @@ pub(crate) struct Tables {
     /// Whether instructions need not be compiled to units.
     pub(crate) unproven: bool,
     pub(crate) registers: Vec<RegistersTable>,
+    pub(crate) hidden: Vec<HiddenTable>,
     pub(crate) policy: Vec<Entry<Text>>,
     pub(crate) formats: Vec<Entry<FormatTable>>,
     pub(crate) instructions: Vec<InstructionTable>,
@@ -79,7 +80,8 @@ pub(crate) struct Tables {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PortsTable {
-    pub(crate) write: Option<Text>,
+    /// Of each write port, in the order of the ports.
+    pub(crate) write: Vec<Text>,
     pub(crate) memory: Option<Text>,
     /// The column that has the address of the word that `memory` accesses.
     pub(crate) address: Option<Text>,
@@ -136,6 +138,12 @@ pub(crate) struct RegistersTable {
     pub(crate) stack_pointer: Text,
     pub(crate) aliases: Vec<Entry<Text>>,
     pub(crate) span: Span,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HiddenTable {
+    pub(crate) name: Text,
+    pub(crate) doc: Text,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -282,6 +290,8 @@ fn parse_file(
         aliases: table.table("aliases", false, |names| names.entries_of_text()).unwrap_or_default(),
         span: table.span(),
     }));
+    own.hidden =
+        root.list("hidden", |table| HiddenTable { name: table.required("name"), doc: table.required("doc") });
     own.policy = root.table("policy", false, |table| table.entries_of_text()).unwrap_or_default();
     own.formats = root.tables_by_key("format", |table| FormatTable {
         fields: table.table("fields", true, |fields| fields.entries_of_text()).unwrap_or_default(),
@@ -347,7 +357,7 @@ fn parse_file(
     });
     own.fused = root.table("fused", false, |table| table.entries_of_texts()).unwrap_or_default();
     own.ports.extend(root.table("ports", false, |table| PortsTable {
-        write: table.text("write"),
+        write: table.texts("write"),
         memory: table.text("memory"),
         address: table.text("address"),
         span: table.span(),
@@ -440,6 +450,7 @@ fn merge(tables: &mut Tables, own: Tables) {
     tables.xlen = own.xlen.or(tables.xlen.take());
     tables.unproven |= own.unproven;
     tables.registers.extend(own.registers);
+    tables.hidden.extend(own.hidden);
     tables.policy.extend(own.policy);
     tables.formats.extend(own.formats);
     tables.instructions.extend(own.instructions);

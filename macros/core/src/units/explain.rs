@@ -7,7 +7,7 @@ use super::select::Selection;
 use super::wiring::{self, Relation};
 use super::{Port, Units};
 use crate::ir::{Expr, ExprKind};
-use crate::model::Model;
+use crate::model::{Model, WRITES};
 use crate::text;
 
 /// One line: what it is about, and what it says.
@@ -32,7 +32,7 @@ pub fn instruction(model: &Model, at: usize) -> Vec<Line> {
     let mut line = |what, text: String| lines.push(Line { what, text });
     for (place, used) in &selection.uses {
         let unit = &units.units[*place];
-        if unit.port == Some(Port::Write) {
+        if matches!(unit.port, Some(Port::Write(_))) {
             continue;
         }
         let inputs =
@@ -64,10 +64,12 @@ pub fn instruction(model: &Model, at: usize) -> Vec<Line> {
     }
     let port =
         |port| units.port(port).and_then(|at| selection.uses.get(&at)).and_then(|used| used.inputs.get(&0));
-    match (&selection.next, port(Port::Write)) {
-        (None, Some(_)) => line("rd", "what the call answers".to_owned()),
-        (Some(_), Some(form)) => line("rd", shown(form)),
-        _ => {}
+    for (at, written) in WRITES.into_iter().enumerate() {
+        match (&selection.next, port(Port::Write(at))) {
+            (None, Some(_)) => line(written, "what the call answers".to_owned()),
+            (Some(_), Some(form)) => line(written, shown(form)),
+            _ => {}
+        }
     }
     line(
         "next pc",

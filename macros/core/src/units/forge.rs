@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::form::{Form, Var, times};
 use super::row::{Cells, Found, Rows};
 use super::{PRIME, Port};
+use crate::model::WRITES;
 
 /// A cell of a row, and the value that a liar gives it.
 pub type Lie = Vec<((usize, usize), i128)>;
@@ -148,7 +149,9 @@ impl<'a> Target<'a> {
         };
         // What a call answers is its interface's to say.
         if rows.selection.next.is_some() {
-            output("rd", port(Port::Write, 0));
+            for (at, written) in WRITES.into_iter().enumerate() {
+                output(written, port(Port::Write(at), 0));
+            }
         }
         output("the word after", port(Port::Memory, 1));
         output("the address", rows.selection.address.clone());

@@ -95,8 +95,8 @@ pub struct Unit {
 /// An access of the machine's that a row has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
-    /// The write of a register.
-    Write,
+    /// The write of a register, by the place of the port: 0 is rd.
+    Write(usize),
     /// An access to the word of memory at an address.
     Memory,
 }

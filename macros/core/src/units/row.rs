@@ -9,12 +9,13 @@ use super::form::{Form, Var, times};
 use super::select::Selection;
 use super::{PRIME, Port, Units};
 use crate::ir::{self, Environment, Expr, OpFact, signed};
+use crate::model::READS;
 
 /// What an instruction finds, and what its interface answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Found {
     /// What the read ports read.
-    pub reads: [u32; 4],
+    pub reads: [u32; READS.len()],
     /// The instruction's address.
     pub pc: u32,
     /// The immediate.
@@ -179,9 +180,9 @@ impl Rows<'_> {
         form.map_or(0, |form| form.value(&mut |var| self.var(var, found, cells)))
     }
 
-    /// What is written to the register, if one is.
-    pub fn written(&self, cells: &Cells) -> Option<i128> {
-        let port = self.units.port(Port::Write)?;
+    /// What a port writes, if it does.
+    pub fn written(&self, port: usize, cells: &Cells) -> Option<i128> {
+        let port = self.units.port(Port::Write(port))?;
         self.selection.uses.contains_key(&port).then(|| self.cell((port, 0), cells))
     }
 
@@ -309,7 +310,7 @@ impl Filling<'_> {
         let Rows { units, selection } = self.rows;
         let declared = &units.units[unit];
         match (declared.port, cell) {
-            (Some(Port::Write), 0) if selection.next.is_none() => return Ok(self.found.reply.into()),
+            (Some(Port::Write(0)), 0) if selection.next.is_none() => return Ok(self.found.reply.into()),
             (Some(Port::Memory), 0) => return Ok(self.found.before.into()),
             _ => {}
         }

@@ -260,9 +260,9 @@ impl Selector<'_> {
                     self.note(&ways, &root);
                     ways
                 }
-                Statement::Write(value) => {
+                Statement::Write(port, value) => {
                     let value = inline(value);
-                    let Some(port) = self.units.port(Port::Write) else {
+                    let Some(port) = self.units.port(Port::Write(*port)) else {
                         self.lost.borrow_mut().get_or_insert(Shortage::NoPort);
                         return None;
                     };
@@ -293,7 +293,7 @@ impl Selector<'_> {
                     let replied = Expr::new(ExprKind::Replied, Type::unsigned(32));
                     for state in &mut states {
                         state.selection.next = None;
-                        if let Some(port) = self.units.port(Port::Write) {
+                        if let Some(port) = self.units.port(Port::Write(0)) {
                             state.known.push((replied.clone(), Form::from(Var::Cell(port, 0))));
                         }
                     }

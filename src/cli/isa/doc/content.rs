@@ -3,7 +3,9 @@
 //! In: a checked [`Model`], whose data and IR are walked; no text is read again. Out: a [`Page`].
 
 use retrace_codegen::ir::{Statement, TrapKind};
-use retrace_codegen::model::{AsmPiece, Bits, ColumnSource, Format, Immediate, Instruction, Operand};
+use retrace_codegen::model::{
+    AsmPiece, Bits, ColumnSource, Format, Immediate, Instruction, Operand, READS, WRITES,
+};
 use retrace_codegen::{Model, text as ir_text};
 
 use super::diagram::{diagram, range};
@@ -200,10 +202,7 @@ fn operation(instruction: &Instruction) -> Line {
 fn assembly(pieces: &[AsmPiece]) -> String {
     let piece = |piece: &AsmPiece| match piece {
         AsmPiece::Text(text) => text.clone(),
-        AsmPiece::Rd => "rd".to_owned(),
-        AsmPiece::Rs1 => "rs1".to_owned(),
-        AsmPiece::Rs2 => "rs2".to_owned(),
-        AsmPiece::Rs3 => "rs3".to_owned(),
+        AsmPiece::Register(name) => (*name).to_owned(),
         AsmPiece::Imm => "imm".to_owned(),
         AsmPiece::UpperImm(shift) => format!("imm >> {shift}"),
         AsmPiece::Target => "target".to_owned(),
@@ -218,19 +217,20 @@ fn port(model: &Model, name: &str, operand: Operand) -> Option<Inline> {
         Operand::None => None,
         Operand::Field(bits) => Some(code(format!("{name} = x[word[{}]]", range(bits)))),
         Operand::Fixed(register) => {
-            let register = model.registers.get(usize::from(register)).map_or("", String::as_str);
+            let register = model.register(register).unwrap_or_default();
             Some(code(format!("{name} = {register}")))
         }
     }
 }
 
 fn reads(model: &Model, instruction: &Instruction) -> Line {
-    let ports = ["rs1", "rs2", "rs3", "rs4"].into_iter().zip(instruction.reads);
+    let ports = READS.into_iter().zip(instruction.reads);
     list(ports.filter_map(|(name, operand)| port(model, name, operand)), "no register")
 }
 
 fn writes(model: &Model, instruction: &Instruction) -> Line {
-    list(port(model, "rd", instruction.rd), "no register")
+    let ports = WRITES.into_iter().zip(instruction.writes);
+    list(ports.filter_map(|(name, operand)| port(model, name, operand)), "no register")
 }
 
 fn memory(model: &Model, instruction: &Instruction) -> Option<Line> {
@@ -240,8 +240,9 @@ fn memory(model: &Model, instruction: &Instruction) -> Option<Line> {
         let address = ir_text::expression(model, address);
         vec![text(format!("{what} {bytes} {unit} at ")), code(address)]
     };
+    let load = if instruction.semantics.updates() { "loads and stores" } else { "loads" };
     instruction.semantics.statements.iter().find_map(|statement| match statement {
-        Statement::Load { bits, address } => Some(access("loads", bits, address)),
+        Statement::Load { bits, address } => Some(access(load, bits, address)),
         Statement::Store { bits, address, .. } => Some(access("stores", bits, address)),
         Statement::Call { .. } => Some(vec![text("at most one aligned word, as the call says")]),
         _ => None,

@@ -4,7 +4,7 @@ use super::counted;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::ExprKind;
-use crate::model::{Instruction, Model, Recorded};
+use crate::model::{Instruction, Model, READS, Recorded, WRITES};
 use crate::units::form::{Form, Var};
 use crate::units::select::{Selection, Shortage};
 use crate::units::{Port, Unit, Units};
@@ -49,13 +49,13 @@ pub(super) fn sizes(model: &Model, errors: &mut Vec<Diagnostic>) {
 /// Sees that there are columns of what relations and cells follow from.
 pub(super) fn unrecorded(model: &Model, errors: &mut Vec<Diagnostic>) {
     let read = |port: usize| model.instructions.iter().any(|i| i.semantics.uses(&ExprKind::Read(port)));
-    let reads = (0..4).filter(|port| read(*port)).map(Recorded::Read);
-    let write = model.units.port(Port::Write).map(|_| Recorded::RdValue);
+    let reads = (0..READS.len()).filter(|port| read(*port)).map(Recorded::Read);
+    let writes = (0..WRITES.len()).filter(|at| model.units.port(Port::Write(*at)).is_some());
     let memory = [Recorded::MemAddress, Recorded::MemBefore, Recorded::MemAfter];
     let memory = memory.into_iter().filter(|_| model.units.port(Port::Memory).is_some());
     for what in reads
         .chain([Recorded::NextPc])
-        .chain(write)
+        .chain(writes.map(Recorded::RdValue))
         .chain(memory)
         .filter(|what| model.recording(what).is_none())
     {
@@ -145,7 +145,7 @@ pub(super) fn short(units: &Units, instruction: &Instruction, shortage: &Shortag
         }
         Shortage::NoPort => (
             format!("`{name}` writes a register, and a row has no port for that"),
-            "declare one, [ports] write = \"rd\"".to_owned(),
+            "name a unit for it: [ports] write = [\"rd\", \"rd2\"]".to_owned(),
         ),
         Shortage::NoStatement(what) => (
             format!("`{name}` does `{what}`, which no rule brings down to units"),

@@ -8,7 +8,7 @@ use crate::check::forms::{self, Names};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Type};
-use crate::model::{Class, Column};
+use crate::model::{Class, Column, WRITES};
 use crate::parse::{Entry, TableTable, Tables, Text, UnitTable};
 use crate::source::Span;
 use crate::units::form::{Form, Var};
@@ -21,14 +21,18 @@ const MAX_KEY_BITS: u32 = 18;
 const MAX_CELL_BITS: u32 = 32;
 
 /// The ports as units: what the runtime binds, and a relation that says what the instruction asks for.
-pub(super) fn ports(tables: &Tables) -> Vec<Unit> {
+pub(super) fn ports(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Unit> {
     let Some(table) = tables.ports.first() else { return Vec::new() };
+    if let Some(third) = table.write.get(WRITES.len()) {
+        let what = format!("a row writes at most {} registers", WRITES.len());
+        bad(&third.span, &what, &format!("name the units of {}", WRITES.join(" and ")), errors);
+    }
     let cell = |name: &str| Cell { name: name.to_owned(), bits: 32, fill: None, overlays: None };
     let input = |name: &str| Input { name: name.to_owned(), ty: Type::unsigned(32), default: 0 };
     let minus = |cell: Var, input: Form| &Form::from(cell) - &input;
-    let write = table.write.iter().map(|name| Unit {
+    let write = table.write.iter().take(WRITES.len()).enumerate().map(|(at, name)| Unit {
         name: name.value.clone(),
-        doc: "The register written.".to_owned(),
+        doc: "A register written.".to_owned(),
         inputs: vec![input("written")],
         cells: vec![Cell {
             fill: Some(Expr::new(ExprKind::Local("written".to_owned()), Type::unsigned(32))),
@@ -40,7 +44,7 @@ pub(super) fn ports(tables: &Tables) -> Vec<Unit> {
         }],
         slots: Vec::new(),
         outputs: Vec::new(),
-        port: Some(Port::Write),
+        port: Some(Port::Write(at)),
         span: name.span.clone(),
     });
     let memory = table.memory.iter().map(|name| Unit {

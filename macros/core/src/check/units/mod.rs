@@ -28,7 +28,7 @@ pub(super) fn units(tables: &Tables, columns: &[Column], errors: &mut Vec<Diagno
     let lookups = tables.tables.iter().filter_map(|table| declared::lookup_table(table, errors)).collect();
     let mut units = Units {
         tables: lookups,
-        units: declared::ports(tables),
+        units: declared::ports(tables, errors),
         address: declared::address(tables, columns, errors),
         ..Units::default()
     };

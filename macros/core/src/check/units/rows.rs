@@ -3,7 +3,7 @@
 use crate::check::rows::{Case, Row};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::model::{Model, Recorded};
+use crate::model::{Model, Recorded, WRITES};
 use crate::units::PRIME;
 use crate::units::forge::forge;
 use crate::units::row::{self, Found, Rows, Unfilled};
@@ -151,14 +151,15 @@ fn breaks(rows: Rows<'_>, row: &Row) -> Option<String> {
     };
     let address = rows.selection.address.as_ref().map(|form| rows.value(form, &found, &cells));
     let outputs = [
-        ("rd", rows.written(&cells), recorded(&Recorded::RdValue)),
+        (WRITES[0], rows.written(0, &cells), recorded(&Recorded::RdValue(0))),
+        (WRITES[1], rows.written(1, &cells), recorded(&Recorded::RdValue(1))),
         ("the address", address, recorded(&Recorded::MemAddress).map(|address| address & !3)),
         ("the word after", rows.after(&cells), recorded(&Recorded::MemAfter)),
     ];
     let calls = rows.selection.next.is_none();
     let wrong = outputs
         .into_iter()
-        .find(|(what, by_units, by_semantics)| by_units != by_semantics && (*what == "rd" || !calls));
+        .find(|(what, by_units, by_semantics)| by_units != by_semantics && (WRITES.contains(what) || !calls));
     wrong.map(|(what, by_units, by_semantics)| {
         let [by_units, by_semantics] = [by_units, by_semantics]
             .map(|value| value.map_or("nothing".to_owned(), |value| format!("{value:#x}")));
