@@ -9,7 +9,7 @@ use super::{Instruction, Op, WRITES, Word};
 /// load, a store, or a load and then a store of as many bits at the same address.
 ///
 /// The ports are read first. Then names, loads, calls and traps happen in the order of the statements; then the jump's
-/// target is checked, then memory is written, then rd. So a cycle that traps has changed nothing.
+/// target is checked, then memory is written, then the destinations. So a cycle that traps has changed nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Semantics {
     /// The statements.
