@@ -454,7 +454,7 @@ fn witness_prints_the_rows_asked_for() {
     let object = json(&retrace(&["witness", &elf("tiny"), "--format", "none", "--json"], b""));
     assert_eq!(
         (object["ok"].as_bool(), object["rows"].as_u64(), object["columns"].as_u64()),
-        (Some(true), Some(53), Some(58))
+        (Some(true), Some(53), Some(62))
     );
     assert!(object["rows_per_second"].is_number() && object["seconds"].is_number());
     // A unit's name is that of all its cells; one that shares a column has the name that it is asked for by.
@@ -478,7 +478,7 @@ fn prove_and_verify() {
     let object = json(&prove);
     assert_eq!(object["ok"], true);
     assert_eq!(object["field"], "bn254");
-    assert_eq!(object["constraints"], 20);
+    assert_eq!(object["constraints"], 26);
     for number in ["cycles", "columns", "rounds", "passes", "budget_bytes", "proof_bytes", "peak_rss_bytes"] {
         assert!(object[number].is_number(), "{number}: {object}");
     }
@@ -539,9 +539,9 @@ fn a_plan_of_a_segment_is_what_is_proven() {
     let input = format!("{GUESTS}/inputs/two-blocks.txt");
     let proof = temporary("segment-planned.proof");
     let elf = elf("sha256");
-    let prove = ["prove", &elf, "--input", &input, "--cycles", "0..8192", "--memory", "165888", "--json"];
+    let prove = ["prove", &elf, "--input", &input, "--cycles", "0..8192", "--memory", "241664", "--json"];
     let plan = json(&retrace(&[&prove[..], &["--plan"]].concat(), b""));
-    assert_eq!((&plan["columns"], &plan["array_bytes"]), (&81.into(), &165_888.into()), "{plan}");
+    assert_eq!((&plan["columns"], &plan["array_bytes"]), (&118.into(), &241_664.into()), "{plan}");
     assert_eq!((&plan["windows"], &plan["storing_round"]), (&serde_json::json!([3, 2, 2]), &7.into()));
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
@@ -552,7 +552,7 @@ fn a_plan_of_a_segment_is_what_is_proven() {
         assert_eq!(plan[number], proven[number], "{number}");
     }
     let log = text(&output.stderr);
-    for stored in ["windows=[3, 2, 2] columns=81 array_bytes=165888", "stored the arrays round=7"] {
+    for stored in ["windows=[3, 2, 2] columns=118 array_bytes=241664", "stored the arrays round=7"] {
         assert!(log.contains(stored), "{stored}: {log}");
     }
     assert_eq!(log.matches("chose a schedule").count(), 1, "{log}");
@@ -661,6 +661,17 @@ fn isa_explains_and_checks() {
     assert!(text(&output.stdout).contains("srai a0, a1, 3"), "{}", text(&output.stdout));
     let object = json(&retrace(&["isa", "explain", "--json"], b""));
     assert_eq!(object["instructions"].as_array().map(Vec::len), Some(40));
+    assert_eq!(object["calls"].as_array().map(Vec::len), Some(37));
+
+    let output = retrace(&["isa", "explain", "brk"], b"");
+    let page = text(&output.stdout);
+    for part in ["number     214", "\nbrk.moved\n", "\nbrk.beyond\n", "rs4 < rs2"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let variant = json(&retrace(&["isa", "explain", "brk.below", "--json"], b""));
+    assert_eq!(variant["instructions"], serde_json::json!([]));
+    assert_eq!(variant["calls"][0]["variants"].as_array().map(Vec::len), Some(1));
+    assert_eq!(variant["calls"][0]["variants"][0]["name"], "brk.below");
 
     let good = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/custom-isa/isa/rotxor.toml");
     // The verdict comes last; what it is drawn from only if it is asked for.

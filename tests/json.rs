@@ -206,7 +206,7 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("completions", "completions bash"),
         ("man", "man"),
         ("man", "man -o {tmp}/man"),
-        ("isa explain", "isa explain add 0x4035d513"),
+        ("isa explain", "isa explain add 0x4035d513 brk.moved"),
         ("isa check", "isa check rv32i {root}/examples/custom-isa/isa/rotxor.toml {tmp}/bad.toml"),
         ("isa doc", "isa doc rv32i"),
         ("isa doc", "isa doc rv32i -o {tmp}/rv32i.html"),

@@ -11,7 +11,7 @@ use retrace::asm::{Layout, assemble};
 use retrace::cancel::Cancel;
 use retrace::checkpoint::{Options, execute};
 use retrace::guest::{Input, Linux};
-use retrace::isa::Rv32i;
+use retrace::isa::{Isa as _, Rv32i, Rv32imZbb};
 use retrace::profile::{CodeMap, Profile, profile};
 use retrace::program::Program;
 use serde_json::Value;
@@ -165,6 +165,16 @@ fn mnemonics(elf: &str) -> BTreeMap<u64, String> {
     text(&output.stdout).lines().filter_map(line).collect()
 }
 
+/// Whether rows of that kind load a word and store it.
+fn updates(profile: &Value, kind: u64) -> bool {
+    let mut specs = [Rv32i::SPEC, Rv32imZbb::SPEC].into_iter();
+    let spec = specs.find(|spec| profile["isa"] == spec.name).expect("it is one of these");
+    let variant = (kind as usize).checked_sub(1 + spec.instructions.len());
+    variant
+        .and_then(|at| spec.variants().nth(at))
+        .is_some_and(|(_, variant)| ["load", "store"].iter().all(|access| variant.semantics.contains(access)))
+}
+
 #[test]
 fn every_table_is_what_the_rows_say() {
     let (sha256, text) = (elf("sha256"), input("two-blocks.txt"));
@@ -176,7 +186,7 @@ fn every_table_is_what_the_rows_say() {
         &[&elf("tiny")],
     ] {
         let object = json(&[&["profile"], arguments, &["--top", "0"]].concat());
-        let rows_of_witness = witness(arguments, "pc,next_pc,mem_address");
+        let rows_of_witness = witness(arguments, "pc,next_pc,mem_address,kind");
         let total = rows_of_witness.len() as u64;
         assert_eq!(object["cycles"], total, "{arguments:?}");
         for (table, of) in
@@ -190,14 +200,14 @@ fn every_table_is_what_the_rows_say() {
         let mut pairs = BTreeMap::<(String, String), u64>::new();
         let mut pages = BTreeMap::<u64, u64>::new();
         for row in &rows_of_witness {
-            let &[pc, next, address] = &row[..] else { panic!("three columns: {row:?}") };
+            let &[pc, next, address, kind] = &row[..] else { panic!("four columns: {row:?}") };
             *pcs.entry(pc).or_default() += 1;
             *instructions.entry(mnemonics[&pc].clone()).or_default() += 1;
             if next == pc + 4 {
                 *pairs.entry((mnemonics[&pc].clone(), mnemonics[&next].clone())).or_default() += 1;
             }
             if address != 0 {
-                *pages.entry(address / 4096 * 4096).or_default() += 1;
+                *pages.entry(address / 4096 * 4096).or_default() += 1 + u64::from(updates(&object, kind));
             }
         }
         let number = |value: &Value| value.as_u64().expect("it is a number");

@@ -197,14 +197,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn at(cycle: u64) -> Checkpoint<()> {
-        Checkpoint {
-            cycle,
-            pc: 0,
-            registers: vec![],
-            guest: (),
-            input_position: 0,
-            pages: Snapshot::default(),
-        }
+        Checkpoint { cycle, pc: 0, registers: vec![], guest: (), pages: Snapshot::default() }
     }
 
     proptest! {

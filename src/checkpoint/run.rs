@@ -157,10 +157,11 @@ pub fn execute<I: Isa, G: Guest>(
 ) -> Result<Execution<I, G>, ExecuteError> {
     let begun = Instant::now();
     let program = program.into();
-    let initial = Checkpoint::initial_with_stack(&program, guest, &options.arguments, options.stack_size)?;
+    let initial =
+        Checkpoint::initial_with_stack(&program, guest, &options.arguments, &input, options.stack_size)?;
     let writer = options.file.take().map(|file| {
         let head = file::head::<I, G>(&program, &options.arguments, &input, options.policy);
-        Writer::create(file, head, Shape::of::<I>(input.length()), &input, &initial)
+        Writer::create(file, head, Shape::of::<I>(), &input, &initial)
     });
     let checkpoints = CheckpointManager::new(options.policy, initial.clone());
     let run = Run {

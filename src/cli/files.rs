@@ -39,13 +39,14 @@ impl Elf {
         Ok(Self { path: path.to_owned(), bytes, file })
     }
 
-    pub(super) fn into_program<I: Isa>(self) -> Arc<Program<I>> {
-        self.into_program_and_bytes().0
+    pub(super) fn into_program<I: Isa>(self) -> Result<Arc<Program<I>>, Failure> {
+        Ok(self.into_program_and_bytes()?.0)
     }
 
     /// The program, and the bytes of its file.
-    pub(super) fn into_program_and_bytes<I: Isa>(self) -> (Arc<Program<I>>, Vec<u8>) {
-        (Arc::new(self.file.decode()), self.bytes)
+    pub(super) fn into_program_and_bytes<I: Isa>(self) -> Result<(Arc<Program<I>>, Vec<u8>), Failure> {
+        let program = self.file.decode().map_err(|error| no_program(&self.path, &error))?;
+        Ok((Arc::new(program), self.bytes))
     }
 }
 
@@ -54,7 +55,7 @@ pub(super) type LineOf = fn(&Elf, Word) -> Option<(String, u32)>;
 
 /// The source file and line of an address of a program's code, where the debug information says them.
 pub(super) fn line_of<I: Isa>(elf: &Elf, pc: Word) -> Option<(String, u32)> {
-    let program: Program<I> = elf.file.clone().decode();
+    let program: Program<I> = elf.file.clone().decode().ok()?;
     let map = CodeMap::from_elf(&program, &elf.bytes);
     let (_, line) = map.place(&program, pc);
     line.map(|(file, line)| (file.to_owned(), line))

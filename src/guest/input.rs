@@ -119,9 +119,9 @@ impl From<&[u8]> for Input {
     }
 }
 
-/// A machine's place in its input, and a window of what comes next. O(1) space.
+/// What a machine reads of an input: a window of it. O(1) space.
 #[derive(Debug)]
-pub struct InputReader {
+pub(crate) struct InputReader {
     input: Input,
     position: u64,
     window: Vec<u8>,
@@ -139,23 +139,16 @@ impl InputReader {
         Self { input, position: 0, window: Vec::new(), window_start: 0 }
     }
 
-    /// How many bytes were taken.
-    pub fn position(&self) -> u64 {
-        self.position
+    /// The next `count` bytes, 1 to 4, of a stream of which `left` are left: as many at least. The first is the low byte.
+    pub(crate) fn take(&mut self, _stream: u8, left: Word, count: Word) -> io::Result<Word> {
+        let position =
+            self.input.length.checked_sub(left.into()).filter(|_| (1..=left.min(4)).contains(&count));
+        self.position = position.ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.peek(count as usize)
     }
 
-    /// How many bytes are left.
-    pub fn left(&self) -> u64 {
-        self.input.length.saturating_sub(self.position)
-    }
-
-    pub(crate) fn seek(&mut self, position: u64) {
-        self.position = position;
-    }
-
-    /// The next `count` bytes, of which there must be as many; the first is the low byte.
     #[inline]
-    pub(crate) fn peek(&mut self, count: usize) -> io::Result<Word> {
+    fn peek(&mut self, count: usize) -> io::Result<Word> {
         let whole = self.place().and_then(|start| self.window.get(start..)?.first_chunk());
         match whole {
             Some(&bytes) if (1..=bytes.len()).contains(&count) => {
@@ -186,7 +179,7 @@ impl InputReader {
     }
 
     fn refill(&mut self) -> io::Result<()> {
-        self.window.resize(self.left().min(WINDOW) as usize, 0);
+        self.window.resize((self.input.length - self.position).min(WINDOW) as usize, 0);
         self.window_start = self.position;
         let read = self.input.read_at(self.position, &mut self.window);
         if read.is_err() {
@@ -221,18 +214,14 @@ mod tests {
         (0..count).map(|at| (at * 7 % 251) as u8).collect()
     }
 
-    fn take(reader: &mut InputReader, count: usize) -> io::Result<Word> {
-        let bytes = reader.peek(count)?;
-        reader.seek(reader.position() + count as u64);
-        Ok(bytes)
-    }
-
     fn read_all(input: Input, step: usize) -> Vec<u8> {
+        let mut left = input.length() as usize;
         let mut reader = InputReader::new(input);
         let mut all = Vec::new();
-        while reader.left() > 0 {
-            let count = step.min(reader.left() as usize);
-            all.extend(&take(&mut reader, count).unwrap().to_le_bytes()[..count]);
+        while left > 0 {
+            let count = step.min(left);
+            all.extend(&reader.take(0, left as Word, count as Word).unwrap().to_le_bytes()[..count]);
+            left -= count;
         }
         all
     }
@@ -258,14 +247,11 @@ mod tests {
     #[test]
     fn seeking_back_reads_again() {
         let mut reader = InputReader::new(Input::from(bytes(100_000)));
-        reader.seek(90_000);
-        let late = take(&mut reader, 4).unwrap();
-        reader.seek(3);
-        let early = take(&mut reader, 2).unwrap();
-        reader.seek(90_000);
-        assert_eq!(take(&mut reader, 4).unwrap(), late);
-        reader.seek(3);
-        assert_eq!(take(&mut reader, 2).unwrap(), early);
+        let mut at = |position, count| reader.take(0, 100_000u32 - position, count);
+        let (late, early) = (at(90_000, 4).unwrap(), at(3, 2).unwrap());
+        assert_eq!(at(90_000, 4).unwrap(), late);
+        assert_eq!(at(3, 2).unwrap(), early);
+        assert_eq!(at(99_998, 4).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(early, Word::from_le_bytes([21, 28, 0, 0]));
     }
 
@@ -275,7 +261,7 @@ mod tests {
         std::fs::write(&path, bytes(10)).unwrap();
         let input = Input::open(&path).unwrap();
         File::options().write(true).open(&path).unwrap().set_len(3).unwrap();
-        let error = InputReader::new(input).peek(4).unwrap_err();
+        let error = InputReader::new(input).take(0, 10, 4).unwrap_err();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }

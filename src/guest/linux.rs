@@ -1,28 +1,13 @@
-//! What Linux gives a static program: a stack with arguments, and a few calls.
-//!
-//! Calls are known by the names that the spec gives them. Where Linux moves a whole buffer, `read` and `write` move
-//! at most what is left of one aligned word: a short count, which POSIX allows and which libc's loops expect. So every
-//! call is one row with one memory access.
+//! What Linux gives a static program when it starts: a stack with arguments, and room for a heap. Its calls are those of
+//! `isa/rv32i.toml`.
 
 use core::ops::Range;
 
-use super::{Call, Guest, MemoryUse, Outcome, Start, StartError, Stream};
-use crate::isa::{Trap, Word};
-use crate::pages::{PAGE_BYTES, WORD_BYTES};
+use super::{Guest, MemoryUse, Start, StartError};
+use crate::isa::{Initial, Word};
+use crate::pages::PAGE_BYTES;
 
-/// The Linux-like guest interface. Its state is the bounds of heap and stack.
-///
-/// | call | answer |
-/// |---|---|
-/// | `exit`, `exit_group` | the guest ends with the first argument |
-/// | `read` | from descriptor 0, the input: the number of bytes, 0 at its end |
-/// | `write` | to descriptor 1, the output, or 2, messages: the number of bytes |
-/// | `brk` | the heap's end, moved if the argument lies between the present one and the stack; it never shrinks, since memory that is given back would have to be zeroed |
-/// | `fstat` | descriptors 0 to 2 are character devices: `st_mode`, the one word that libc's stdio asks for, is written and no other |
-/// | any other | −ENOSYS |
-///
-/// Errors as on Linux: −EBADF for a descriptor, −EFAULT for an address in page 0 or the last page or, for `read`, in
-/// code.
+/// The Linux-like guest interface: the bounds of heap and stack.
 ///
 /// The heap begins at the page after the program's highest virtual address. The stack ends at the middle of the address
 /// space, or if a segment is there at its end but for a page, and may take
@@ -33,8 +18,6 @@ use crate::pages::{PAGE_BYTES, WORD_BYTES};
 pub struct Linux {
     /// Where the heap begins.
     heap_start: Word,
-    /// The heap's end.
-    heap_end: Word,
     /// What the heap's end may reach.
     heap_limit: Word,
     /// The lowest address of the guard.
@@ -75,20 +58,6 @@ const AT_ENTRY: Word = 9;
 const AT_RANDOM: Word = 25;
 const AT_EXECFN: Word = 31;
 
-/// Where Linux's `struct stat64`, and newlib's `struct kernel_stat`, have `st_mode`.
-const ST_MODE: Word = 16;
-
-/// `S_IFCHR`, readable and writable by its owner, as a terminal is.
-const CHARACTER_DEVICE: Word = 0o020_600;
-
-/// Negated error numbers, from Linux's `errno.h`.
-const EBADF: Word = (-9 as Signed) as Word;
-const EFAULT: Word = (-14 as Signed) as Word;
-const ENOSYS: Word = (-38 as Signed) as Word;
-
-type Signed = i32;
-const _: () = assert!(Signed::BITS == Word::BITS);
-
 impl Guest for Linux {
     const NAME: &'static str = "linux";
 
@@ -106,10 +75,11 @@ impl Guest for Linux {
         let copies = start.load_copies().iter().filter(|copy| heap < copy.end).map(|copy| copy.start);
         let limit = copies.min().map_or(limit, |copy| limit.min(copy));
         self.heap_start = clamp(heap);
-        self.heap_end = clamp(heap);
         self.heap_limit = clamp(limit.max(heap));
         self.guard_start = clamp(guard_start(start, stack_limit));
         self.stack_limit = clamp(stack_limit);
+        start.set_initial(Initial::HeapStart, self.heap_start);
+        start.set_initial(Initial::HeapLimit, self.heap_limit);
         push_arguments(start, top, size)
     }
 
@@ -119,7 +89,7 @@ impl Guest for Linux {
 
     fn use_of(&self, address: Word) -> MemoryUse {
         let top = STACK_TOPS.into_iter().find(|top| u64::from(self.stack_limit) < *top).unwrap_or_default();
-        if (self.heap_start..self.heap_end).contains(&address) {
+        if (self.heap_start..self.heap_limit).contains(&address) {
             MemoryUse::Heap
         } else if (u64::from(self.stack_limit)..top).contains(&address.into()) {
             MemoryUse::Stack
@@ -128,94 +98,23 @@ impl Guest for Linux {
         }
     }
 
-    fn call(&mut self, call: &mut Call<'_>) -> Result<Outcome, Trap> {
-        let [first, second, third] = call.arguments();
-        Ok(match call.name() {
-            Some("exit" | "exit_group") => Outcome::Exit(first),
-            Some("read") => Outcome::Return(read(call, first, second, third)?),
-            Some("write") => Outcome::Return(write(call, first, second, third)?),
-            Some("brk") => Outcome::Return(self.brk(first)),
-            Some("fstat") => Outcome::Return(fstat(call, first, second)),
-            _ => Outcome::Return(ENOSYS),
-        })
-    }
-
     fn save(&self) -> Vec<u8> {
-        let Self { heap_start, heap_end, heap_limit, guard_start, stack_limit } = self;
-        let words = [heap_start, heap_end, heap_limit, guard_start, stack_limit];
+        let Self { heap_start, heap_limit, guard_start, stack_limit } = self;
+        let words = [heap_start, heap_limit, guard_start, stack_limit];
         words.into_iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
     fn restore(saved: &[u8]) -> Option<Self> {
-        let (&[heap_start, heap_end, heap_limit, guard_start, stack_limit], []) = saved.as_chunks() else {
+        let (&[heap_start, heap_limit, guard_start, stack_limit], []) = saved.as_chunks() else {
             return None;
         };
         Some(Self {
             heap_start: Word::from_le_bytes(heap_start),
-            heap_end: Word::from_le_bytes(heap_end),
             heap_limit: Word::from_le_bytes(heap_limit),
             guard_start: Word::from_le_bytes(guard_start),
             stack_limit: Word::from_le_bytes(stack_limit),
         })
     }
-}
-
-impl Linux {
-    fn brk(&mut self, wanted: Word) -> Word {
-        if (self.heap_end..=self.heap_limit).contains(&wanted) {
-            self.heap_end = wanted;
-        }
-        self.heap_end
-    }
-}
-
-fn read(call: &mut Call<'_>, descriptor: Word, buffer: Word, count: Word) -> Result<Word, Trap> {
-    if descriptor != 0 {
-        return Ok(EBADF);
-    }
-    let left = Word::try_from(call.input_left()).unwrap_or(Word::MAX);
-    let count = count.min(left).min(left_in_word(buffer));
-    if count == 0 {
-        return Ok(0);
-    }
-    let bytes = call.peek_input(count)?;
-    if call.write_bytes(buffer, count, bytes).is_err() {
-        return Ok(EFAULT);
-    }
-    call.take_input(count)?;
-    Ok(count)
-}
-
-fn write(call: &mut Call<'_>, descriptor: Word, buffer: Word, count: Word) -> Result<Word, Trap> {
-    let stream = match descriptor {
-        1 => Stream::Output,
-        2 => Stream::Error,
-        _ => return Ok(EBADF),
-    };
-    let count = count.min(left_in_word(buffer));
-    if count == 0 {
-        return Ok(0);
-    }
-    let Ok(word) = call.read_word(buffer) else {
-        return Ok(EFAULT);
-    };
-    call.write_output(stream, count, word >> (buffer % WORD_BYTES * 8))?;
-    Ok(count)
-}
-
-fn fstat(call: &mut Call<'_>, descriptor: Word, stat: Word) -> Word {
-    if descriptor > 2 {
-        return EBADF;
-    }
-    match call.write_bytes(stat.wrapping_add(ST_MODE), WORD_BYTES, CHARACTER_DEVICE) {
-        Ok(()) => 0,
-        Err(_) => EFAULT,
-    }
-}
-
-/// The bytes from an address to the end of its word.
-fn left_in_word(address: Word) -> Word {
-    WORD_BYTES - address % WORD_BYTES
 }
 
 /// What the stack may take, in whole pages, at least one.

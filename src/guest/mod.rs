@@ -1,10 +1,8 @@
-//! The guest interface: what a program finds when it starts, and what answers its calls.
+//! The guest interface: what a program finds when it starts, and its streams. What its calls do is the spec's.
 //!
-//! In: a loaded program, arguments, an [`Input`]. Out: the state that the machine starts from, and a [`Reply`] a
-//! call. A replay answers every call as the run did: answers depend on nothing but the arguments, the interface's own
-//! state, the guest's memory and the input.
+//! In: a loaded program, arguments, an [`Input`]. Out: the state that the machine starts from. A replay does in every call
+//! what the run did: that depends on nothing but registers, memory and the input.
 
-mod call;
 mod input;
 mod linux;
 mod output;
@@ -13,9 +11,9 @@ mod output_hash;
 mod sink;
 mod start;
 
-pub use call::{Call, Outcome};
+pub use input::Input;
+pub(crate) use input::InputReader;
 pub(crate) use input::InputStore;
-pub use input::{Input, InputReader};
 pub use linux::{Linux, STACK_BYTES};
 pub use output::{Output, OutputSummary, Stream};
 pub(crate) use output_hash::OutputHash;
@@ -26,9 +24,7 @@ pub use start::{Start, StartError};
 
 use core::ops::Range;
 
-#[cfg(doc)]
-use crate::isa::Reply;
-use crate::isa::{Trap, Word};
+use crate::isa::Word;
 
 /// What a guest uses memory for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -54,8 +50,7 @@ impl core::fmt::Display for MemoryUse {
 
 /// A guest interface. [`Linux`] is what a static Linux program expects; a test harness or a prover may bring its own.
 ///
-/// The value is the interface's state. Every checkpoint holds one, so it must be small, and must not grow with the
-/// number of calls.
+/// The value is what the interface found at the start, and never changes. Every checkpoint holds one, so it must be small.
 pub trait Guest: Clone + Send + Sync + 'static {
     /// The interface's name in checkpoint files; another one if a [saved](Self::save) state means something else.
     const NAME: &'static str;
@@ -78,15 +73,9 @@ pub trait Guest: Clone + Send + Sync + 'static {
         MemoryUse::Other
     }
 
-    /// Answers a call in O(1), with at most one access to one word of memory: a call is one row of the witness.
-    ///
-    /// # Errors
-    /// A trap ends the run as the guest's fault. The call must then have changed nothing.
-    fn call(&mut self, call: &mut Call<'_>) -> Result<Outcome, Trap>;
-
-    /// The state as bytes: equal states give equal bytes. They go into digests and checkpoint files.
+    /// The value as bytes: equal values give equal bytes. They go into digests and checkpoint files.
     fn save(&self) -> Vec<u8>;
 
-    /// The state that [`save`](Self::save) wrote; none if the bytes are no such state.
+    /// The value that [`save`](Self::save) wrote; none if the bytes are none.
     fn restore(saved: &[u8]) -> Option<Self>;
 }

@@ -13,6 +13,11 @@ pub enum Stream {
     Error,
 }
 
+impl Stream {
+    /// The descriptor of [`Output`](Self::Output). Of what a spec may write to there is one other.
+    pub const OUTPUT: u8 = 1;
+}
+
 /// The hash and length of what a guest wrote to [`Stream::Output`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputSummary {

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::isa::{Spec, Word};
+use crate::isa::{Initial, Spec, Word};
 use crate::pages::{PAGE_BYTES, PageMap};
 #[cfg(doc)]
 use crate::program::Program;
@@ -41,6 +41,15 @@ pub enum StartError {
         size: u64,
         /// Where it could have been.
         tops: Vec<u64>,
+    },
+    /// There is too much input.
+    #[error(
+        "the input has {length} bytes, and may have {}; split it, or let several runs have parts of it",
+        Word::MAX
+    )]
+    InputTooLong {
+        /// Its length.
+        length: u64,
     },
     /// The arguments are too long.
     #[error("the arguments take {size} bytes on the stack, and may take {limit}; give the data as input")]
@@ -117,6 +126,16 @@ impl<'a> Start<'a> {
             && let Some(cell) = self.registers.get_mut(usize::from(register))
         {
             *cell = value;
+        }
+    }
+
+    /// Sets the hidden registers that the spec gives this value at first.
+    pub fn set_initial(&mut self, initial: Initial, value: Word) {
+        let registers = &self.spec.registers;
+        for (at, hidden) in registers.hidden.iter().enumerate() {
+            if hidden.initial == Some(initial) {
+                self.registers[registers.names.len() + at] = value;
+            }
         }
     }
 

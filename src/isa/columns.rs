@@ -10,7 +10,7 @@ pub const MAX_ROWS: usize = 4096;
 pub const STRIDE: usize = MAX_ROWS + 16;
 
 /// The most columns that `step` may record.
-pub const MAX_RECORDED: usize = 16;
+pub const MAX_RECORDED: usize = 24;
 
 /// The cells of up to [`MAX_ROWS`] rows, one array a column. Allocated once a worker, lazily backed.
 #[derive(Clone, Debug)]

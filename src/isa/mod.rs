@@ -21,9 +21,9 @@ pub use constraint::{Constraint, Linear, Link, Product};
 pub use in_tree::{IN_TREE, Rv32i, Rv32im, Rv32imZbb, Rv32imabZicond};
 pub use op::{Flow, Op, Trap, TrapCause};
 pub use operand::{Effects, Field, Happens, Immediate, MemoryAccess, Operand, OperandKind};
-pub use ports::{Access, CALL_VALUES, Ports, READS, Recorder, Reply, WRITES};
+pub use ports::{Access, Ports, READS, Recorder, WRITES};
 pub use semantics::{BinaryOp, Expr, ExprKind, SemanticStatement, Semantics, Type, UnaryOp};
-pub use spec::{AsmPiece, Call, CallMemory, Fingerprint, Hidden, Instruction, Pseudo, Registers, Spec};
+pub use spec::{AsmPiece, Call, Fingerprint, Hidden, Initial, Instruction, Pseudo, Registers, Spec, Variant};
 pub(crate) use successor::Successor;
 use units::Units;
 

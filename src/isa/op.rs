@@ -5,7 +5,8 @@ use super::Word;
 /// One entry of a program's code table: an instruction with its operands taken apart. 16 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Op {
-    /// The immediate, put together, shifted and extended to a word; 0 if the format has none.
+    /// The immediate, put together, shifted and extended to a word; 0 if the format has none. In a program's code table, of
+    /// an instruction that makes calls, where the entries of their variants begin.
     pub imm: Word,
     /// The address.
     pub pc: Word,

@@ -8,9 +8,6 @@ pub const READS: [&str; 6] = ["rs1", "rs2", "rs3", "rs4", "rs5", "rs6"];
 /// The names of the write ports.
 pub const WRITES: [&str; 2] = ["rd", "rd2"];
 
-/// How many values a call of the guest interface is given: its number, and its arguments.
-pub const CALL_VALUES: usize = 4;
-
 /// The machine as one instruction sees it.
 pub trait Ports {
     /// The register's value.
@@ -31,11 +28,27 @@ pub trait Ports {
     /// A misaligned address, page 0, or code.
     fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap>;
 
-    /// Calls the guest interface with a call's number and its arguments.
+    /// Whether the policy allows a load at the address.
+    fn readable(&self, address: Word) -> bool;
+
+    /// Whether the policy allows a store at the address.
+    fn writable(&self, address: Word) -> bool;
+
+    /// The next `count` (1 to 4) bytes of an input stream of which `left` bytes are left, the first as the low byte.
     ///
     /// # Errors
-    /// The interface refused the call.
-    fn call(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap>;
+    /// There are not as many, or they cannot be read.
+    fn input(&mut self, stream: u8, left: Word, count: Word) -> Result<Word, Trap>;
+
+    /// Appends the low `count` (1 to 4) bytes to an output stream, of which `position` bytes were put out before, modulo
+    /// 2³².
+    ///
+    /// # Errors
+    /// They cannot be written.
+    fn output(&mut self, stream: u8, position: Word, count: Word, bytes: Word) -> Result<(), Trap>;
+
+    /// Notes the code with which the guest ends.
+    fn exit(&mut self, code: Word);
 }
 
 /// One memory access, as a row sees it. Words are aligned.
@@ -47,23 +60,8 @@ pub struct Access {
     pub before: Word,
     /// The word that holds the address, after.
     pub after: Word,
-}
-
-/// The guest interface's answer to a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
-    /// The value for the destination register.
-    pub result: Word,
-    /// The aligned address of the one word that the call read or wrote; 0 if none.
-    pub address: Word,
-    /// That word before; 0 if none.
-    pub before: Word,
-    /// That word after; 0 if none.
-    pub after: Word,
-    /// The bytes taken from the input, low byte first; 0 if none.
-    pub input: Word,
-    /// Whether the guest ended.
-    pub exit: bool,
+    /// Whether the policy allows stores to that word.
+    pub writable: bool,
 }
 
 /// Where `step` puts what a row records. The fast pass's recorder is `()`, of which no machine code remains.

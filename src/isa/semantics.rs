@@ -97,7 +97,7 @@ impl Semantics {
             | ExprKind::Reinterpret(a) => reads(a),
             ExprKind::Binary(_, a, b) => reads(a) || reads(b),
             ExprKind::If(a, b, c) => reads(a) || reads(b) || reads(c),
-            ExprKind::Const(_) | ExprKind::Pc | ExprKind::Imm | ExprKind::Loaded | ExprKind::Replied => false,
+            ExprKind::Const(_) | ExprKind::Pc | ExprKind::Imm | ExprKind::Loaded => false,
         }
     }
 }
@@ -114,11 +114,8 @@ pub enum SemanticStatement {
         /// The byte address.
         address: Expr,
     },
-    /// Call the guest interface; [`ExprKind::Replied`] is the value from here on.
-    Call {
-        /// The number, then the arguments.
-        arguments: &'static [Expr],
-    },
+    /// Make a call of the guest interface: what one of its [variants](super::Variant) says happens.
+    Call,
     /// Write a destination. Of two that are one register the later statement counts.
     Write {
         /// Which port, by its place in [`WRITES`](super::WRITES).
@@ -186,8 +183,6 @@ pub enum ExprKind {
     Local(u8),
     /// What the instruction's load gave.
     Loaded,
-    /// What the instruction's call gave.
-    Replied,
     /// One operand.
     Unary(UnaryOp, &'static Expr),
     /// Two operands.

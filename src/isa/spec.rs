@@ -1,6 +1,6 @@
 //! What a spec says, as data: for the command line, for errors, for provers, and for people.
 
-use super::{Column, ColumnId, Constraint, Effects, Link, Operand, Word};
+use super::{Column, ColumnId, Constraint, Effects, Link, Operand, OperandKind, Word};
 
 /// A hash of a spec's meaning: encodings, semantics, columns, constraints, links, look-ups, calls, policy, and the compiled
 /// form: units, tables, how instructions use them, the relations that come of it. Comments, order and
@@ -31,7 +31,8 @@ pub struct Spec {
     pub fingerprint: Fingerprint,
     /// The registers.
     pub registers: Registers,
-    /// The instructions; [`Op::kind`](super::Op::kind) is the place here plus one.
+    /// The instructions; [`Op::kind`](super::Op::kind) is the place here plus one. The variants of calls have the kinds after
+    /// those.
     pub instructions: &'static [Instruction],
     /// All columns, in the order of [`ColumnId`].
     pub columns: &'static [Column],
@@ -71,6 +72,18 @@ impl Spec {
     pub fn instruction(&self, kind: u8) -> Option<&'static Instruction> {
         self.instructions.get(usize::from(kind).checked_sub(1)?)
     }
+
+    /// The variants of calls, in the order of their kinds, each with its call.
+    pub fn variants(&self) -> impl Iterator<Item = (&'static Call, &'static Variant)> {
+        self.calls.iter().flat_map(|call| call.variants.iter().map(move |variant| (call, variant)))
+    }
+
+    /// The name of an [`Op::kind`](super::Op::kind): an instruction's mnemonic, or a call's with its variant.
+    pub fn kind_name(&self, kind: u8) -> Option<&'static str> {
+        let place = usize::from(kind).checked_sub(1)?;
+        let variant = || Some(self.variants().nth(place.checked_sub(self.instructions.len())?)?.1.name);
+        self.instructions.get(place).map(|instruction| instruction.name).or_else(variant)
+    }
 }
 
 /// The registers.
@@ -109,6 +122,21 @@ pub struct Hidden {
     pub name: &'static str,
     /// One line of documentation.
     pub doc: &'static str,
+    /// What it has at first; zero if none.
+    pub initial: Option<Initial>,
+}
+
+/// What a hidden register can have at first: a fact of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initial {
+    /// Where the heap begins.
+    HeapStart,
+    /// What the heap's end may reach.
+    HeapLimit,
+    /// How many bytes of input there are.
+    InputLength,
+    /// How many bytes of private input there are.
+    PrivateInputLength,
 }
 
 /// One instruction.
@@ -189,29 +217,51 @@ pub struct Pseudo {
 /// A call of the guest interface, as the spec declares it.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// The name that the guest interface knows it by.
+    /// Its name.
     pub name: &'static str,
     /// The number that asks for it.
     pub number: Word,
     /// What the arguments mean, in the order of the read ports after the number's.
     pub arguments: &'static [&'static str],
-    /// What it does with the one word of memory that it may move.
-    pub memory: CallMemory,
-    /// Whether it takes bytes from the input.
-    pub input: bool,
-    /// Whether it ends the guest.
-    pub exits: bool,
     /// One line of documentation.
     pub doc: &'static str,
+    /// What it does, case by case: of every state one is the case.
+    pub variants: &'static [Variant],
 }
 
-/// What a call does with memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallMemory {
-    /// Nothing.
-    Untouched,
-    /// It reads a word.
-    Read,
-    /// It writes a word.
-    Written,
+/// One case of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Variant {
+    /// The call's name and its own, or the call's alone if it has no other.
+    pub name: &'static str,
+    /// What holds where it is the case, as written.
+    pub when: &'static str,
+    /// The semantics as written.
+    pub semantics: &'static str,
+    /// The registers that it reads and writes.
+    pub operands: &'static [Operand],
+    /// What it does other than read and write registers.
+    pub effects: Effects,
+    /// Where the spec says it: file and line.
+    pub source: &'static str,
+    /// How it uses units, as of an [`Instruction`].
+    pub compiled: &'static [(&'static str, &'static str)],
+}
+
+impl Variant {
+    /// The registers that it writes, hidden ones included.
+    pub fn writes(&self) -> impl Iterator<Item = u8> {
+        self.operands.iter().filter_map(|operand| match operand.kind {
+            OperandKind::FixedRegister { number, written: true } => Some(number),
+            _ => None,
+        })
+    }
+
+    /// The register that a port has.
+    pub fn port(&self, name: &str) -> Option<u8> {
+        self.operands.iter().find_map(|operand| match operand.kind {
+            OperandKind::FixedRegister { number, .. } if operand.name == name => Some(number),
+            _ => None,
+        })
+    }
 }

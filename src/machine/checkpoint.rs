@@ -1,7 +1,7 @@
 //! The state of a machine at rest, from which it can go on any number of times.
 
-use crate::guest::{Guest, Layout, STACK_BYTES, Start, StartError};
-use crate::isa::{Isa, Op, Successor, Word};
+use crate::guest::{Guest, Input, Layout, STACK_BYTES, Start, StartError};
+use crate::isa::{Initial, Isa, Op, Successor, Word};
 use crate::pages::{PAGE_BYTES, PageError, Snapshot};
 use crate::program::{Program, only_jumps};
 
@@ -14,12 +14,10 @@ pub struct Checkpoint<G> {
     pub cycle: u64,
     /// The next instruction's address; 0 after the guest ended.
     pub pc: Word,
-    /// The general registers, by number; the zero register included.
+    /// The registers, by number, hidden ones included.
     pub registers: Vec<Word>,
     /// The guest interface's state.
     pub guest: G,
-    /// How many bytes of input were taken.
-    pub input_position: u64,
     /// The memory.
     pub pages: Snapshot,
 }
@@ -29,13 +27,14 @@ impl<G: Guest> Checkpoint<G> {
     /// pages are shared.
     ///
     /// # Errors
-    /// The guest interface's: no place for the stack, arguments that are too long.
+    /// The guest interface's: no place for the stack, arguments that are too long; or too much input.
     pub fn initial<I: Isa>(
         program: &Program<I>,
         guest: G,
         arguments: &[Vec<u8>],
+        input: &Input,
     ) -> Result<Self, StartError> {
-        Self::initial_with_stack(program, guest, arguments, STACK_BYTES)
+        Self::initial_with_stack(program, guest, arguments, input, STACK_BYTES)
     }
 
     /// As [`initial`](Self::initial), with a stack that may take so many bytes.
@@ -46,6 +45,7 @@ impl<G: Guest> Checkpoint<G> {
         program: &Program<I>,
         mut guest: G,
         arguments: &[Vec<u8>],
+        input: &Input,
         stack_size: u64,
     ) -> Result<Self, StartError> {
         let mut registers = vec![0; I::SPEC.registers.count()];
@@ -58,18 +58,22 @@ impl<G: Guest> Checkpoint<G> {
             headers: program.headers(),
             own_stacks: &own_stacks,
         };
-        guest.start(&mut Start::new(I::SPEC, layout, arguments, stack_size, &mut registers, &mut pages))?;
+        let mut start = Start::new(I::SPEC, layout, arguments, stack_size, &mut registers, &mut pages);
+        let length = input.length();
+        let counted = Word::try_from(length).map_err(|_| StartError::InputTooLong { length })?;
+        start.set_initial(Initial::InputLength, counted);
+        guest.start(&mut start)?;
         let pages = Snapshot::from(&pages);
-        Ok(Self { cycle: 0, pc: program.entry(), registers, guest, input_position: 0, pages })
+        Ok(Self { cycle: 0, pc: program.entry(), registers, guest, pages })
     }
 
-    /// A hash of the state: program counter, registers, interface, input position, and every page that is not zero.
+    /// A hash of the state: program counter, registers, interface, and every page that is not zero.
     /// Two states have one digest if and only if the same can follow from them. O(K).
     ///
     /// # Errors
     /// A page is in a file, and cannot be read.
     pub fn digest(&self) -> Result<[u8; 32], PageError> {
-        let mut hasher = blake3::Hasher::new_derive_key("retrace machine state v1");
+        let mut hasher = blake3::Hasher::new_derive_key("retrace machine state v2");
         let number = |hasher: &mut blake3::Hasher, value: u64| {
             hasher.update(&value.to_le_bytes());
         };
@@ -81,7 +85,6 @@ impl<G: Guest> Checkpoint<G> {
         let guest = self.guest.save();
         number(&mut hasher, guest.len() as u64);
         hasher.update(&guest);
-        number(&mut hasher, self.input_position);
         let mut bytes = [0; PAGE_BYTES];
         for page in self.pages.iter() {
             let (page, words) = page?;

@@ -159,14 +159,20 @@ impl Fault {
             TrapCause::Breakpoint => {
                 "the guest gave up: look at the function that the symbol names (abort, panic or a failed assertion)"
             }
-            TrapCause::CallRefused => "the guest interface does not allow the call: see its documentation",
+            TrapCause::CallRefused => {
+                "a7 holds the number of a call that no [[call]] of the spec has: see the calls of `retrace isa doc`, or declare it in a spec that extends this one"
+            }
         }
     }
 }
 
 impl core::fmt::Display for Fault {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} ({:#010x}) at cycle {}, pc {:#010x}", self.summary(), self.value, self.cycle, self.pc)?;
+        match self.cause {
+            TrapCause::CallRefused => write!(f, "call {} refused", self.value)?,
+            _ => write!(f, "{} ({:#010x})", self.summary(), self.value)?,
+        }
+        write!(f, " at cycle {}, pc {:#010x}", self.cycle, self.pc)?;
         if let Some(from) = self.jumped_from {
             write!(f, ", jumped to from {from:#010x}")?;
         }
@@ -263,5 +269,9 @@ fn semantics<I: Isa>(op: &Op) -> Option<(&'static Instruction, &'static Semantic
 }
 
 fn writes<I: Isa>(op: &Op, register: u8) -> bool {
-    I::SPEC.instruction(op.kind).is_some_and(|it| it.writes(op.word).any(|written| written == register))
+    let by_a_call =
+        || I::SPEC.variants().any(|(_, variant)| variant.writes().any(|written| written == register));
+    I::SPEC.instruction(op.kind).is_some_and(|it| {
+        it.writes(op.word).any(|written| written == register) || it.effects.call && by_a_call()
+    })
 }

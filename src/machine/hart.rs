@@ -4,8 +4,8 @@ use core::marker::PhantomData;
 
 use super::Checkpoint;
 use super::{Memory, RunError};
-use crate::guest::{Call, Guest, Input, InputReader, Outcome, Output};
-use crate::isa::{Access, CALL_VALUES, Isa, Ports, Reply, Trap, TrapCause, Word};
+use crate::guest::{Guest, Input, InputReader, Output, Stream};
+use crate::isa::{Access, Isa, Ports, Trap, TrapCause, Word};
 
 /// One entry for each value of a register number's type, so that a register access needs no bounds check.
 pub(crate) const REGISTERS: usize = u8::MAX as usize + 1;
@@ -49,7 +49,6 @@ impl<I: Isa, G: Guest> Hart<I, G> {
         self.memory.restore(checkpoint.pages.clone());
         self.memory.set_guard(checkpoint.guest.stack_guard());
         self.guest = checkpoint.guest.clone();
-        self.input.seek(checkpoint.input_position);
         self.failure = None;
     }
 
@@ -113,37 +112,35 @@ impl<I: Isa, G: Guest> Ports for Hart<I, G> {
         }
     }
 
-    #[inline(never)]
-    fn call(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
-        self.memory.set_unguarded(!self.stack_has_overflowed());
-        let reply = self.answer(arguments);
-        self.memory.set_unguarded(false);
-        reply
+    fn readable(&self, address: Word) -> bool {
+        self.memory.allows_load(address)
+    }
+
+    fn writable(&self, address: Word) -> bool {
+        self.memory.allows_store(address)
+    }
+
+    fn input(&mut self, stream: u8, left: Word, count: Word) -> Result<Word, Trap> {
+        self.input.take(stream, left, count).map_err(|error| self.fail(RunError::Input(error)))
+    }
+
+    fn output(&mut self, stream: u8, _position: Word, count: Word, bytes: Word) -> Result<(), Trap> {
+        let stream = if stream == Stream::OUTPUT { Stream::Output } else { Stream::Error };
+        let bytes = bytes.to_le_bytes();
+        let count = bytes.len().min(count as usize);
+        self.output.write(stream, &bytes[..count]).map_err(|error| self.fail(RunError::Output(error)))
+    }
+
+    fn exit(&mut self, code: Word) {
+        self.exit_code = code;
     }
 }
 
 impl<I: Isa, G: Guest> Hart<I, G> {
-    fn answer(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
-        let mut call = Call::new(
-            I::SPEC.calls,
-            arguments,
-            &mut self.memory,
-            &mut self.input,
-            &mut self.output,
-            &mut self.failure,
-        );
-        let answer = self.guest.call(&mut call);
-        let refusal = call.refusal();
-        // An interface may take the failure for a guest's fault, and answer with an error number.
-        if call.has_failed() {
-            return Err(refusal);
-        }
-        match answer? {
-            Outcome::Return(result) => Ok(call.into_reply(result, false)),
-            Outcome::Exit(code) => {
-                self.exit_code = code;
-                Ok(call.into_reply(code, true))
-            }
-        }
+    /// A failure that is not the guest's: the run ends, whatever the trap says.
+    #[cold]
+    fn fail(&mut self, failure: RunError) -> Trap {
+        self.failure = Some(failure);
+        Trap { cause: TrapCause::CallRefused, value: 0 }
     }
 }

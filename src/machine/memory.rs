@@ -111,15 +111,10 @@ impl Memory {
 
     /// Makes an access that may touch guarded pages.
     pub(super) fn unguarded<T>(&mut self, access: impl FnOnce(&mut Self) -> T) -> T {
-        self.set_unguarded(true);
+        self.unguarded = true;
         let result = access(self);
-        self.set_unguarded(false);
+        self.unguarded = false;
         result
-    }
-
-    /// Says whether the accesses that follow may touch guarded pages.
-    pub(super) fn set_unguarded(&mut self, unguarded: bool) {
-        self.unguarded = unguarded;
     }
 
     /// Loads `bytes` bytes, zero-extended. `bytes` is a power of two, at most a word's size.
@@ -133,7 +128,8 @@ impl Memory {
             return Err(Trap { cause: TrapCause::MisalignedLoad, value: address });
         }
         let word = self.word(address)?;
-        Ok(Access { value: word >> shift_of(address) & mask_of(bytes), before: word, after: word })
+        let value = word >> shift_of(address) & mask_of(bytes);
+        Ok(Access { value, before: word, after: word, writable: !self.is_code(address) })
     }
 
     /// Stores the low `bytes` bytes of `value`. `bytes` is a power of two, at most a word's size.
@@ -149,32 +145,38 @@ impl Memory {
         self.write(address, mask << shift, (value & mask) << shift)
     }
 
-    /// The word that holds the address.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load), but for the alignment.
     #[inline(always)]
-    pub(crate) fn word(&mut self, address: Word) -> Result<Word, Trap> {
+    fn word(&mut self, address: Word) -> Result<Word, Trap> {
         if self.flags[page_of(address)] & READY == 0 {
             self.prepare_load(address)?;
         }
         Ok(self.image.words()[(address / WORD_BYTES) as usize])
     }
 
-    /// Replaces the bits `mask` of the word that holds the address by `bits`: the one place of all writes by the
-    /// guest, and by the guest interface.
-    ///
-    /// # Errors
-    /// As [`word`](Self::word), or code.
+    /// Replaces the bits `mask` of the word that holds the address by `bits`: the one place of all writes.
     #[inline(always)]
-    pub(crate) fn write(&mut self, address: Word, mask: Word, bits: Word) -> Result<Access, Trap> {
+    fn write(&mut self, address: Word, mask: Word, bits: Word) -> Result<Access, Trap> {
         if self.flags[page_of(address)] & WRITABLE == 0 {
             self.prepare_store(address)?;
         }
         let word = &mut self.image.words_mut()[(address / WORD_BYTES) as usize];
         let before = *word;
         *word = before & !mask | bits;
-        Ok(Access { value: bits >> shift_of(address), before, after: *word })
+        Ok(Access { value: bits >> shift_of(address), before, after: *word, writable: true })
+    }
+
+    /// Whether the policy allows loads at the address: it is in neither page 0 nor the last one.
+    pub(super) fn allows_load(&self, address: Word) -> bool {
+        !matches!(page_of(address), 0 | LAST_PAGE)
+    }
+
+    /// Whether the policy allows stores at the address: it is no code either.
+    pub(super) fn allows_store(&self, address: Word) -> bool {
+        self.allows_load(address) && !self.is_code(address)
+    }
+
+    fn is_code(&self, address: Word) -> bool {
+        self.flags[page_of(address)] & CODE != 0 && self.code.iter().any(|range| range.contains(&address))
     }
 
     /// The word that holds the address, for the host: touches nothing.
@@ -240,11 +242,6 @@ impl Memory {
         self.failure.take()
     }
 
-    /// Whether an access has failed that is not the guest's fault.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failure.is_some()
-    }
-
     #[cold]
     #[inline(never)]
     fn prepare_load(&mut self, address: Word) -> Result<(), Trap> {
@@ -260,7 +257,7 @@ impl Memory {
     fn prepare_store(&mut self, address: Word) -> Result<(), Trap> {
         let page = page_of(address);
         self.check_page(address, [TrapCause::NullStore, TrapCause::LastPageStore])?;
-        if self.flags[page] & CODE != 0 && self.code.iter().any(|range| range.contains(&address)) {
+        if self.is_code(address) {
             return Err(Trap { cause: TrapCause::StoreToCode, value: address });
         }
         if self.flags[page] & PRESENT == 0 {
@@ -354,9 +351,9 @@ mod tests {
         let mut memory = memory();
         memory.store(0x2_0000, 4, 0x8899_aabb).unwrap();
         let access = memory.store(0x2_0001, 1, 0xffff_ff11).unwrap();
-        assert_eq!(access, Access { value: 0x11, before: 0x8899_aabb, after: 0x8899_11bb });
+        assert_eq!(access, Access { value: 0x11, before: 0x8899_aabb, after: 0x8899_11bb, writable: true });
         let access = memory.store(0x2_0002, 2, 0x1234_5678).unwrap();
-        assert_eq!(access, Access { value: 0x5678, before: 0x8899_11bb, after: 0x5678_11bb });
+        assert_eq!(access, Access { value: 0x5678, before: 0x8899_11bb, after: 0x5678_11bb, writable: true });
         assert_eq!(memory.load(0x2_0003, 1).unwrap().value, 0x56);
         assert_eq!(memory.load(0x2_0000, 2).unwrap().value, 0x11bb);
         assert_eq!(memory.load(0x2_0000, 4).unwrap().value, 0x5678_11bb);

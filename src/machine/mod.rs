@@ -93,7 +93,6 @@ impl<I: Isa, G: Guest> Machine<I, G> {
             pc,
             registers,
             guest: self.hart.guest.clone(),
-            input_position: self.hart.input.position(),
             pages: self.hart.memory.checkpoint(),
         }
     }

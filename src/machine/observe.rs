@@ -3,8 +3,7 @@
 use super::position::{OUTSIDE, Position};
 use super::{Machine, Pause, RunError, Stop, is_stuck};
 use crate::guest::Guest;
-use crate::isa::{Access, CALL_VALUES, CallMemory, Flow, Isa, Ports, Reply, Spec, Trap, TrapCause, Word};
-use crate::pages::WORD_BYTES;
+use crate::isa::{Access, Flow, Isa, Ports, Spec, Trap, TrapCause, Word};
 
 /// What is told of a run. Nothing in the ordinary loop knows of it.
 pub(crate) trait Observer {
@@ -128,18 +127,23 @@ impl<P: Ports, O: Observer> Ports for Observed<'_, P, O> {
         Ok(access)
     }
 
-    fn call(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
-        let reply = self.ports.call(arguments)?;
-        let moved = self.spec.calls.iter().find(|call| call.number == arguments[0]);
-        match moved.map(|call| call.memory) {
-            Some(CallMemory::Read) if reply.address != 0 => {
-                self.observer.load(reply.address, WORD_BYTES, reply.before);
-            }
-            Some(CallMemory::Written) if reply.address != 0 => {
-                self.observer.store(reply.address, WORD_BYTES, reply.after);
-            }
-            _ => {}
-        }
-        Ok(reply)
+    fn readable(&self, address: Word) -> bool {
+        self.ports.readable(address)
+    }
+
+    fn writable(&self, address: Word) -> bool {
+        self.ports.writable(address)
+    }
+
+    fn input(&mut self, stream: u8, left: Word, count: Word) -> Result<Word, Trap> {
+        self.ports.input(stream, left, count)
+    }
+
+    fn output(&mut self, stream: u8, position: Word, count: Word, bytes: Word) -> Result<(), Trap> {
+        self.ports.output(stream, position, count, bytes)
+    }
+
+    fn exit(&mut self, code: Word) {
+        self.ports.exit(code);
     }
 }

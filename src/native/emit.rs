@@ -292,7 +292,7 @@ impl<'a> Emitter<'a> {
                     jump = Some((condition, lower(&mut self.b, target, &leaves)?));
                 }
                 SemanticStatement::Store { .. } | SemanticStatement::Write { .. } => {}
-                SemanticStatement::Call { .. } => return None,
+                SemanticStatement::Call => return None,
             }
         }
         let successor = successor::<I>(op);

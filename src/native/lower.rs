@@ -35,7 +35,6 @@ pub(super) fn lower(b: &mut FunctionBuilder<'_>, e: &Expr, leaves: &Leaves) -> O
         ExprKind::Imm => constant(b, e.ty, leaves.imm.into()),
         ExprKind::Local(place) => *leaves.locals.get(usize::from(place))?,
         ExprKind::Loaded => leaves.loaded?,
-        ExprKind::Replied => return None,
         ExprKind::Unary(op, a) => {
             let value = lower(b, a, leaves)?;
             unary(b, op, value, a.ty, e.ty)

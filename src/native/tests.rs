@@ -28,7 +28,8 @@ fn dispatch(program: &Program<Rv32i>) -> u32 {
 }
 
 fn run(program: &Arc<Program<Rv32i>>, effort: Effort, cycles: u64) -> (Native<Rv32i>, Vec<Word>) {
-    let initial = Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()]).unwrap();
+    let initial =
+        Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()], &Input::empty()).unwrap();
     let mut machine = Machine::new(Arc::clone(program), Input::from(Vec::new()), &initial).unwrap();
     let mut native = Native::new(Arc::clone(program), effort).unwrap();
     machine.run_native(cycles, &mut native).unwrap();
@@ -36,7 +37,8 @@ fn run(program: &Arc<Program<Rv32i>>, effort: Effort, cycles: u64) -> (Native<Rv
 }
 
 fn interpreted(program: &Arc<Program<Rv32i>>, cycles: u64) -> Vec<Word> {
-    let initial = Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()]).unwrap();
+    let initial =
+        Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()], &Input::empty()).unwrap();
     let mut machine = Machine::new(Arc::clone(program), Input::from(Vec::new()), &initial).unwrap();
     machine.run(cycles, &mut ()).unwrap();
     machine.registers().to_vec()

@@ -17,12 +17,43 @@ pub(super) const INSTRUCTION_BYTES: Word = size_of::<u32>() as Word;
 /// it is still inside the code.
 #[derive(Clone, Debug)]
 pub struct Code {
-    ops: Vec<Op>,
+    /// The entries of instruction words, then those of calls' variants.
+    entries: Vec<Op>,
+    /// How many are instruction words'.
+    words: usize,
     fused: Vec<u8>,
     longest_run: u32,
     main: Region,
     others: Vec<Region>,
     ranges: Arc<[Range<Word>]>,
+}
+
+/// The most entries of calls' variants: each instruction word that makes calls has as many as there are variants, and a
+/// table must not outgrow its file by far.
+const MAX_VARIANTS: usize = 1 << 20;
+
+/// Adds the entries of calls' variants for each instruction that makes calls, and notes in that where they begin.
+fn add_variants<I: Isa>(ops: &mut Vec<Op>) -> Result<(), LoadError> {
+    let makes_calls =
+        |op: &Op| I::SPEC.instruction(op.kind).is_some_and(|instruction| instruction.effects.call);
+    let variants = (1u8..).skip(I::SPEC.instructions.len()).zip(I::SPEC.variants());
+    let variants: Vec<Op> = variants
+        .map(|(kind, (_, variant))| {
+            let [rd, rs1, rs2] = ["rd", "rs1", "rs2"].map(|port| variant.port(port).unwrap_or_default());
+            Op { kind, rd, rs1, rs2, ..Op::default() }
+        })
+        .collect();
+    let callers: Vec<usize> = (0..ops.len()).filter(|at| makes_calls(&ops[*at])).collect();
+    let most = MAX_VARIANTS / variants.len().max(1);
+    if callers.len() > most {
+        return Err(LoadError::TooManyCalls { found: callers.len(), most });
+    }
+    for at in callers {
+        let Op { pc, word, .. } = ops[at];
+        ops[at].imm = ops.len() as Word;
+        ops.extend(variants.iter().map(|variant| Op { pc, word, ..*variant }));
+    }
+    Ok(())
 }
 
 /// A range of addresses and its place in the table.
@@ -35,7 +66,10 @@ struct Region {
 
 impl Code {
     /// Decodes the words of the given ranges, as [`join`] gives them.
-    pub(super) fn new<I: Isa>(ranges: Vec<Range<Word>>, pages: &PageMap) -> Self {
+    ///
+    /// # Errors
+    /// [`LoadError::TooManyCalls`].
+    pub(super) fn new<I: Isa>(ranges: Vec<Range<Word>>, pages: &PageMap) -> Result<Self, LoadError> {
         let mut ops = vec![Op::default()];
         let mut regions = Vec::with_capacity(ranges.len());
         for range in &ranges {
@@ -57,13 +91,22 @@ impl Code {
         }
         fused.truncate(ops.len());
         let longest_run = longest_run::<I>(&ops);
-        Self { ops, fused, longest_run, main, others: regions, ranges: ranges.into() }
+        let words = ops.len();
+        add_variants::<I>(&mut ops)?;
+        Ok(Self { entries: ops, words, fused, longest_run, main, others: regions, ranges: ranges.into() })
     }
 
-    /// The table.
+    /// The table, as far as it is of instruction words: what is executed.
     #[inline]
     pub fn ops(&self) -> &[Op] {
-        &self.ops
+        &self.entries[..self.words]
+    }
+
+    /// The whole table. Behind the instruction words are, for each that makes calls, the variants of all calls: a row of a
+    /// call refers to the one that is the case.
+    #[inline]
+    pub fn entries(&self) -> &[Op] {
+        &self.entries
     }
 
     /// For each entry, what [`Isa::step_fused`] is to execute there: [`Op::UNDECODABLE`] also where an instruction jumps
@@ -88,7 +131,7 @@ impl Code {
 
     /// The instruction at `pc`.
     pub fn at(&self, pc: Word) -> Option<&Op> {
-        self.ops.get(self.index_of(pc)? as usize)
+        self.ops().get(self.index_of(pc)? as usize)
     }
 
     /// The address ranges that hold code, ascending, none touches another. Stores into them are refused.

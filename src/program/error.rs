@@ -93,6 +93,16 @@ pub enum LoadError {
         /// How many there may be.
         most: usize,
     },
+    /// More instruction words that make calls than any program has.
+    #[error(
+        "the code has {found} words that make calls (ecall), and at most {most} are taken; keep data out of executable sections, and call through a function"
+    )]
+    TooManyCalls {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// Two segments overlap.
     #[error("the segments at {:#010x}..{:#010x} and {:#010x}..{:#010x} overlap; check the linker script", first.start, first.end, second.start, second.end)]
     Overlap {

@@ -19,7 +19,7 @@ use crate::isa::{Isa, Word};
 /// let file = ElfFile::parse(&std::fs::read("tests/guests/tiny.elf")?)?;
 /// let isas = [Candidate::of::<Rv32i>(), Candidate::of::<Rv32im>(), Candidate::of::<Rv32imZbb>()];
 /// assert_eq!(file.choose_isa(&isas)?, 0);
-/// let program: Program<Rv32i> = file.decode();
+/// let program: Program<Rv32i> = file.decode()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -52,7 +52,10 @@ impl ElfFile {
     }
 
     /// The program of that ISA: a word that the ISA does not decode is an error only when it is executed. O(code).
-    pub fn decode<I: Isa>(self) -> Program<I> {
+    ///
+    /// # Errors
+    /// [`LoadError::TooManyCalls`].
+    pub fn decode<I: Isa>(self) -> Result<Program<I>, LoadError> {
         self.image.decode(self.code, self.hash)
     }
 

@@ -92,7 +92,7 @@ impl<I: Isa> Program<I> {
     /// # }
     /// ```
     pub fn from_elf(bytes: &[u8]) -> Result<Self, LoadError> {
-        Ok(ElfFile::parse(bytes)?.decode())
+        ElfFile::parse(bytes)?.decode()
     }
 
     /// A program of the given instruction words, loaded at `base` and entered there, and of data segments, each an
@@ -114,7 +114,7 @@ impl<I: Isa> Program<I> {
             image.add_segment(u64::from(address), bytes.len() as u64, bytes)?;
         }
         let code = image.check()?;
-        Ok(image.decode(code, *hasher.finalize().as_bytes()))
+        image.decode(code, *hasher.finalize().as_bytes())
     }
 
     /// The program with these symbols instead of its own: a name, its address, and whether it names code.
@@ -241,9 +241,9 @@ impl Image {
     }
 
     /// The program with this code, which [`check`](Self::check) gave.
-    fn decode<I: Isa>(self, code: Vec<Range<Word>>, hash: ProgramHash) -> Program<I> {
-        Program {
-            code: Code::new::<I>(code, &self.pages),
+    fn decode<I: Isa>(self, code: Vec<Range<Word>>, hash: ProgramHash) -> Result<Program<I>, LoadError> {
+        Ok(Program {
+            code: Code::new::<I>(code, &self.pages)?,
             entry: self.entry,
             segments: self.segments,
             load_copies: self.load_copies,
@@ -252,7 +252,7 @@ impl Image {
             symbols: self.symbols,
             hash,
             isa: PhantomData,
-        }
+        })
     }
 }
 

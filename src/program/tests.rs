@@ -267,7 +267,7 @@ fn regions_are_joined_and_apart() {
         pages.write(page, 0, &1u32.to_le_bytes().repeat(PAGE_WORDS));
     }
     let ranges = vec![0x3000..0x3010, 0x1000..0x1008, 0x1008..0x100e, 0x3004..0x3012];
-    let code = Code::new::<TestIsa>(code::join(ranges).unwrap(), &pages);
+    let code = Code::new::<TestIsa>(code::join(ranges).unwrap(), &pages).unwrap();
     assert_eq!(code.ranges()[..], [0x1000..0x100c, 0x3000..0x3010]);
     let pcs: Vec<Word> = code.ops().iter().map(|op| op.pc).collect();
     assert_eq!(pcs, [0, 0x1000, 0x1004, 0x1008, 0x100c, 0x3000, 0x3004, 0x3008, 0x300c, 0x3010]);

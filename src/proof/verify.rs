@@ -242,15 +242,16 @@ fn check_subject<F: SumcheckField, I: Isa, G: Guest>(
     // Where a segment begins later, only a run finds out in which state.
     let begins = cycles.start == 0;
     let Verifier { program, guest, arguments, stack_size, .. } = verifier;
-    let initial = Checkpoint::initial_with_stack(program, guest.clone(), arguments, *stack_size)?;
+    let initial =
+        Checkpoint::initial_with_stack(program, guest.clone(), arguments, &verifier.input, *stack_size)?;
     let (input, length) = (verifier.input.hash(), verifier.input.length());
     let entry = &statement.entry;
     let checks = [
         ("program", statement.program == verifier.program.hash()),
         ("entry point", !begins || entry.pc == initial.pc),
+        ("input", statement.input == input && statement.input_length == length),
         (ENTRY_STATE, !begins || entry.state == initial.digest()?),
         ("output before the first cycle", !begins || entry.output == Output::dropped().summary()),
-        ("input", statement.input == input && statement.input_length == length),
     ];
     match checks.into_iter().find(|(_, same)| !same) {
         Some((what, _)) => Err(VerifyError::Other { what }),

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::checkpoint::{Options, Policy, Stopped, UnknownCycles, execute};
-use crate::guest::{Call, Input, Linux, Outcome, Start, StartError};
-use crate::isa::{Columns, Trap, Word};
-use crate::machine::test_isa::{Asm, TestIsa, any_program, call, echo, program};
+use crate::guest::{Input, InputStore, Linux};
+use crate::isa::{Columns, Word};
+use crate::machine::test_isa::{Asm, DATA, TestIsa, any_program, call, echo, program};
 use crate::machine::{Machine, Pause};
 use crate::program::Program;
 
@@ -41,7 +41,7 @@ fn original(execution: &Run) -> Vec<Vec<Word>> {
         TestIsa::derive(
             &mut columns,
             1,
-            execution.program().code().ops(),
+            execution.program().code().entries(),
             &[ColumnId(9), ColumnId(10), ColumnId(11)],
         );
         let mut row: Vec<Word> = (0..spec.stored).map(|column| columns.column(column)[0]).collect();
@@ -226,41 +226,30 @@ fn a_cancelled_replay_ends_at_the_next_chunk() {
     }
 }
 
-/// A guest interface whose every call raises a flag, once it has one.
-#[derive(Clone, Default)]
+/// Input without end, whose every read raises a flag, once it has one.
+#[derive(Clone, Debug, Default)]
 struct Raises(Arc<OnceLock<Cancel>>);
 
-impl Guest for Raises {
-    const NAME: &'static str = "raises";
-
-    fn start(&mut self, _: &mut Start<'_>) -> Result<(), StartError> {
-        Ok(())
-    }
-
-    fn call(&mut self, _: &mut Call<'_>) -> Result<Outcome, Trap> {
+impl InputStore for Raises {
+    fn read_at(&self, _position: u64, buffer: &mut [u8]) -> std::io::Result<()> {
         self.0.get().inspect(|flag| flag.cancel());
-        Ok(Outcome::Return(0))
-    }
-
-    fn save(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    fn restore(_: &[u8]) -> Option<Self> {
-        None
+        buffer.fill(0);
+        Ok(())
     }
 }
 
 #[test]
 fn the_way_from_a_checkpoint_can_be_cancelled() {
-    let (guest, cancel) = (Raises::default(), Cancel::new());
-    let program = program(&[&[Asm::ecall(), Asm::jal(0, -4)]]);
+    let (raises, cancel) = (Raises::default(), Cancel::new());
+    let read = [Asm::addi(10, 0, 0), Asm::ecall(), Asm::jal(0, -8)];
+    let program = program(&[&Asm::li(11, DATA), &[Asm::addi(12, 0, 4), Asm::addi(15, 0, 63)], &read]);
+    let input = Input::stored(Box::new(raises.clone()), u32::MAX.into(), [0; 32]);
     let options = Options { max_cycles: 3 * FORWARD_SLICE, ..Options::default() };
     let options = Options { policy: Policy::new(1, u64::MAX), ..options };
-    let execution = execute(program, guest.clone(), Input::empty(), options).unwrap();
+    let execution = execute(program, Linux::default(), input, options).unwrap();
     let last = execution.cycles() - 1;
     let generator = StreamingWitnessGenerator::new(execution, Pool::default()).with_cancel(cancel.clone());
-    guest.0.set(cancel).unwrap();
+    raises.0.set(cancel).unwrap();
     let failed = generator.for_each(last..last + 1, &[], 1, |_| Ok::<_, core::convert::Infallible>(()));
     assert!(matches!(failed, Err(ReplayError::Cancelled)));
     assert_eq!(generator.statistics().cycles_forwarded, FORWARD_SLICE);

@@ -50,7 +50,7 @@ impl<I: Isa, G: Guest> Worker<I, G> {
         let until = segment.start + rows.end;
         let paused = self.machine.record(until, &mut self.columns.recorder());
         reached(&self.machine, until, paused)?;
-        I::derive(&mut self.columns, length, self.machine.program().code().ops(), &derived::<I>(wanted));
+        I::derive(&mut self.columns, length, self.machine.program().code().entries(), &derived::<I>(wanted));
         for &id in *wanted {
             fill_public::<I>(&mut self.columns, id, rows.start, length, segment.end - segment.start);
         }

@@ -146,12 +146,13 @@ fn step<I: Isa>() -> impl Strategy<Value = Vec<u32>> {
         let rd = written(rd);
         words::<I>(&format!("auipc t1, 0; jalr x{rd}, 13(t1); addi t2, t2, 1"))
     });
-    // write(1, t0, 0..8), read(0, t0 + ..., ...), or a call that does not exist.
-    let call = (prop::sample::select(vec![63, 64, 214, 80, 1234]), 0i32..3, -2048i32..2048, 0i32..9)
-        .prop_map(|(number, descriptor, offset, count)| {
+    // write(1, t0, 0..8), read(0, t0 + ..., ...), or a call that is refused with an error.
+    let call = (prop::sample::select(vec![63, 64, 214, 80, 29]), 0i32..3, -2048i32..2048, 0i32..9).prop_map(
+        |(number, descriptor, offset, count)| {
             let arguments = format!("li a0, {descriptor}; addi a1, t0, {offset}; li a2, {count}");
             words::<I>(&format!("li a7, {number}; {arguments}; ecall"))
-        });
+        },
+    );
     prop_oneof![26 => plain, 4 => jump, 1 => register_jump, 1 => call]
 }
 

@@ -1,7 +1,8 @@
 /*
  * sys.h: the Linux system calls a guest may use, and small helpers over them.
  *
- * exit, exit_group, read, write, fstat and brk exist; every other number is answered with -ENOSYS.
+ * exit, exit_group, read, write, fstat and brk exist; those that libcs live without are answered with -ENOSYS; any
+ * other number is a fault.
  *
  * In the VM `read` and `write` move at most one aligned word a call, so that a call is one row of the trace.
  * A short count is legal under POSIX, and every caller must loop. Under an ordinary Linux kernel whole

@@ -9,8 +9,7 @@ use retrace::asm::disassemble;
 use retrace::checkpoint::{Options, execute};
 use retrace::guest::{Input, Linux};
 use retrace::isa::{
-    Access, CALL_VALUES, ColumnSource, Isa, Op, Ports, Reply, Rv32i, Rv32im, Rv32imZbb, Spec, Trap,
-    TrapCause, Word,
+    Access, ColumnSource, Isa, Op, Ports, Rv32i, Rv32im, Rv32imZbb, Spec, Trap, TrapCause, Word,
 };
 use retrace::program::Program;
 
@@ -115,9 +114,23 @@ impl Ports for Registers {
         Self::trap()
     }
 
-    fn call(&mut self, _arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
+    fn readable(&self, _address: Word) -> bool {
+        true
+    }
+
+    fn writable(&self, _address: Word) -> bool {
+        true
+    }
+
+    fn input(&mut self, _stream: u8, _left: Word, _count: Word) -> Result<Word, Trap> {
         Self::trap()
     }
+
+    fn output(&mut self, _stream: u8, _position: Word, _count: Word, _bytes: Word) -> Result<(), Trap> {
+        Err(Trap { cause: TrapCause::CallRefused, value: 0 })
+    }
+
+    fn exit(&mut self, _code: Word) {}
 }
 
 /// Registers after one word.

@@ -158,5 +158,5 @@ fn a_row_of_the_run_executes_an_instruction() {
 fn a_run_ends_with_a_call() {
     let rows = rows(run(&load::<Rv32i>(&words::<Rv32i>("nop; jr zero")), &[], b"", 1000));
     assert_eq!(rows.len(), 2);
-    assert_eq!(all_broken(&rows[1]), ["end: last = last * a call's"]);
+    assert_eq!(all_broken(&rows[1]), ["end: last = last * an exit's"]);
 }

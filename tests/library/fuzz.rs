@@ -139,10 +139,11 @@ fn claiming(program: &Arc<Program<Rv32im>>, tables: u64, pages: u64) -> Vec<u8> 
     file.extend(record(5, &[varint(pages), varint(1), varint(data as u64)].concat()));
     let state_at = file.len() as u64;
     let guest = Linux::default().save();
-    let registers = [&[32][..], &[0; 32]].concat();
+    let count = <Rv32im as retrace::isa::Isa>::SPEC.registers.count();
+    let registers = [&[count as u8][..], &vec![0; count]].concat();
     let guest = [&[guest.len() as u8][..], &guest].concat();
     let entry = [varint(0), varint(table_at)].concat();
-    let state = [vec![0], varint(0x1_0000), registers, guest, vec![0], varint(tables), entry].concat();
+    let state = [vec![0], varint(0x1_0000), registers, guest, varint(tables), entry].concat();
     file.extend(record(6, &state));
     let index_at = file.len() as u64;
     let checkpoint = [vec![0], varint(state_at)].concat();

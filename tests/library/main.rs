@@ -18,6 +18,7 @@ mod forged;
 mod sink;
 
 mod bit_manipulation;
+mod calls;
 mod check;
 mod constraints;
 mod edge_rows;

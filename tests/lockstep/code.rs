@@ -188,7 +188,7 @@ impl Code {
                 self.put("addi", [*counter, *counter, 0], u32::MAX);
                 self.put("bne", [0, *counter, 0], start.wrapping_sub(self.at));
             }
-            Item::UnknownCall { number } => {
+            Item::AbsentCall { number } => {
                 self.set(17, *number);
                 self.put("ecall", [0; 3], 0);
             }

@@ -67,8 +67,8 @@ impl<I: Isa> Pair<I> {
     }
 
     fn new(program: &Loaded<I>, fast_pass: FastPass<I>) -> Self {
-        let initial =
-            Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()]).expect("it starts");
+        let initial = Checkpoint::initial(program, Linux::default(), &[b"guest".to_vec()], &Input::empty())
+            .expect("it starts");
         let machine =
             || Machine::new(Arc::clone(program), Input::empty(), &initial).expect("there is memory");
         let (alone, fast) = (machine(), machine());

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use retrace::isa::{Access, CALL_VALUES, Flow, Isa, Ports, Reply, Rv32im, Trap, TrapCause, Word};
+use retrace::isa::{Access, Flow, Isa, Ports, Rv32im, Trap, TrapCause, Word};
 use rrs_lib::instruction_executor::{InstructionException, InstructionExecutor};
 use rrs_lib::{HartState, MemAccessSize, Memory};
 use softcore_rv64::prelude::bv;
@@ -116,9 +116,23 @@ impl Ports for One {
         Ok(Access::default())
     }
 
-    fn call(&mut self, _: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
+    fn readable(&self, _address: Word) -> bool {
+        true
+    }
+
+    fn writable(&self, _address: Word) -> bool {
+        true
+    }
+
+    fn input(&mut self, _stream: u8, _left: Word, _count: Word) -> Result<Word, Trap> {
         unreachable!("no call is made")
     }
+
+    fn output(&mut self, _stream: u8, _position: Word, _count: Word, _bytes: Word) -> Result<(), Trap> {
+        unreachable!("no call is made")
+    }
+
+    fn exit(&mut self, _code: Word) {}
 }
 
 fn ours(word: u32, pc: u32, registers: [u32; 32]) -> Outcome {

@@ -2,15 +2,15 @@
 //! the generated executor against the IR's own meaning, the fast pass's step against the recorded one, disassembler against
 //! assembler.
 //!
-//! From the input: the word, its address, the word of memory, eight of the registers, what the guest interface answers.
+//! From the input: the word, its address, the word of memory, eight of the registers.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use retrace::asm::{Layout, assemble, disassemble, encode};
 use retrace::isa::{
-    Access, CALL_VALUES, Columns, Flow, IN_TREE, Instruction, Isa, Op, OperandKind, Ports, Recorder, Reply,
-    Rv32imZbb, Trap, TrapCause, Word,
+    Access, Columns, Flow, IN_TREE, Instruction, Isa, Op, OperandKind, Ports, Recorder, Rv32imZbb, Trap,
+    TrapCause, Word,
 };
 use retrace_codegen::ir::{Environment, Expr, OpFact, Statement, TrapKind, eval};
 use retrace_codegen::{Model, Sources, compile, model};
@@ -45,7 +45,8 @@ fn decode(word: u32, pc: Word) -> Op {
         |one: &Instruction| (0..32).all(|bit| bit_of(word & one.mask, bit) == bit_of(one.bits, bit));
     let Some(at) = Rv32imZbb::SPEC.instructions.iter().position(matches) else { return none };
     let mut op = Op { kind: at as u8 + 1, ..none };
-    for operand in Rv32imZbb::SPEC.instructions[at].operands {
+    let instruction = &Rv32imZbb::SPEC.instructions[at];
+    for operand in instruction.operands {
         let number = match operand.kind {
             OperandKind::Register { field, .. } => bits(word, field.hi, field.lo) as u8,
             OperandKind::FixedRegister { number, .. } => number,
@@ -65,10 +66,11 @@ fn decode(word: u32, pc: Word) -> Op {
             OperandKind::Letters { .. } => continue,
         };
         match operand.name {
+            // What a call reads beside its number, and writes, its variants' entries have.
+            "rd" | "rs2" if instruction.effects.call => {}
             "rd" => op.rd = number,
             "rs1" => op.rs1 = number,
             "rs2" => op.rs2 = number,
-            // Calls read two registers more, which are the spec's and not the word's.
             _ => {}
         }
     }
@@ -107,7 +109,6 @@ struct Done {
     flow: Option<Result<Flow, Trap>>,
     load: Option<(Word, Word)>,
     store: Option<(Word, Word, Word)>,
-    called: Option<[Word; CALL_VALUES]>,
     written: Vec<(u8, Word)>,
 }
 
@@ -116,7 +117,6 @@ struct Done {
 struct OneStep {
     registers: [Word; 32],
     memory: Word,
-    reply: Reply,
     done: Done,
 }
 
@@ -126,8 +126,7 @@ impl OneStep {
         let values: [Word; 8] = std::array::from_fn(|_| bytes.word());
         let mut registers: [Word; 32] = std::array::from_fn(|at| values[at % 8].rotate_left(at as u32 / 8));
         registers[0] = 0;
-        let reply = Reply { result: bytes.word(), exit: bytes.byte() & 1 == 1, ..Reply::default() };
-        Self { registers, memory, reply, done: Done::default() }
+        Self { registers, memory, done: Done::default() }
     }
 
     /// The word at the address, its place in it, and a mask; or the trap of an access that no machine makes.
@@ -157,7 +156,7 @@ impl Ports for OneStep {
         let (shift, mask) = Self::place(address, bytes, [TrapCause::MisalignedLoad, TrapCause::NullLoad])?;
         self.done.load = Some((address, bytes));
         let before = self.memory;
-        Ok(Access { value: before >> shift & mask, before, after: before })
+        Ok(Access { value: before >> shift & mask, before, after: before, writable: true })
     }
 
     fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
@@ -165,13 +164,26 @@ impl Ports for OneStep {
         let before = self.memory;
         let after = before & !(mask << shift) | (value & mask) << shift;
         self.done.store = Some((address, bytes, after));
-        Ok(Access { value: value & mask, before, after })
+        Ok(Access { value: value & mask, before, after, writable: true })
     }
 
-    fn call(&mut self, arguments: [Word; CALL_VALUES]) -> Result<Reply, Trap> {
-        self.done.called = Some(arguments);
-        Ok(self.reply)
+    fn readable(&self, _address: Word) -> bool {
+        true
     }
+
+    fn writable(&self, _address: Word) -> bool {
+        true
+    }
+
+    fn input(&mut self, _stream: u8, _left: Word, _count: Word) -> Result<Word, Trap> {
+        unreachable!("calls are no instructions' semantics")
+    }
+
+    fn output(&mut self, _stream: u8, _position: Word, _count: Word, _bytes: Word) -> Result<(), Trap> {
+        unreachable!("calls are no instructions' semantics")
+    }
+
+    fn exit(&mut self, _code: Word) {}
 }
 
 thread_local! {
@@ -179,6 +191,10 @@ thread_local! {
 }
 
 fn execute(op: &Op, instruction: &Instruction, machine: &OneStep) {
+    // What a call does is no instruction's semantics.
+    if instruction.effects.call {
+        return;
+    }
     let step = |recorder: Option<&mut Columns>| {
         let mut ports = machine.clone();
         let flow = match recorder {
@@ -242,16 +258,11 @@ impl<'a> Meaning<'a> {
                     done.load = Some((address, bytes));
                     self.loaded = self.machine.memory >> shift & mask;
                 }
-                Statement::Call { arguments } => {
-                    let mut registers = [0; CALL_VALUES];
-                    for (register, argument) in registers.iter_mut().zip(arguments) {
-                        *register = self.word(argument);
-                    }
-                    done.called = Some(registers);
-                    if self.machine.reply.exit {
-                        flow = Flow::Exit;
-                    }
-                }
+                Statement::Call { .. }
+                | Statement::Require(_)
+                | Statement::Input { .. }
+                | Statement::Output { .. }
+                | Statement::Exit(_) => unreachable!("only calls have these"),
                 Statement::Trap { condition, cause } => {
                     if self.holds(condition) {
                         let cause = match cause {
@@ -327,8 +338,12 @@ impl Environment for Meaning<'_> {
         self.loaded.into()
     }
 
-    fn replied(&self) -> u64 {
-        self.machine.reply.result.into()
+    fn taken(&self) -> u64 {
+        0
+    }
+
+    fn allows(&self, _: bool, _: u64) -> bool {
+        true
     }
 
     fn fact(&self, _: OpFact) -> u64 {

@@ -42,8 +42,9 @@ codes! {
     BadName = "bad-name", "A name has letters that generated code cannot have.";
     BadSlice = "bad-slice", "A slice does not lie within the value.";
     BadUnit = "bad-unit", "A table, a unit, a rule or a form is not written as one.";
-    CallMemory = "call-memory", "A call does with memory what no row can hold.";
-    CallNumber = "call-number", "A call has no number, or another call's.";
+    CallNumber = "call-number", "A call has no number or another call's, or no instruction makes it.";
+    CallStream = "call-stream", "A call names a stream that there is not, or moves other than one to four bytes of one.";
+    CallVariants = "call-variants", "Of the variants of a call, two are the case or none is.";
     CellRange = "cell-range", "A row of an instruction has a cell outside its column's range class.";
     ColumnCycle = "column-cycle", "A column is derived from itself.";
     ColumnTwice = "column-twice", "A column is both recorded and derived.";
@@ -55,6 +56,7 @@ codes! {
     ConstraintViolated = "constraint-violated", "A row of an instruction breaks a constraint.";
     DuplicateName = "duplicate-name", "Two things have one name.";
     EncodingOverlap = "encoding-overlap", "A word matches two instructions.";
+    ExitCode = "exit-code", "A call ends the run with a code that no port reads.";
     ExpressionSyntax = "expression-syntax", "An expression does not parse as Rust.";
     ExtendsCycle = "extends-cycle", "A spec extends itself.";
     FormatHole = "format-hole", "A format does not say what some bits are.";
@@ -97,6 +99,7 @@ codes! {
     UnknownField = "unknown-field", "The format has no such field.";
     UnknownFormat = "unknown-format", "There is no such format.";
     UnknownFunction = "unknown-function", "There is no such function, or it is not called like this.";
+    UnknownInitial = "unknown-initial", "A hidden register cannot have that at first.";
     UnknownInstruction = "unknown-instruction", "There is no such instruction.";
     UnknownKey = "unknown-key", "A table has a key that means nothing.";
     UnknownName = "unknown-name", "A name means nothing where it stands.";

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use crate::model::{ColumnSource, Model, Recorded};
 use crate::units::PROTOCOL;
 use crate::units::form::{Form, Named, Var};
-use crate::units::select::Selection;
+use crate::units::select::{Put, Selection, Taken};
 
 /// Hashes a checked model. Names are quoted, so that no two models have one description.
 pub(crate) fn fingerprint(model: &Model) -> [u8; 32] {
@@ -24,7 +24,7 @@ fn describe(model: &Model, out: &mut String) -> std::fmt::Result {
     writeln!(out, "isa {:?} {} {}", model.name, model.xlen, model.unproven)?;
     writeln!(out, "registers {:?} {} {}", model.registers, model.zero, model.stack_pointer)?;
     for hidden in &model.hidden {
-        writeln!(out, "hidden {:?}", hidden.name)?;
+        writeln!(out, "hidden {:?} {:?}", hidden.name, hidden.initial)?;
     }
     writeln!(out, "policy {:?}", model.policy)?;
     for i in &model.instructions {
@@ -54,11 +54,14 @@ fn describe(model: &Model, out: &mut String) -> std::fmt::Result {
         writeln!(out, "lookup {:?} {} {:?}", lookup.name, lookup.table, lookup.places)?;
     }
     for call in &model.calls {
-        let flags = (&call.memory, call.input, call.exits);
-        writeln!(out, "call {:?} {} {} {flags:?}", call.name, call.number, call.arguments.len())?;
+        writeln!(out, "call {:?} {}", call.name, call.number)?;
+        for variant in &call.variants {
+            writeln!(out, "  variant {:?} {:?} {:?}", variant.name, variant.writes, variant.reads)?;
+            writeln!(out, "  {}", variant.semantics)?;
+        }
     }
     units(model, out)?;
-    for (instruction, selection) in model.instructions.iter().zip(&model.selections) {
+    for (instruction, selection) in model.kinds().zip(&model.selections) {
         writeln!(out, "uses {:?}", instruction.name)?;
         if let Some(selection) = selection {
             uses(model, selection, out)?;
@@ -117,10 +120,16 @@ fn uses(model: &Model, selection: &Selection, out: &mut String) -> std::fmt::Res
     for form in &selection.asserts {
         writeln!(out, "  assert {}", named(model, form))?;
     }
-    for (what, form) in [("next", &selection.next), ("address", &selection.address)] {
-        if let Some(form) = form {
-            writeln!(out, "  {what} {}", named(model, form))?;
-        }
+    writeln!(out, "  next {} {}", named(model, &selection.next), selection.exits)?;
+    if let Some(form) = &selection.address {
+        writeln!(out, "  address {}", named(model, form))?;
+    }
+    if let Some(Taken { stream, left, count }) = &selection.input {
+        writeln!(out, "  input {stream} {}, {}", named(model, left), named(model, count))?;
+    }
+    if let Some(Put { stream, position, count, value }) = &selection.output {
+        let [position, count, value] = [position, count, value].map(|form| named(model, form));
+        writeln!(out, "  output {stream} {position}, {count}, {value}")?;
     }
     for (cell, value) in &selection.fill {
         writeln!(out, "  fill {cell:?} {value}")?;
@@ -188,7 +197,7 @@ mod tests {
     fn a_name_is_no_leaf() {
         use crate::ir::Type;
         let leaf = |kind| Expr::new(kind, Type::unsigned(32)).to_string();
-        for kind in [ExprKind::Loaded, ExprKind::Replied, ExprKind::Pc, ExprKind::Imm, ExprKind::Read(0)] {
+        for kind in [ExprKind::Loaded, ExprKind::Taken, ExprKind::Pc, ExprKind::Imm, ExprKind::Read(0)] {
             let text = leaf(kind);
             assert_ne!(leaf(ExprKind::Local(text.clone())), text);
         }
@@ -227,7 +236,13 @@ mod tests {
         assert!(changes(|m| m.lookups[0].places.reverse()), "look-up");
         assert!(changes(|m| m.lookups[0].table = 1), "the table of a look-up");
         assert!(changes(|m| m.calls[0].number += 1), "call");
-        assert!(changes(|m| m.calls[0].input ^= true), "call's input");
+        assert!(changes(|m| drop(m.calls[0].variants.pop())), "a call's variant");
+        assert!(changes(|m| m.calls[0].variants[0].name.push('x')), "its name");
+        assert!(changes(|m| m.calls[0].variants[0].reads.swap(2, 3)), "its registers");
+        assert!(changes(|m| drop(m.calls[0].variants[0].semantics.statements.remove(1))), "what must hold");
+        assert!(changes(|m| drop(m.calls[0].variants[0].semantics.statements.pop())), "what it does");
+        assert!(changes(|m| m.hidden[0].name.push('x')), "hidden register");
+        assert!(changes(|m| m.hidden[0].initial = None), "what it has at first");
     }
 
     /// The selection of an instruction.
@@ -273,7 +288,7 @@ mod tests {
         assert!(changes(read), "the table that a look-up reads");
         assert!(changes(|m| of(m, "lw").asserts.clear()), "assertion");
         assert!(changes(|m| of(m, "lw").address = None), "address");
-        assert!(changes(|m| of(m, "jal").next = Some(one())), "next pc");
+        assert!(changes(|m| of(m, "jal").next = one()), "next pc");
         assert!(changes(|m| of(m, "add").fill.push(((add, 0), zero()))), "what a rule fills in");
         assert!(changes(|m| drop(m.wiring.columns[0].by.pop_first())), "a column of the code table");
         assert!(changes(|m| m.wiring.columns.swap(0, 1)), "the order of columns of the code table");
@@ -314,6 +329,11 @@ mod tests {
         assert!(!changes(|m| m.columns[0].doc.push('x')), "a column's documentation");
         assert!(!changes(|m| m.constraints[0].text.push(' ')), "the text of a constraint");
         assert!(!changes(|m| m.opcode_names.clear()), "names of opcodes");
-        assert!(!changes(|m| m.calls[1].arguments[0].push('x')), "what a call's argument means");
+        assert!(!changes(|m| m.calls[0].arguments[0].push('x')), "what a call's argument means");
+        assert!(!changes(|m| m.calls[0].doc.push('x')), "a call's documentation");
+        assert!(!changes(|m| m.calls[0].variants[0].doc.push('x')), "a variant's documentation");
+        assert!(!changes(|m| m.calls[0].variants[0].when.push(' ')), "the text of what must hold");
+        assert!(!changes(|m| m.calls[0].variants[0].semantics_text.push(' ')), "the text of what it does");
+        assert!(!changes(|m| m.hidden[0].doc.push('x')), "a hidden register's documentation");
     }
 }

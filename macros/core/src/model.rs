@@ -68,6 +68,38 @@ impl Model {
         recording(&self.columns, what)
     }
 
+    /// The registers that an instruction writes and reads, by port. What makes calls has those of their variants, too, as
+    /// far as words can name them.
+    pub fn ports(&self, instruction: &Instruction) -> ([Operand; WRITES.len()], [Operand; READS.len()]) {
+        let (mut writes, mut reads) = (instruction.writes, instruction.reads);
+        let variants = self.calls.iter().flat_map(|call| &call.variants);
+        for variant in variants.filter(|_| instruction.semantics.makes_calls()) {
+            let ports = writes.iter_mut().chain(&mut reads);
+            for (port, of_variant) in ports.zip(variant.writes.into_iter().chain(variant.reads)) {
+                let is_named =
+                    matches!(of_variant, Operand::Fixed(at) if usize::from(at) < self.registers.len());
+                if *port == Operand::None && is_named {
+                    *port = of_variant;
+                }
+            }
+        }
+        (writes, reads)
+    }
+
+    /// What a row can be of, in the order of the kinds: the instructions, then the calls' variants.
+    pub fn kinds(&self) -> impl Iterator<Item = &Instruction> {
+        self.instructions.iter().chain(self.calls.iter().flat_map(|call| &call.variants))
+    }
+
+    /// Which of the kinds, counted from 0.
+    pub fn kind(&self, at: usize) -> &Instruction {
+        let mut variants = self.calls.iter().flat_map(|call| &call.variants);
+        match at.checked_sub(self.instructions.len()) {
+            Some(variant) => variants.nth(variant).unwrap_or(&self.instructions[0]),
+            None => &self.instructions[at],
+        }
+    }
+
     /// The name of a register, hidden ones included.
     pub fn register(&self, number: u8) -> Option<&str> {
         let names = self.registers.iter().chain(self.hidden.iter().map(|hidden| &hidden.name));
@@ -118,7 +150,12 @@ pub struct Hidden {
     pub name: String,
     /// One line of documentation.
     pub doc: String,
+    /// What it has at first, of [`INITIAL`]; zero if none.
+    pub initial: Option<usize>,
 }
+
+/// What a hidden register can have at first: facts of a run that the guest interface knows.
+pub const INITIAL: [&str; 4] = ["heap_start", "heap_limit", "input_length", "private_input_length"];
 
 /// One of the 128 major opcodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,6 +265,8 @@ pub struct Instruction {
     pub semantics_text: String,
     /// The semantics.
     pub semantics: Semantics,
+    /// Of a call's variant what must hold, as written; empty of an instruction.
+    pub when: String,
     /// The text of the semantics, with its place.
     pub(crate) written: Text,
     /// The table.
@@ -237,6 +276,11 @@ pub struct Instruction {
 }
 
 impl Instruction {
+    /// Whether it is a variant of a call.
+    pub fn is_variant(&self) -> bool {
+        self.semantics.statements.iter().any(|statement| matches!(statement, Statement::Require(_)))
+    }
+
     /// The bits of an operand that the word names.
     pub(crate) fn field(&self, name: &str) -> Option<Bits> {
         let field = self.format.fields.iter().find(|field| field.name == name)?;
@@ -258,10 +302,10 @@ impl Instruction {
             Recorded::Index | Recorded::NextPc => true,
             Recorded::Read(port) => self.semantics.uses(&ExprKind::Read(*port)),
             Recorded::RdBefore(port) | Recorded::RdValue(port) => self.semantics.writes(*port),
-            Recorded::MemAddress | Recorded::MemBefore | Recorded::MemAfter => has(|statement| {
-                matches!(statement, Statement::Load { .. } | Statement::Store { .. } | Statement::Call { .. })
-            }),
-            Recorded::Input => has(|statement| matches!(statement, Statement::Call { .. })),
+            Recorded::MemAddress | Recorded::MemBefore | Recorded::MemAfter | Recorded::MemWritable => {
+                has(|statement| matches!(statement, Statement::Load { .. } | Statement::Store { .. }))
+            }
+            Recorded::Input => has(|statement| matches!(statement, Statement::Input { .. })),
             Recorded::Local(name) => self.locals().any(|(local, _)| local == name),
         }
     }
@@ -387,6 +431,8 @@ pub enum Recorded {
     MemBefore,
     /// The word after.
     MemAfter,
+    /// Whether the policy allows stores to it.
+    MemWritable,
     /// Bytes taken from the input.
     Input,
     /// A `let` of the semantics.
@@ -395,7 +441,7 @@ pub enum Recorded {
 
 impl Recorded {
     /// What every spec can record, by the name that `record` knows it by.
-    pub const PORTS: [(&str, Self); 16] = [
+    pub const PORTS: [(&str, Self); 17] = [
         ("index", Self::Index),
         ("next_pc", Self::NextPc),
         ("rs1", Self::Read(0)),
@@ -411,6 +457,7 @@ impl Recorded {
         ("mem.address", Self::MemAddress),
         ("mem.before", Self::MemBefore),
         ("mem.after", Self::MemAfter),
+        ("mem.writable", Self::MemWritable),
         ("input", Self::Input),
     ];
 
@@ -511,14 +558,13 @@ pub struct Call {
     pub number: u32,
     /// What the arguments mean.
     pub arguments: Vec<String>,
-    /// `none`, `read` or `write`.
-    pub memory: String,
-    /// Whether it takes input.
-    pub input: bool,
-    /// Whether it ends the guest.
-    pub exits: bool,
     /// One line of documentation.
     pub doc: String,
+    /// What it does, case by case: of every state one is the case. Each is like an instruction, whose semantics begin with
+    /// what must hold, and has a kind after those of the instructions.
+    pub variants: Vec<Instruction>,
+    /// The table.
+    pub span: Span,
 }
 
 /// `rv32i` becomes `Rv32i`, `fence.tso` `FenceTso`.

@@ -87,7 +87,12 @@ impl Printer<'_> {
             ExprKind::Imm => self.put("imm"),
             ExprKind::Local(name) => self.put(name),
             ExprKind::Loaded => self.put("loaded"),
-            ExprKind::Replied => self.put("reply"),
+            ExprKind::Taken => self.put("taken"),
+            ExprKind::Allows(stores, a) => {
+                self.put(if *stores { "writable(" } else { "readable(" });
+                self.expr(a, true, 0);
+                self.put(")");
+            }
             ExprKind::Op(op) => {
                 self.put("op.");
                 self.put(op.name());

@@ -13,11 +13,11 @@ fn check(text: &str) -> Result<Model, Diagnostics> {
     compile(&mut sources, "rv32i")
 }
 
-/// Kinds and fused pairs share a byte: what a spec says itself is kept.
+/// Instructions and fused pairs share a byte: what a spec says itself is kept.
 #[test]
 fn fused_pairs_have_the_room_that_instructions_leave() {
     let fused = check(RV32I).expect("it has no error").fused.len();
-    let own: String = (0..180)
+    let own: String = (0..130)
         .map(|at| {
             format!(
                 "[[instruction]]\nname = \"own{at}\"\nformat = \"R\"\nfixed = {{ funct7 = {}, funct3 = {}, opcode = 0b0001011 }}\n\
@@ -33,4 +33,23 @@ fn fused_pairs_have_the_room_that_instructions_leave() {
     assert_eq!(model.instructions.len() + model.fused.len(), 255);
     assert!(model.fused.len() < fused);
     assert_eq!(model.fused.last().map(names), Some(["own1", "own2"]));
+}
+
+/// Instructions and variants of calls are kinds, which have a byte.
+#[test]
+fn variants_have_the_room_that_instructions_leave() {
+    let own = |count: usize| -> String {
+        let table = |at: usize| {
+            format!(
+                "[[call]]\nname = \"own{at}\"\nnumber = {}\nsemantics = \"rd = 0\"\ndoc = \"One of many.\"\n",
+                1000 + at
+            )
+        };
+        (0..count).map(table).collect()
+    };
+    let room = 254 - check(RV32I).expect("it has no error").kinds().count();
+    let with = |count: usize| check(&format!("{RV32I}\n{}", own(count)));
+    assert_eq!(with(room).expect("it has no error").kinds().count(), 254);
+    let errors = with(room + 1).expect_err("there is no room").to_string();
+    assert!(errors.contains("255 instructions and variants of calls: a spec has at most 254"), "{errors}");
 }

@@ -120,7 +120,7 @@ fn what_a_row_cannot_do_is_named() {
     );
     assert_eq!(
         first(&[("write   = [\"rd\", \"rd2\"]\n", "")]),
-        "unit-shortage: `lui` writes a register, and a row has no port for that"
+        "unit-shortage: `brk.moved` writes a register, and a row has no port for that"
     );
 }
 

@@ -122,7 +122,6 @@ pub(super) struct StoredState {
     pub(super) registers: Vec<Word>,
     /// [`Guest::save`](crate::guest::Guest::save).
     pub(super) guest: Vec<u8>,
-    pub(super) input_position: u64,
     pub(super) tables: Vec<(u16, u64)>,
 }
 

@@ -101,8 +101,6 @@ pub struct Entry {
     pub pc: u64,
     /// The pages that are not zero.
     pub pages: u64,
-    /// The bytes of input taken.
-    pub input_position: u64,
 }
 
 impl CheckpointFile {
@@ -180,8 +178,7 @@ impl CheckpointFile {
         self.opened.index.checkpoints.iter().map(move |&(cycle, at)| {
             let state = store.state(at)?;
             let pages = store.pages(&state, at)?.len() as u64;
-            let (pc, input_position) = (u64::from(state.pc), state.input_position);
-            Ok(Entry { cycle, pc, pages, input_position })
+            Ok(Entry { cycle, pc: u64::from(state.pc), pages })
         })
     }
 

@@ -99,8 +99,13 @@ impl Opened {
             torn = torn.is_some(),
             "opened a checkpoint file"
         );
-        let shape = Shape { input_length: head.input_length, ..Shape::default() };
-        Ok(Self { source: Source { store: Arc::new(store), shape }, head, index, end, torn })
+        Ok(Self {
+            source: Source { store: Arc::new(store), shape: Shape::default() },
+            head,
+            index,
+            end,
+            torn,
+        })
     }
 
     /// The name and the fingerprint of its spec.
@@ -120,7 +125,7 @@ impl Opened {
         differs("spec", &spec(&self.head), &spec(&given))?;
         differs("program", &hex(&self.head.program), &hex(&given.program))?;
         differs("guest interface", &self.head.guest, &given.guest)?;
-        self.source.shape = Shape::of::<I>(self.head.input_length);
+        self.source.shape = Shape::of::<I>();
         Ok(())
     }
 

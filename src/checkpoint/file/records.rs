@@ -141,7 +141,6 @@ impl Records {
             pc: checkpoint.pc,
             registers: checkpoint.registers.clone(),
             guest: checkpoint.guest.save(),
-            input_position: checkpoint.input_position,
             tables,
         };
         self.share(Kind::State, &serialize(&state)?, children)

@@ -114,17 +114,14 @@ impl Store {
         if state.registers.len() != shape.registers || zero != Some(&0) {
             return Err(damaged("a checkpoint does not have the spec's registers"));
         }
-        if state.input_position > shape.input_length {
-            return Err(damaged("a checkpoint has taken more input than there is"));
-        }
         let guest = G::restore(&state.guest).ok_or(CheckpointFileError::Guest { name: G::NAME, at })?;
         let mut pages = Snapshot::default();
         for (number, at) in self.pages(&state, at)? {
             let store: Arc<dyn PageStore> = Arc::clone(self) as _;
             pages.insert(number, Slot::Stored(StoredPage { store, at }));
         }
-        let StoredState { cycle, pc, registers, input_position, .. } = state;
-        Ok(Checkpoint { cycle, pc, registers, guest, input_position, pages })
+        let StoredState { cycle, pc, registers, .. } = state;
+        Ok(Checkpoint { cycle, pc, registers, guest, pages })
     }
 }
 
@@ -133,13 +130,12 @@ impl Store {
 pub(in crate::checkpoint) struct Shape {
     pub(super) registers: usize,
     pub(super) zero_register: u8,
-    pub(super) input_length: u64,
 }
 
 impl Shape {
-    pub(in crate::checkpoint) fn of<I: Isa>(input_length: u64) -> Self {
+    pub(in crate::checkpoint) fn of<I: Isa>() -> Self {
         let registers = &I::SPEC.registers;
-        Self { registers: registers.count(), zero_register: registers.zero, input_length }
+        Self { registers: registers.count(), zero_register: registers.zero }
     }
 }
 

@@ -23,7 +23,7 @@ pub(in crate::cli) fn check<I: Isa>(common: &Common, check: &Check, elf: Elf) ->
         );
         return Err(Failure::new("check", message));
     }
-    let program = elf.into_program::<I>();
+    let program = elf.into_program::<I>()?;
     let max_cycles = check.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let bar = output::progress("checking");
     let options = Options { max_cycles, ..Options::default() };

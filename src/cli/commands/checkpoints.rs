@@ -36,7 +36,6 @@ fn as_json(file: &CheckpointFile, pages: u64, entries: &[Entry]) -> serde_json::
             "cycle": entry.cycle,
             "pc": entry.pc,
             "pages": entry.pages,
-            "input_position": entry.input_position,
         })
     });
     let (stopped, code) = stopped(file.stopped());
@@ -78,11 +77,10 @@ fn as_text(file: &CheckpointFile, pages: u64, entries: &[Entry]) -> String {
         output::number(file.cycles()),
     );
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{:>20} {:>10} {:>9} {:>15}", "cycle", "pc", "pages", "input taken");
+    let _ = writeln!(text, "{:>20} {:>10} {:>9}", "cycle", "pc", "pages");
     for entry in entries {
         let (cycle, pages) = (output::number(entry.cycle), output::number(entry.pages));
-        let input = output::number(entry.input_position);
-        let _ = writeln!(text, "{cycle:>20} {:#010x} {pages:>9} {input:>15}", entry.pc);
+        let _ = writeln!(text, "{cycle:>20} {:#010x} {pages:>9}", entry.pc);
     }
     let _ = writeln!(
         text,

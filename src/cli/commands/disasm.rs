@@ -12,7 +12,7 @@ use crate::cli::output;
 use crate::isa::{Isa, Op};
 
 pub(in crate::cli) fn disasm<I: Isa>(common: &Common, elf: Elf) -> Done {
-    let program = elf.into_program::<I>();
+    let program = elf.into_program::<I>()?;
     let code = program.code();
     let ops = code.ops().iter().filter(|op| code.index_of(op.pc).is_some());
     let text = |op: &Op| match op.kind {

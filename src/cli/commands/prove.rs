@@ -28,7 +28,7 @@ pub(in crate::cli) fn prove<I: Isa>(common: &Common, prove: &Prove, elf: Elf) ->
         UnknownCycles::check_any(cycles, u64::MAX)?;
     }
     SpecError::check::<Fr>(I::SPEC).map_err(ProveError::from)?;
-    let program = elf.into_program::<I>();
+    let program = elf.into_program::<I>()?;
     let bar = output::progress("running: cycles");
     let max_cycles = prove.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let options = Options { executor: prove.executor.into(), max_cycles, ..Options::default() };

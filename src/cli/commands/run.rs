@@ -22,7 +22,7 @@ use crate::isa::{Isa, Word};
 use crate::machine::RunError;
 
 pub(in crate::cli) fn run<I: Isa>(common: &Common, run: &Run, elf: Elf) -> Done {
-    let (program, elf) = elf.into_program_and_bytes::<I>();
+    let (program, elf) = elf.into_program_and_bytes::<I>()?;
     let test = run.signature.as_ref().map(|path| Ok::<_, ArchTestError>((ArchTest::new(&program)?, path)));
     let test = test.transpose()?;
     let resume = run.resume.as_deref().map(|path| resume(path, &run.guest)).transpose()?;

@@ -28,7 +28,7 @@ use crate::replay::{ReplayError, reached};
 const SLICE: u64 = 1 << 20;
 
 pub(in crate::cli) fn trace<I: Isa>(common: &Common, trace: &Trace, elf: Elf) -> Done {
-    let program = elf.into_program::<I>();
+    let program = elf.into_program::<I>()?;
     let max_cycles = trace.cycles.as_ref().map_or(u64::MAX, |cycles| cycles.end);
     let hidden = indicatif::ProgressBar::hidden();
     let options = Options { max_cycles, ..Options::default() };

@@ -44,7 +44,7 @@ pub(in crate::cli) fn verify<I: Isa>(
             cycles.start, cycles.end
         )));
     }
-    let program = elf.into_program::<I>();
+    let program = elf.into_program::<I>()?;
     let input = files::input(&verify.guest)?;
     let pool = files::pool(common)?;
     let cancel = interrupt::cancel();

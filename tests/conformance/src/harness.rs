@@ -5,8 +5,8 @@
 //! is no instruction. This is what the programs' own code does, and RISC Zero's call to terminate.
 
 use retrace::checkpoint::{Execution, Options, Stopped, execute};
-use retrace::guest::{Call, Guest, Input, Outcome as Answer, Start, StartError};
-use retrace::isa::{Isa, Rv32im, Trap, TrapCause, Word};
+use retrace::guest::{Guest, Input, Start, StartError};
+use retrace::isa::{Isa, Rv32im, TrapCause, Word};
 use retrace::program::Program;
 
 /// What came of a program.
@@ -22,9 +22,11 @@ pub enum Outcome {
 const MAX_CYCLES: u64 = 100_000;
 
 const T0: usize = 5;
+const A0: usize = 10;
+const A1: usize = 11;
 const TEST_NUMBER: usize = 31;
 
-/// The guest interface of the programs: one call, which ends the run.
+/// The guest interface of the programs. Their one call has a number that no call of the spec has: it is a fault.
 #[derive(Clone, Debug)]
 struct Terminate;
 
@@ -37,11 +39,6 @@ impl Guest for Terminate {
     /// All registers are zero, and there is no stack.
     fn start(&mut self, _: &mut Start<'_>) -> Result<(), StartError> {
         Ok(())
-    }
-
-    fn call(&mut self, call: &mut Call<'_>) -> Result<Answer, Trap> {
-        let [a0, a1, _] = call.arguments();
-        if [a0, a1] == PASS { Ok(Answer::Exit(0)) } else { Err(call.refusal()) }
     }
 
     fn save(&self) -> Vec<u8> {
@@ -73,10 +70,10 @@ fn judge<I: Isa>(execution: &Execution<I, Terminate>) -> Outcome {
     let numbers = test_numbers(execution.program());
     let last = numbers.last().copied().unwrap_or(0);
     let why = match execution.stopped() {
-        Stopped::Exited(_) if t0 == 0 && number == last => {
-            return Outcome::Passed { cycles: execution.cycles(), tests: numbers.len() };
-        }
-        Stopped::Exited(_) => {
+        Stopped::Trapped(fault) if fault.cause == TrapCause::CallRefused && [registers[A0], registers[A1]] == PASS => {
+            if t0 == 0 && number == last {
+                return Outcome::Passed { cycles: execution.cycles(), tests: numbers.len() };
+            }
             format!("passed with t0 = {t0} after test {number} of {last}, instead of 0 and the last")
         }
         Stopped::Trapped(fault)

@@ -10,11 +10,11 @@ use crate::parse::{ColumnTable, Tables, Text};
 
 /// The most columns that a spec declares, and the most that `step` records.
 const MAX_STORED: usize = 40;
-const MAX_RECORDED: usize = 16;
+const MAX_RECORDED: usize = 24;
 
 pub(super) fn columns(
     tables: &Tables,
-    instructions: &[Instruction],
+    instructions: &[&Instruction],
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Column> {
     unique("column", tables.columns.iter().map(|table| &table.name), errors);
@@ -159,7 +159,7 @@ fn cell_type(class: Class) -> Type {
 }
 
 /// What `step` records in a column, and whether any instruction defines it.
-fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Diagnostic>) -> Vec<Recorded> {
+fn record(table: &ColumnTable, instructions: &[&Instruction], errors: &mut Vec<Diagnostic>) -> Vec<Recorded> {
     check_column_name(&table.name, errors);
     if table.record.is_empty() {
         errors.push(
@@ -171,7 +171,8 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
             .hint("add `record = [\"…\"]` or `derive = \"…\"`"),
         );
     }
-    let locals: Vec<(&str, Type)> = instructions.iter().flat_map(Instruction::locals).collect();
+    let locals: Vec<(&str, Type)> =
+        instructions.iter().flat_map(|instruction| instruction.locals()).collect();
     let mut sources = Vec::new();
     for text in &table.record {
         let value = Recorded::of(&text.value);
@@ -179,6 +180,7 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
             Recorded::Local(name) => {
                 locals.iter().filter(|(local, _)| local == name).map(|(_, ty)| *ty).collect()
             }
+            Recorded::MemWritable => vec![Type::unsigned(1)],
             _ => vec![Type::unsigned(XLEN)],
         };
         if types.is_empty() {
@@ -212,6 +214,7 @@ fn record(table: &ColumnTable, instructions: &[Instruction], errors: &mut Vec<Di
         sources.push(value);
     }
     let twice = instructions.iter().filter_map(|instruction| {
+        let instruction: &Instruction = instruction;
         let mut defined = table.record.iter().filter(|text| instruction.defines(&Recorded::of(&text.value)));
         Some((instruction, defined.next()?, defined.next()?))
     });
@@ -288,10 +291,6 @@ impl Scope for ColumnScope<'_> {
 
     fn load(&mut self, _bits: u32, _address: Expr) -> Result<Expr, &'static str> {
         Err("a column cannot access memory: record what the semantics load")
-    }
-
-    fn call(&mut self, _arguments: Vec<Expr>) -> Result<Expr, &'static str> {
-        Err("a column cannot call: record what the call gave")
     }
 }
 

@@ -11,7 +11,11 @@ use crate::parse::Text;
 use crate::source::Span;
 
 /// The functions that give a value, by name.
-pub const FUNCTIONS: [&str; 7] = ["sext", "zext", "signed", "unsigned", "count_ones", "load", "call"];
+pub const FUNCTIONS: [&str; 9] =
+    ["sext", "zext", "signed", "unsigned", "count_ones", "load", "input", "readable", "writable"];
+
+/// The numbers of the input and of the private input.
+const INPUTS: [u32; 2] = [0, 3];
 
 /// The widest value.
 const MAX_WIDTH: u32 = 64;
@@ -48,8 +52,15 @@ pub(super) trait Scope {
     /// Takes note of `load::<bits>(address)` and gives its value, or says why it cannot be here.
     fn load(&mut self, bits: u32, address: Expr) -> Result<Expr, &'static str>;
 
-    /// Takes note of `call(…)` and gives its value, or says why it cannot be here.
-    fn call(&mut self, arguments: Vec<Expr>) -> Result<Expr, &'static str>;
+    /// Takes note of `input::<stream>(left, count)` and gives its value, or says why it cannot be here.
+    fn input(&mut self, _stream: u8, _left: Expr, _count: Expr) -> Result<Expr, &'static str> {
+        Err("only a call takes input")
+    }
+
+    /// Whether `readable(address)` and `writable(address)` can be here.
+    fn asks_policy(&self) -> bool {
+        false
+    }
 }
 
 /// Types the expressions of one text.
@@ -437,24 +448,49 @@ impl<S: Scope> Typer<'_, S> {
                 let address = self.expr_of(address, Type::unsigned(super::XLEN), "an address")?;
                 match self.scope.load(bits, address) {
                     Ok(value) => Some(value),
+                    Err(why) if self.scope.asks_policy() => self.error(
+                        Diagnostic::new(Code::MisplacedEffect, &place, why)
+                            .hint("ask for registers, for readable(address) or writable(address), and load in the semantics"),
+                    ),
                     Err(why) => self.error(misplaced(&place, why)),
                 }
             }
-            ("call", None, arguments) if (1..=4).contains(&arguments.len()) => {
+            ("input", Some(stream), [left, count]) => {
+                if !INPUTS.contains(&stream) {
+                    return self.error(
+                        Diagnostic::new(
+                            Code::CallStream,
+                            &place,
+                            format!("no input has the number {stream}"),
+                        )
+                        .hint("input::<0> takes of the input, input::<3> of the private input"),
+                    );
+                }
                 let word = Type::unsigned(super::XLEN);
-                let arguments: Option<Vec<Expr>> =
-                    arguments.iter().map(|argument| self.expr_of(argument, word, "an argument")).collect();
-                match self.scope.call(arguments?) {
+                let left = self.expr_of(left, word, "how many bytes are left");
+                let count = self.expr_of(count, word, "a count");
+                match self.scope.input(stream as u8, left?, count?) {
                     Ok(value) => Some(value),
-                    Err(why) => self.error(misplaced(&place, why)),
+                    Err(why) => self.error(
+                        Diagnostic::new(Code::MisplacedEffect, &place, why)
+                            .hint("let bytes = input::<0>(left, count) in the semantics of a [[call]] or of its variant"),
+                    ),
                 }
             }
-            _ => self.error(
-                unknown_function(&place, &name, &FUNCTIONS).hint(
-                    "sext::<N>(x), zext::<N>(x), signed(x), unsigned(x), count_ones(x), load::<8|16|32>(address), \
-                     call(…)",
-                ),
-            ),
+            ("readable" | "writable", None, [address]) => {
+                if !self.scope.asks_policy() {
+                    let why = "only a condition of a call's variant asks what the policy allows";
+                    return self.error(Diagnostic::new(Code::MisplacedEffect, &place, why).hint(format!(
+                        "make it a variant's: when = [\"{name}(…)\"], and another's: when = [\"!{name}(…)\"]"
+                    )));
+                }
+                let address = self.expr_of(address, Type::unsigned(super::XLEN), "an address")?;
+                let kind = ExprKind::Allows(name == "writable", Box::new(address));
+                Some(Expr::new(kind, Type::unsigned(1)))
+            }
+            _ => self.error(unknown_function(&place, &name, &FUNCTIONS).hint(
+                "sext::<N>(x), zext::<N>(x), signed(x), unsigned(x), count_ones(x), load::<8|16|32>(address)",
+            )),
         }
     }
 

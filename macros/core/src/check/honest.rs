@@ -33,7 +33,7 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], order: &[usize], errors: &
     let plain = any.find(|(_, row)| row.next == Some(row.case.pc.wrapping_add(4)));
     let mut following: HashMap<u32, Vec<i64>> = HashMap::new();
     for (kind, rows) in rows.iter().enumerate() {
-        errors.extend(rows.is_empty().then(|| never_runs(&model.instructions[kind])).flatten());
+        errors.extend(rows.is_empty().then(|| never_runs(model.kind(kind))).flatten());
         for row in rows {
             let mut breaks = |code, at, span, what: &dyn Fn() -> String, hint: &dyn Fn() -> String| {
                 let entry = broken.entry((code, at)).or_insert_with(|| Broken {
@@ -90,9 +90,20 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], order: &[usize], errors: &
     errors.extend(broken.into_values().map(|broken| diagnostic(model, broken)));
 }
 
-/// An instruction that traps on every edge operand could not be checked.
+/// An instruction that traps on every edge operand could not be checked, nor a variant that no state makes the case.
 fn never_runs(instruction: &Instruction) -> Option<Diagnostic> {
-    let always = instruction.semantics.always_traps();
+    let always = !instruction.semantics.has_rows();
+    if instruction.is_variant() {
+        let message = format!(
+            "`{}` is the case in no state that was tried: no row of it could be checked",
+            instruction.name
+        );
+        return Some(
+            Diagnostic::new(Code::NeverRuns, &instruction.span, message)
+                .label("never seen")
+                .hint("compare registers with numbers, and with sums of another register and a small number"),
+        );
+    }
     (!always).then(|| {
         Diagnostic::new(
             Code::NeverRuns,
@@ -105,11 +116,11 @@ fn never_runs(instruction: &Instruction) -> Option<Diagnostic> {
 }
 
 fn diagnostic(model: &Model, broken: Broken<'_>) -> Diagnostic {
-    let first = &model.instructions[broken.kinds[0]];
+    let first = model.kind(broken.kinds[0]);
     let message = format!("{} in a row of `{}`", broken.what, first.name);
     let names = |kinds: &[usize]| {
         let names: Vec<String> =
-            kinds.iter().take(SHOWN).map(|kind| format!("`{}`", model.instructions[*kind].name)).collect();
+            kinds.iter().take(SHOWN).map(|kind| format!("`{}`", model.kind(*kind).name)).collect();
         let more = kinds.len().saturating_sub(SHOWN);
         names.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
     };

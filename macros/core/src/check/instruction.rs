@@ -5,7 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::ExprKind;
 use crate::model::{AsmPiece, Format, Instruction, Operand, READS, WRITES, camel_case};
 use crate::parse::{Entry, InstructionTable, Tables, Text};
-use crate::source::Sources;
+use crate::source::{Sources, Span};
 
 use super::encoding::OPERANDS;
 use super::semantics::{self, Ports};
@@ -69,16 +69,10 @@ fn instruction(
     let (mask, bits) = fixed(table, format, errors);
     let is_fixed = errors.len() == before;
     let ports = ports(table, format, registers, errors);
-    let Ports { writes, mut reads } = ports;
     let before = errors.len();
     let semantics = semantics::semantics(&table.semantics, ports, format, errors);
-    // A free port reads a destination, where the semantics do.
-    let rereads = [0, 1].map(|destination| ports.rereads(destination));
-    for (destination, port) in rereads.into_iter().enumerate() {
-        port.into_iter().for_each(|port| reads[port] = writes[destination]);
-    }
     let asm = asm::asm(table, format, errors);
-    let mut is_sound = errors.len() == before;
+    let is_sound = errors.len() == before;
     let mut instruction = Instruction {
         name: table.name.value.clone(),
         doc: table.doc.value.clone(),
@@ -86,31 +80,46 @@ fn instruction(
         mask,
         bits,
         is_fixed,
-        writes,
-        reads,
+        writes: ports.writes,
+        reads: ports.reads,
         asm,
         semantics_text: table.semantics.value.clone(),
+        when: String::new(),
         semantics,
         written: table.semantics.clone(),
         span: table.name.span.clone(),
-        source: format!(
-            "{}:{}",
-            sources.file(table.name.span.file).name,
-            sources.line_column(&table.name.span).0
-        ),
+        source: place(sources, &table.name.span),
     };
-    for (destination, port) in rereads.into_iter().enumerate() {
-        let Some(port) = port.filter(|_| is_sound) else { continue };
-        if instruction.semantics.uses(&ExprKind::Read(port)) && !instruction.semantics.writes(destination) {
-            let message = format!("`{}` is read, and never written", WRITES[destination]);
-            errors.push(
-                Diagnostic::new(Code::BadAssignment, &table.semantics.span, message)
-                    .hint("call a field that is only read rs1, rs2 or rs3"),
-            );
-            is_sound = false;
+    let is_sound = is_sound && reread(&mut instruction, ports, errors);
+    leave_idle(&mut instruction);
+    if is_sound {
+        asm::shown(table, &instruction, errors);
+        idle(table, &instruction, errors);
+    }
+    Some(instruction)
+}
+
+/// Gives a free port each destination that the semantics read; says whether each of these is written too.
+pub(super) fn reread(instruction: &mut Instruction, ports: Ports, errors: &mut Vec<Diagnostic>) -> bool {
+    let before = errors.len();
+    for (destination, name) in WRITES.into_iter().enumerate() {
+        let uses = |port: &usize| instruction.semantics.uses(&ExprKind::Read(*port));
+        let Some(port) = ports.rereads(destination).filter(uses) else { continue };
+        instruction.reads[port] = ports.writes[destination];
+        if !instruction.semantics.writes(destination) {
+            let message = format!("`{name}` is read, and never written");
+            let hint = match instruction.is_variant() {
+                true => "read its register through a port: registers = { rs5 = \"…\" }",
+                false => "call a field that is only read rs1, rs2 or rs3",
+            };
+            errors.push(Diagnostic::new(Code::BadAssignment, &instruction.written.span, message).hint(hint));
         }
     }
-    // A port that the semantics leave alone is none, whatever the format says.
+    errors.len() == before
+}
+
+/// A port that the semantics leave alone is none, whatever the format says.
+pub(super) fn leave_idle(instruction: &mut Instruction) {
     for (port, write) in instruction.writes.iter_mut().enumerate() {
         if !instruction.semantics.writes(port) {
             *write = Operand::None;
@@ -121,11 +130,11 @@ fn instruction(
             *read = Operand::None;
         }
     }
-    if is_sound {
-        asm::shown(table, &instruction, errors);
-        idle(table, &instruction, errors);
-    }
-    Some(instruction)
+}
+
+/// File and line.
+pub(super) fn place(sources: &Sources, span: &Span) -> String {
+    format!("{}:{}", sources.file(span.file).name, sources.line_column(span).0)
 }
 
 pub(super) fn check_name(name: &Text, errors: &mut Vec<Diagnostic>) {
@@ -224,7 +233,7 @@ fn idle(table: &InstructionTable, instruction: &Instruction, errors: &mut Vec<Di
 }
 
 /// The ports: fields of the format, or registers that the instruction names.
-fn ports(
+pub(super) fn ports(
     table: &InstructionTable,
     format: &Format,
     registers: &[String],

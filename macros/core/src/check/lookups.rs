@@ -60,7 +60,7 @@ pub(super) fn check(model: &Model, rows: &[Vec<Row>], errors: &mut Vec<Diagnosti
             let cells: Vec<i128> = lookup.places.iter().map(|at| row.cells[*at].into()).collect();
             table.has(&cells)
         };
-        let all = model.instructions.iter().zip(rows);
+        let all = model.kinds().zip(rows);
         let mut missed =
             all.filter_map(|(instruction, rows)| Some((instruction, rows.iter().find(|row| !finds(row))?)));
         if let Some((instruction, row)) = missed.next() {

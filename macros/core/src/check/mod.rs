@@ -3,6 +3,7 @@
 //! Every check goes on after an error, so that one run reports them all.
 
 mod asm;
+mod calls;
 mod columns;
 mod encoding;
 mod expr;
@@ -19,7 +20,7 @@ mod semantics;
 mod units;
 
 pub use expr::FUNCTIONS;
-pub use rows::{Case, Reply, Row, edge_rows, trapped};
+pub use rows::{Case, Row, edge_rows, trapped};
 pub use semantics::STATEMENTS;
 
 use std::collections::BTreeMap;
@@ -27,8 +28,8 @@ use std::collections::BTreeMap;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::fingerprint::fingerprint;
-use crate::model::{Call, Hidden, Model};
-use crate::parse::{CallTable, Entry, Tables, Text};
+use crate::model::{Hidden, INITIAL, Instruction, Model};
+use crate::parse::{Entry, Tables, Text};
 use crate::source::Sources;
 use instruction::check_name as check_mnemonic;
 
@@ -72,9 +73,12 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
     if instructions.len() < usize::from(u8::MAX) {
         encoding::overlaps(&instructions, errors);
     }
+    let calls = calls::calls(sources, tables, &instructions, &all, errors);
     let fused = fused::fused(tables, &instructions, &replaced, errors);
     let pseudos = pseudo::pseudos(tables, &instructions, &registers, &replaced, errors);
-    let columns = columns::columns(tables, &instructions, errors);
+    let kinds: Vec<&Instruction> =
+        instructions.iter().chain(calls.iter().flat_map(|call| &call.variants)).collect();
+    let columns = columns::columns(tables, &kinds, errors);
     let constraints = polynomial::constraints(tables, &columns, errors);
     let links = columns::links(tables, &columns, errors);
     let units = units::units(tables, &columns, errors);
@@ -97,7 +101,7 @@ pub(crate) fn check(sources: &Sources, tables: &Tables, errors: &mut Vec<Diagnos
         lookups,
         opcode_names: encoding::opcodes(tables, errors),
         pseudos,
-        calls: calls(tables, errors),
+        calls,
         fused,
         units,
         unproven: tables.unproven || tables.units.is_empty(),
@@ -220,9 +224,13 @@ fn hidden(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Hidden> {
     for table in &tables.hidden {
         check_mnemonic(&table.name, errors);
     }
-    let tables = tables.hidden.iter();
-    let mut hidden: Vec<Hidden> =
-        tables.map(|table| Hidden { name: table.name.value.clone(), doc: table.doc.value.clone() }).collect();
+    let mut hidden: Vec<Hidden> = Vec::new();
+    for table in &tables.hidden {
+        let initial = table.initial.as_ref().and_then(|initial| {
+            find((Code::UnknownInitial, "initial value"), initial, INITIAL.into_iter(), errors)
+        });
+        hidden.push(Hidden { name: table.name.value.clone(), doc: table.doc.value.clone(), initial });
+    }
     hidden.sort_by(|a, b| a.name.cmp(&b.name));
     hidden
 }
@@ -310,60 +318,4 @@ fn policy(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<(String, String)
         tables.policy.iter().map(|entry| (entry.key.value.clone(), entry.value.value.clone())).collect();
     policy.sort();
     policy
-}
-
-fn calls(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Call> {
-    unique("call", tables.calls.iter().map(|call| &call.name), errors);
-    let mut calls: Vec<Call> = Vec::new();
-    for (at, table) in tables.calls.iter().enumerate() {
-        let number = table.number.as_ref().and_then(|number| u32::try_from(number.value).ok());
-        let Some(number) = number else {
-            let span = table.number.as_ref().map_or(&table.name.span, |number| &number.span);
-            errors.push(
-                Diagnostic::new(Code::CallNumber, span, "a call needs a number of one word")
-                    .hint("add `number = …`, below 2^32"),
-            );
-            continue;
-        };
-        let same = |other: &&CallTable| other.number.as_ref().is_some_and(|o| o.value == u64::from(number));
-        if let (Some(other), Some(place)) = (tables.calls[..at].iter().find(same), &table.number) {
-            errors.push(
-                Diagnostic::new(
-                    Code::CallNumber,
-                    &place.span,
-                    format!(
-                        "calls `{}` and `{}` have the same number {number}",
-                        other.name.value, table.name.value
-                    ),
-                )
-                .label(format!("`{}`", table.name.value))
-                .other(&other.name.span, format!("`{}`", other.name.value))
-                .hint("a guest asks for a call by its number"),
-            );
-        }
-        if let Some(too_many) = table.arguments.get(3) {
-            errors.push(
-                Diagnostic::new(Code::TooManyPorts, &too_many.span, "a call has at most three arguments")
-                    .hint("its row has four read ports, and the first reads the call's number"),
-            );
-        }
-        let memory = table.memory.as_ref().map_or("none", |memory| memory.value.as_str());
-        if let Some(text) = table.memory.as_ref().filter(|_| !["none", "read", "write"].contains(&memory)) {
-            errors.push(
-                Diagnostic::new(Code::CallMemory, &text.span, format!("`memory` cannot be {memory:?}"))
-                    .hint("none, read or write: of at most one word"),
-            );
-        }
-        calls.push(Call {
-            name: table.name.value.clone(),
-            number,
-            arguments: table.arguments.iter().map(|text| text.value.clone()).collect(),
-            memory: memory.to_owned(),
-            input: table.input,
-            exits: table.exits,
-            doc: table.doc.value.clone(),
-        });
-    }
-    calls.sort_by(|a, b| a.name.cmp(&b.name));
-    calls
 }

@@ -229,7 +229,7 @@ enum Register {
 /// Something that happens in the order of the statements.
 enum Step {
     Load(u32, Value),
-    Call(Vec<Value>),
+    Call(Value),
     Trap(Node, TrapKind),
 }
 
@@ -250,7 +250,6 @@ struct Comparison {
     word: Value,
     pc: Value,
     loaded: Value,
-    replied: Value,
     registers: Vec<(Register, Value)>,
     special: (u32, u32),
 }
@@ -265,9 +264,9 @@ impl Comparison {
         let mut pc = diagrams.inputs(32);
         // An instruction's address is a multiple of 4.
         pc[..2].fill(FALSE);
-        let (loaded, replied) = (diagrams.inputs(32), diagrams.inputs(32));
+        let loaded = diagrams.inputs(32);
         let special = (special.mask, special.bits);
-        Self { diagrams, word, pc, loaded, replied, registers: Vec::new(), special }
+        Self { diagrams, word, pc, loaded, registers: Vec::new(), special }
     }
 
     fn register(&self, operand: Operand) -> Option<Register> {
@@ -317,7 +316,8 @@ impl Comparison {
             pc: self.pc.clone(),
             imm: self.immediate(instruction.format.imm.as_ref()),
             loaded: self.loaded.clone(),
-            replied: self.replied.clone(),
+            taken: Vec::new(),
+            writable: Vec::new(),
             locals: std::collections::HashMap::new(),
         };
         let four = Expr::new(crate::ir::ExprKind::Const(4), crate::ir::Type::unsigned(32));
@@ -341,9 +341,15 @@ impl Comparison {
                     let address = diagrams.value(address, &leaves)?;
                     effects.steps.push(Step::Load(*bits, address));
                 }
-                Statement::Call { arguments } => {
-                    let values = arguments.iter().map(|value| diagrams.value(value, &leaves));
-                    effects.steps.push(Step::Call(values.collect::<Option<_>>()?));
+                Statement::Call { number } => {
+                    effects.steps.push(Step::Call(diagrams.value(number, &leaves)?));
+                }
+                // A call's alone.
+                Statement::Require(_)
+                | Statement::Input { .. }
+                | Statement::Output { .. }
+                | Statement::Exit(_) => {
+                    return None;
                 }
                 Statement::Trap { condition: when, cause } => {
                     let when = condition(when, &leaves)?;
@@ -388,11 +394,8 @@ impl Comparison {
                 (Some(Step::Load(bits, a)), Some(Step::Load(other, b))) if bits == other => {
                     pairs.push(("the address", goes_on, a.clone(), b.clone()));
                 }
-                (Some(Step::Call(a)), Some(Step::Call(b))) if a.len() == b.len() => {
-                    let both = a.iter().zip(b);
-                    pairs.extend(
-                        both.map(|(a, b)| ("an argument of the call", goes_on, a.clone(), b.clone())),
-                    );
+                (Some(Step::Call(a)), Some(Step::Call(b))) => {
+                    pairs.push(("the call's number", goes_on, a.clone(), b.clone()));
                 }
                 (Some(Step::Trap(a, cause)), Some(Step::Trap(b, other))) if cause == other => {
                     let differ = diagrams.differ(&[*a], &[*b]);

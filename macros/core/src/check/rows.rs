@@ -4,10 +4,11 @@
 //! which the checks hold against range classes, constraints, links and units. The operands are chosen without
 //! randomness, so that a spec gives the same errors each time.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::XLEN;
-use crate::ir::{Environment, OpFact, Statement, eval, signed};
+use crate::ir::{BinaryOp, Environment, ExprKind, OpFact, Statement, eval, signed, walk};
 use crate::model::{Class, ColumnSource, Immediate, Instruction, Model, Operand, READS, Recorded, WRITES};
 use crate::units::Units;
 use crate::units::row::Found;
@@ -67,8 +68,10 @@ pub struct Case {
     pub registers: Vec<(u8, u32)>,
     /// The aligned word of memory that it accesses, if it does, before.
     pub memory: u32,
-    /// What the guest interface answers, if it is called.
-    pub reply: Reply,
+    /// Whether the policy allows stores to that word.
+    pub writable: bool,
+    /// What comes next of the input.
+    pub input: u32,
     /// Whether the row is the first.
     pub first: bool,
     /// The immediate; none if the format has none.
@@ -81,22 +84,12 @@ pub struct Case {
     reads: [Option<u32>; READS.len()],
 }
 
-/// What the guest interface answers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Reply {
-    /// The value for rd.
-    pub result: u32,
-    /// The aligned address of the word that the call moved; 0 if none.
-    pub address: u32,
-    /// That word before.
-    pub before: u32,
-    /// That word after.
-    pub after: u32,
-    /// The bytes taken from the input.
-    pub input: u32,
-    /// Whether the guest ends.
-    pub exit: bool,
-}
+/// What a call does with streams, in the words of errors.
+pub(in crate::check) const LEFT: &str = "what is left of the input";
+pub(in crate::check) const TAKEN: &str = "how much of the input is taken";
+pub(in crate::check) const POSITION: &str = "the place of what is put out";
+pub(in crate::check) const PUT: &str = "how much is put out";
+pub(in crate::check) const BYTES: &str = "what is put out";
 
 /// An honest row.
 #[derive(Clone, Debug)]
@@ -111,12 +104,16 @@ pub struct Row {
     pub(crate) recorded: Vec<(Recorded, u32)>,
     /// What a load gives.
     pub(crate) loaded: u32,
+    /// What the input gives.
+    pub(crate) taken: u32,
+    /// What a call takes and puts out.
+    pub(crate) moved: Vec<(&'static str, u32)>,
 }
 
 impl Row {
     /// What units find in it.
     pub fn found(&self, units: &Units) -> Found {
-        let Case { reads, imm, pc, reply, .. } = &self.case;
+        let Case { reads, imm, pc, writable, .. } = &self.case;
         let recorded = |what: Recorded| {
             self.recorded.iter().find(|(known, _)| *known == what).map_or(0, |(_, value)| *value)
         };
@@ -127,27 +124,29 @@ impl Row {
             address: recorded(Recorded::MemAddress),
             before: recorded(Recorded::MemBefore),
             loaded: self.loaded,
-            reply: reply.result,
+            writable: *writable && recorded(Recorded::MemAddress) != 0,
+            taken: self.taken,
             next_pc: self.next.unwrap_or_default(),
             word: units.address.map_or(0, |column| self.cells[column] as u32),
         }
     }
 }
 
-/// The rows of every instruction, in the order of the model's instructions, on edge operands: what the checker holds against
+/// The rows of every kind, in their order, on edge operands: what the checker holds against
 /// constraints. The meaning is the IR's own, apart from generated code. O(instructions · size of the spec).
 pub fn edge_rows(model: &Model) -> Vec<Vec<Row>> {
     let order = super::derivation_order(&model.columns);
-    (0..model.instructions.len()).map(|kind| rows(model, kind, &order)).collect()
+    (0..model.kinds().count()).map(|kind| rows(model, kind, &order)).collect()
 }
 
 /// The rows of one instruction; none if it always traps. `order` is the columns' order of derivation.
 fn rows(model: &Model, kind: usize, order: &[usize]) -> Vec<Row> {
-    let instruction = &model.instructions[kind];
-    if instruction.semantics.always_traps() {
+    let instruction = model.kind(kind);
+    if !instruction.semantics.has_rows() {
         return Vec::new();
     }
-    cases(instruction).into_iter().filter_map(|case| row(model, kind, order, case)).collect()
+    let cases = cases(instruction).into_iter().filter(|case| is_the_case(instruction, case));
+    cases.filter_map(|case| row(model, kind, order, case)).collect()
 }
 
 /// An honest row at another address, for the links: what a row leads to may be any instruction there.
@@ -156,8 +155,128 @@ pub(crate) fn moved(model: &Model, kind: usize, order: &[usize], row: &Row, pc: 
     self::row(model, kind, order, case).map_or_else(|| row.cells.clone(), |row| row.cells)
 }
 
+/// How many rows of a call's variant there are, and of how many states they are looked for.
+const VARIANT_ROWS: usize = 48;
+const VARIANT_STATES: usize = 6000;
+
+/// How many states there are for each condition in which it alone does not hold.
+const NEAR_MISSES: usize = 3;
+/// Near how many states in which a call is the variant they are looked for.
+const NEAR_HITS: usize = 8;
+
+/// States in which a call is this variant, and others: registers have what conditions compare them with, small numbers, what
+/// another register has, and edges. Of each condition some are near misses: nothing else is wrong.
+fn states(variant: &Instruction) -> Vec<Case> {
+    let mut numbers: Vec<u32> = vec![0, 1, 2, 3, 4, 5, 8];
+    let mut fixed = [None; READS.len()];
+    for statement in &variant.semantics.statements {
+        let Statement::Require(condition) = statement else { continue };
+        if let ExprKind::Binary(BinaryOp::Eq, a, b) = &condition.kind
+            && let (ExprKind::Read(port), ExprKind::Const(value)) = (&a.kind, &b.kind)
+        {
+            fixed[*port] = Some(*value as u32);
+        }
+        walk(condition, &mut |part| {
+            if let ExprKind::Const(value) = part.kind {
+                let value = value as u32;
+                numbers.extend([value, value.wrapping_sub(1), value.wrapping_add(1)]);
+            }
+        });
+    }
+    let (mut the_case, mut others) = (Vec::new(), Vec::new());
+    let mut hits: Vec<(usize, [u32; READS.len()])> = Vec::new();
+    for at in 0..VARIANT_STATES {
+        let mut values = [0u32; READS.len()];
+        for port in 0..READS.len() {
+            let pick = |salt: u64| mix(at, 50 + 8 * port as u64 + salt);
+            let value = match pick(0) % 8 {
+                0..3 => numbers[pick(1) % numbers.len()],
+                3..5 => EDGES[pick(2) % EDGES.len()],
+                5 => 0x2000_0000 | (pick(3) as u32 % 0x1000),
+                _ => values[pick(4) % (port + 1)].wrapping_add(pick(5) as u32 % 5).wrapping_sub(1),
+            };
+            // Now and then it is another call, or another descriptor.
+            values[port] = fixed[port].filter(|_| pick(6) % 16 != 0).unwrap_or(value);
+        }
+        let case = case(variant, at, values, 0, PCS[mix(at, 40) % PCS.len()]);
+        let is_it = is_the_case(variant, &case);
+        let (list, most) = if is_it { (&mut the_case, VARIANT_ROWS) } else { (&mut others, VARIANT_ROWS) };
+        if list.len() < most {
+            list.push(case);
+            hits.extend(is_it.then_some((at, values)));
+        } else if is_it {
+            break;
+        }
+    }
+    the_case.append(&mut others);
+    the_case.append(&mut near_misses(variant, &hits, &numbers));
+    the_case
+}
+
+/// States that differ from a hit in one register, or in whether stores are allowed. One condition does not hold.
+fn near_misses(variant: &Instruction, hits: &[(usize, [u32; READS.len()])], numbers: &[u32]) -> Vec<Case> {
+    let mut missed: HashMap<usize, Vec<Case>> = HashMap::new();
+    let mut take = |case: Case| {
+        if let [only] = unmet(variant, &case)[..] {
+            let known = missed.entry(only).or_default();
+            known.extend((known.len() < NEAR_MISSES).then_some(case));
+        }
+    };
+    for (at, values) in hits.iter().take(NEAR_HITS) {
+        let pc = PCS[mix(*at, 40) % PCS.len()];
+        for (port, operand) in variant.reads.into_iter().enumerate() {
+            if operand == Operand::None {
+                continue;
+            }
+            for value in
+                numbers.iter().chain(values).flat_map(|near| [*near, near.wrapping_add(1)]).chain(EDGES)
+            {
+                let mut values = *values;
+                values[port] = value;
+                take(case(variant, *at, values, 0, pc));
+            }
+        }
+        let case = case(variant, *at, *values, 0, pc);
+        take(Case { writable: !case.writable, ..case });
+    }
+    let mut missed: Vec<(usize, Vec<Case>)> = missed.into_iter().collect();
+    missed.sort_by_key(|(condition, _)| *condition);
+    missed.into_iter().flat_map(|(_, cases)| cases).collect()
+}
+
+/// Which of the conditions do not hold, wherever there is memory.
+fn unmet(instruction: &Instruction, case: &Case) -> Vec<usize> {
+    let mut run = Execution { any_page: true, ..Execution::of(case) };
+    let mut unmet = Vec::new();
+    for (at, statement) in instruction.semantics.statements.iter().enumerate() {
+        match statement {
+            Statement::Let(name, value) => run.locals.push((name, eval(value, &run))),
+            Statement::Require(condition) if eval(condition, &run) == 0 => unmet.push(at),
+            Statement::Require(_) => {}
+            _ => break,
+        }
+    }
+    unmet
+}
+
+/// Whether all holds that the semantics ask for; so of an instruction that they ask nothing of.
+fn is_the_case(instruction: &Instruction, case: &Case) -> bool {
+    let mut run = Execution::of(case);
+    instruction.semantics.statements.iter().all(|statement| match statement {
+        Statement::Let(name, value) => {
+            run.locals.push((name, eval(value, &run)));
+            true
+        }
+        Statement::Require(condition) => eval(condition, &run) != 0,
+        _ => true,
+    })
+}
+
 /// Two of the operands in every combination, the others mixed in.
 fn cases(instruction: &Instruction) -> Vec<Case> {
+    if instruction.is_variant() {
+        return states(instruction);
+    }
     let imms = instruction.format.imm.as_ref().map_or(vec![0], immediates);
     let reads = instruction.reads.map(|read| read != Operand::None);
     let dimensions = [
@@ -183,7 +302,9 @@ fn cases(instruction: &Instruction) -> Vec<Case> {
                 rest /= dimensions[*dimension];
             }
             let edge = |salt| EDGES[mix(at, salt) % EDGES.len()];
-            let values = [EDGES[pick[0]], EDGES[pick[1]], edge(10), edge(11), edge(12), edge(13)];
+            // What is compared with the first is often equal to it.
+            let third = if mix(at, 14).is_multiple_of(4) { EDGES[pick[0]] } else { edge(10) };
+            let values = [EDGES[pick[0]], EDGES[pick[1]], third, edge(11), edge(12), edge(13)];
             case(instruction, at, values, imms[pick[2]], PCS[pick[3]])
         })
         .collect()
@@ -239,7 +360,8 @@ fn case(instruction: &Instruction, at: usize, values: [u32; READS.len()], imm: u
         registers,
         reads,
         memory: edge(31).rotate_left(mix(at, 32) as u32 % 32) ^ 0x8040_2010,
-        reply: reply(mix(at, 33) % 5, edge(34), edge(35), edge(36)),
+        writable: !mix(at, 33).is_multiple_of(4),
+        input: edge(34).rotate_left(mix(at, 35) as u32 % 32) ^ 0x0123_4567,
         // A word at an address has one place in the code table.
         index: 1 + mix((word ^ pc.rotate_left(7)) as usize, 37) as u32 % 0xffff,
         first: mix(at, 38).is_multiple_of(4),
@@ -250,19 +372,6 @@ fn place(operand: Operand, register: u8) -> u32 {
     match operand {
         Operand::Field(bits) => (u32::from(register) << bits.lo) & bits.mask(),
         _ => 0,
-    }
-}
-
-/// Nothing moved, a word read, a word written, input taken, the end.
-fn reply(variant: usize, result: u32, before: u32, after: u32) -> Reply {
-    let nothing = Reply { result, ..Reply::default() };
-    let address = 0x2000_0000 | (before & 0xfff0);
-    match variant {
-        0 => nothing,
-        1 => Reply { address, before, after: before, ..nothing },
-        2 => Reply { address, before, after, ..nothing },
-        3 => Reply { address, before, after, input: after, ..nothing },
-        _ => Reply { exit: true, ..nothing },
     }
 }
 
@@ -317,6 +426,15 @@ struct Execution<'a> {
     case: &'a Case,
     locals: Vec<(&'a str, u64)>,
     loaded: u32,
+    taken: u32,
+    /// Whether page 0 and the last one count as memory: that they are none is for the memory argument to say.
+    any_page: bool,
+}
+
+impl<'a> Execution<'a> {
+    fn of(case: &'a Case) -> Self {
+        Self { case, locals: Vec::new(), loaded: 0, taken: 0, any_page: false }
+    }
 }
 
 impl Environment for Execution<'_> {
@@ -340,8 +458,13 @@ impl Environment for Execution<'_> {
         self.loaded.into()
     }
 
-    fn replied(&self) -> u64 {
-        self.case.reply.result.into()
+    fn taken(&self) -> u64 {
+        self.taken.into()
+    }
+
+    fn allows(&self, stores: bool, address: u64) -> bool {
+        let memory = address >= u64::from(PAGE) && address < (1 << XLEN) - u64::from(PAGE);
+        (memory || self.any_page) && (!stores || self.case.writable)
     }
 
     fn fact(&self, _: OpFact) -> u64 {
@@ -360,12 +483,12 @@ pub fn trapped(model: &Model) -> Vec<Vec<(Case, Found)>> {
         let cases = cases(instruction).into_iter();
         cases.filter_map(|case| refused(instruction, &case).map(|found| (case, found))).collect()
     };
-    model.instructions.iter().map(of).collect()
+    model.kinds().map(of).collect()
 }
 
 /// What units find in a case that they must refuse; none of another.
 fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
-    let mut run = Execution { case, locals: Vec::new(), loaded: 0 };
+    let mut run = Execution { any_page: true, ..Execution::of(case) };
     for statement in &instruction.semantics.statements {
         let traps = match statement {
             Statement::Let(name, value) => {
@@ -385,7 +508,14 @@ fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
             Statement::Trap { condition, .. } => {
                 condition.as_ref().is_some_and(|condition| eval(condition, &run) != 0)
             }
-            Statement::Write(..) | Statement::Call { .. } => false,
+            Statement::Require(condition) => eval(condition, &run) == 0,
+            Statement::Input { count, .. } => {
+                run.taken = low_bytes(case.input, eval(count, &run));
+                false
+            }
+            Statement::Write(..) | Statement::Call { .. } | Statement::Output { .. } | Statement::Exit(_) => {
+                false
+            }
         };
         if traps {
             return Some(Found {
@@ -396,7 +526,8 @@ fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
                 // No cell follows from it but through what is loaded.
                 address: 0,
                 loaded: run.loaded,
-                reply: case.reply.result,
+                writable: case.writable,
+                taken: run.taken,
                 next_pc: 0,
                 word: 0,
             });
@@ -407,15 +538,22 @@ fn refused(instruction: &Instruction, case: &Case) -> Option<Found> {
 
 /// The row of one case; none if it traps. In the order in which `step` does it: values, the jump's check, the store, rd.
 fn row(model: &Model, kind: usize, order: &[usize], case: Case) -> Option<Row> {
-    let instruction = &model.instructions[kind];
-    let mut run = Execution { case: &case, locals: Vec::new(), loaded: 0 };
+    let instruction = model.kind(kind);
+    let mut run = Execution::of(&case);
+    let mut moved = Vec::new();
     let mut recorded: Vec<(Recorded, u32)> = vec![(Recorded::Index, case.index)];
     for (port, value) in case.reads.iter().enumerate() {
         recorded.extend(value.map(|value| (Recorded::Read(port), value)));
     }
     let mut next = Some(case.pc.wrapping_add(4));
     let access = |address: u32, before: u32, after: u32| {
-        [(Recorded::MemAddress, address), (Recorded::MemBefore, before), (Recorded::MemAfter, after)]
+        let writable = u32::from(case.writable);
+        [
+            (Recorded::MemAddress, address),
+            (Recorded::MemBefore, before),
+            (Recorded::MemAfter, after),
+            (Recorded::MemWritable, writable),
+        ]
     };
     for statement in &instruction.semantics.statements {
         match statement {
@@ -432,14 +570,18 @@ fn row(model: &Model, kind: usize, order: &[usize], case: Case) -> Option<Row> {
                     recorded.extend(access(address, case.memory, case.memory));
                 }
             }
-            Statement::Call { .. } => {
-                let Reply { address, before, after, input, exit, .. } = case.reply;
-                recorded.extend(access(address, before, after));
-                recorded.push((Recorded::Input, input));
-                if exit {
-                    next = None;
-                }
+            Statement::Call { .. } | Statement::Require(_) => {}
+            Statement::Input { left, count, .. } => {
+                let (left, count) = (eval(left, &run), eval(count, &run));
+                moved.extend([(LEFT, left as u32), (TAKEN, count as u32)]);
+                run.taken = low_bytes(case.input, count);
+                recorded.push((Recorded::Input, run.taken));
             }
+            Statement::Output { position, count, value, .. } => {
+                let of = |expr| eval(expr, &run) as u32;
+                moved.extend([(POSITION, of(position)), (PUT, of(count)), (BYTES, of(value))]);
+            }
+            Statement::Exit(_) => next = None,
             Statement::Trap { condition, .. } => {
                 if condition.as_ref().is_none_or(|condition| eval(condition, &run) != 0) {
                     return None;
@@ -457,6 +599,9 @@ fn row(model: &Model, kind: usize, order: &[usize], case: Case) -> Option<Row> {
             Statement::Store { bits, address, value } => {
                 let address = eval(address, &run) as u32;
                 let shift = checked_shift(address, *bits)?;
+                if !case.writable {
+                    return None;
+                }
                 let mask = (u32::MAX >> (XLEN - bits)) << shift;
                 let after = (case.memory & !mask) | (((eval(value, &run) as u32) << shift) & mask);
                 recorded.extend(access(address, case.memory, after));
@@ -472,8 +617,13 @@ fn row(model: &Model, kind: usize, order: &[usize], case: Case) -> Option<Row> {
     recorded.push((Recorded::NextPc, next.unwrap_or_default()));
     let words = cells(model, kind, order, &case, &recorded);
     let cells = words.iter().zip(&model.columns).map(|(word, column)| integer(column.class, *word)).collect();
-    let loaded = run.loaded;
-    Some(Row { case, cells, next, recorded, loaded })
+    let (loaded, taken) = (run.loaded, run.taken);
+    Some(Row { case, cells, next, recorded, loaded, taken, moved })
+}
+
+/// The low bytes of a word, so many of them.
+fn low_bytes(word: u32, count: u64) -> u32 {
+    (u64::from(word) & ((1u128 << (8 * count.min(8))) - 1) as u64) as u32
 }
 
 /// How far the bytes are from the word's low end; none if the access traps.
@@ -535,8 +685,12 @@ impl Environment for Cells<'_> {
         0
     }
 
-    fn replied(&self) -> u64 {
+    fn taken(&self) -> u64 {
         0
+    }
+
+    fn allows(&self, _: bool, _: u64) -> bool {
+        false
     }
 
     fn fact(&self, fact: OpFact) -> u64 {

@@ -8,10 +8,13 @@ use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Expr, ExprKind, Semantics, Statement, TrapKind, Type};
 use crate::model::{Format, Model, Operand, READS, Recorded, WRITES};
-use crate::parse::Text;
+use crate::parse::{Entry, Text, VariantTable};
 
 /// The functions that are statements, by name.
-pub const STATEMENTS: [&str; 3] = ["store", "jump", "trap"];
+pub const STATEMENTS: [&str; 6] = ["store", "jump", "trap", "call", "output", "exit"];
+
+/// The numbers of the output and of messages.
+const OUTPUTS: [u32; 2] = [1, 2];
 
 /// Names that a `let` cannot take, beside the ports': what columns can record.
 const TAKEN: [&str; 5] = ["pc", "imm", "index", "next_pc", "input"];
@@ -24,6 +27,15 @@ pub(super) struct Ports {
 }
 
 impl Ports {
+    /// Leaves out the ports that a word names: a call's variant has no word of its own.
+    pub(super) fn fixed(&mut self) {
+        for port in self.writes.iter_mut().chain(&mut self.reads) {
+            if matches!(port, Operand::Field(_)) {
+                *port = Operand::None;
+            }
+        }
+    }
+
     /// The read port that has a destination, where the semantics read it: a free one.
     pub(super) fn rereads(&self, destination: usize) -> Option<usize> {
         let mut free = (0..READS.len()).filter(|port| self.reads[*port] == Operand::None);
@@ -38,29 +50,65 @@ pub(super) fn semantics(
     format: &Format,
     errors: &mut Vec<Diagnostic>,
 ) -> Semantics {
-    let Some(block) = parse::<syn::Block>(text, "{", "\n}", errors) else { return Semantics::default() };
-    let mut scope = SemanticsScope {
-        ports,
-        has_imm: format.imm.is_some(),
-        locals: Vec::new(),
-        mistaken: Vec::new(),
-        effects: Vec::new(),
-        conditional: false,
-    };
-    let mut statements = Vec::new();
-    for statement in &block.stmts {
-        let mut typer = Typer { text, offset: 1, scope: &mut scope, errors };
-        let typed = typer.statement(statement, None);
-        // A load or a call within the statement comes before it.
-        statements.append(&mut scope.effects);
-        statements.extend(typed.into_iter().flatten());
-    }
-    let semantics = Semantics { statements };
+    let mut scope = SemanticsScope::new(ports, format.imm.is_some(), Place::Instruction);
+    let semantics = Semantics { statements: scope.statements(text, errors) };
     limits(text, &semantics, errors);
     semantics
 }
 
+/// Types a variant of a call: what its call's `let`s name, as far as it uses that, what must hold, and what it does.
+pub(super) fn variant(
+    (lets, variant): (&[Entry<Text>], &VariantTable),
+    ports: Ports,
+    number: Expr,
+    errors: &mut Vec<Diagnostic>,
+) -> Semantics {
+    let mut scope = SemanticsScope::new(ports, false, Place::Condition);
+    let mut names = Vec::new();
+    for Entry { key, value } in lets {
+        if scope.is_taken(&key.value) {
+            let message = format!("`{}` has a meaning already", key.value);
+            errors.push(Diagnostic::new(Code::DuplicateName, &key.span, message).hint("choose another name"));
+        }
+        match scope.value(value, None, errors) {
+            Some(value) => {
+                scope.locals.push((key.value.clone(), value.ty));
+                names.push(Statement::Let(key.value.clone(), value));
+            }
+            None => scope.mistaken.push(key.value.clone()),
+        }
+    }
+    let mut rest = vec![Statement::Require(number)];
+    for text in &variant.when {
+        rest.extend(scope.value(text, Some(Type::unsigned(1)), errors).map(Statement::Require));
+    }
+    scope.stands = Place::Call;
+    rest.extend(scope.statements(&variant.semantics, errors));
+    // From the last to the first: a name may be used by one that is used.
+    for name in names.into_iter().rev() {
+        let Statement::Let(local, _) = &name else { continue };
+        let used = Semantics { statements: rest.clone() }.uses(&ExprKind::Local(local.clone()));
+        if used {
+            rest.insert(0, name);
+        }
+    }
+    let semantics = Semantics { statements: rest };
+    limits(&variant.semantics, &semantics, errors);
+    semantics
+}
+
+/// Where an expression or a statement stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Instruction,
+    /// A condition of a call's variant, or a name for a value that conditions use.
+    Condition,
+    /// A variant's semantics.
+    Call,
+}
+
 struct SemanticsScope {
+    stands: Place,
     ports: Ports,
     has_imm: bool,
     locals: Vec<(String, Type)>,
@@ -71,6 +119,49 @@ struct SemanticsScope {
 }
 
 impl SemanticsScope {
+    fn new(ports: Ports, has_imm: bool, stands: Place) -> Self {
+        Self {
+            stands,
+            ports,
+            has_imm,
+            locals: Vec::new(),
+            mistaken: Vec::new(),
+            effects: Vec::new(),
+            conditional: false,
+        }
+    }
+
+    fn statements(&mut self, text: &Text, errors: &mut Vec<Diagnostic>) -> Vec<Statement> {
+        let Some(block) = parse::<syn::Block>(text, "{", "\n}", errors) else { return Vec::new() };
+        let mut statements = Vec::new();
+        for statement in &block.stmts {
+            let mut typer = Typer { text, offset: 1, scope: &mut *self, errors };
+            let typed = typer.statement(statement, None);
+            // A load within the statement comes before it.
+            statements.append(&mut self.effects);
+            statements.extend(typed.into_iter().flatten());
+        }
+        statements
+    }
+
+    /// An expression that is a text of its own.
+    fn value(&mut self, text: &Text, ty: Option<Type>, errors: &mut Vec<Diagnostic>) -> Option<Expr> {
+        let parsed = parse::<syn::Expr>(text, "", "", errors)?;
+        let mut typer = Typer { text, offset: 0, scope: self, errors };
+        let mut value = match ty {
+            Some(ty) => typer.expr_of(&parsed, ty, "a condition")?,
+            None => typer.expr(&parsed, None)?,
+        };
+        value.forget_places();
+        Some(value)
+    }
+
+    /// Whether a name means something already.
+    fn is_taken(&self, name: &str) -> bool {
+        let taken = TAKEN.into_iter().chain(READS).chain(WRITES).any(|taken| taken == name);
+        taken || self.name(name).is_some() || name.starts_with("r#")
+    }
+
     /// The read port of that name: of a destination the one that reads it.
     fn port(&self, name: &str) -> Option<usize> {
         if let Some(destination) = WRITES.iter().position(|port| *port == name) {
@@ -117,6 +208,9 @@ impl Scope for SemanticsScope {
     }
 
     fn load(&mut self, bits: u32, address: Expr) -> Result<Expr, &'static str> {
+        if self.stands == Place::Condition {
+            return Err("which variant a call is must be known before memory is accessed");
+        }
         if self.conditional {
             return Err("a load cannot depend on a condition: every row has the same columns");
         }
@@ -124,12 +218,19 @@ impl Scope for SemanticsScope {
         Ok(Expr::new(ExprKind::Loaded, Type::unsigned(bits)))
     }
 
-    fn call(&mut self, arguments: Vec<Expr>) -> Result<Expr, &'static str> {
-        if self.conditional {
-            return Err("a call cannot depend on a condition: every row has the same columns");
+    fn input(&mut self, stream: u8, left: Expr, count: Expr) -> Result<Expr, &'static str> {
+        if self.stands != Place::Call {
+            return Err("only the semantics of a call take input");
         }
-        self.effects.push(Statement::Call { arguments });
-        Ok(Expr::new(ExprKind::Replied, Type::unsigned(XLEN)))
+        if self.conditional {
+            return Err("what is taken cannot depend on a condition: that is for the call's variants");
+        }
+        self.effects.push(Statement::Input { stream, left, count });
+        Ok(Expr::new(ExprKind::Taken, Type::unsigned(XLEN)))
+    }
+
+    fn asks_policy(&self) -> bool {
+        self.stands == Place::Condition
     }
 }
 
@@ -175,8 +276,7 @@ impl Typer<'_, SemanticsScope> {
             );
         }
         let name = name.ident.to_string();
-        let is_taken = TAKEN.into_iter().chain(READS).chain(WRITES).any(|taken| taken == name);
-        if self.scope.name(&name).is_some() || is_taken || name.starts_with("r#") {
+        if self.scope.is_taken(&name) {
             self.scope.mistaken.push(name.clone());
             return self.error(
                 Diagnostic::new(Code::DuplicateName, &place, format!("`{name}` has a meaning already"))
@@ -244,12 +344,21 @@ impl Typer<'_, SemanticsScope> {
         let word = Type::unsigned(XLEN);
         let (name, width) = function_name(&call.func);
         let arguments: Vec<&syn::Expr> = call.args.iter().collect();
+        let stands = self.scope.stands;
         match (name.as_str(), width, arguments.as_slice()) {
-            ("jump", None, [target]) => {
+            ("store" | "output" | "exit", ..) if condition.is_some() && stands == Place::Call => self.error(
+                Diagnostic::new(
+                    Code::MisplacedEffect,
+                    &place,
+                    "what a call does cannot depend on a condition",
+                )
+                .hint("make a [[call.variant]] of each case: when = [\"…\"]"),
+            ),
+            ("jump", None, [target]) if stands == Place::Instruction => {
                 let target = self.expr_of(target, word, "a jump's target")?;
                 Some(Statement::Jump { condition: condition.cloned(), target })
             }
-            ("trap", None, [cause]) => {
+            ("trap", None, [cause]) if stands == Place::Instruction => {
                 let cause = match cause {
                     syn::Expr::Path(path) if path.path.is_ident("breakpoint") => TrapKind::Breakpoint,
                     syn::Expr::Path(path) if path.path.is_ident("undecodable") => TrapKind::Undecodable,
@@ -267,10 +376,52 @@ impl Typer<'_, SemanticsScope> {
                 let value = self.expr_of(value, Type::unsigned(bits), "the value stored");
                 Some(Statement::Store { bits, address: address?, value: value? })
             }
-            _ => self.error(
-                unknown_function(&place, &name, &STATEMENTS)
-                    .hint("store::<8|16|32>(address, value), jump(target), trap(cause)"),
-            ),
+            ("call", None, [number]) if condition.is_none() && stands == Place::Instruction => {
+                let number = self.expr_of(number, word, "a call's number")?;
+                Some(Statement::Call { number })
+            }
+            ("output", Some(stream), [position, count, value])
+                if condition.is_none() && stands == Place::Call =>
+            {
+                if !OUTPUTS.contains(&stream) {
+                    return self.error(
+                        Diagnostic::new(
+                            Code::CallStream,
+                            &place,
+                            format!("no output has the number {stream}"),
+                        )
+                        .hint("output::<1> puts out bytes of the output, output::<2> of messages"),
+                    );
+                }
+                let position = self.expr_of(position, word, "a position");
+                let count = self.expr_of(count, word, "a count");
+                let value = self.expr_of(value, word, "what is put out");
+                let stream = stream as u8;
+                Some(Statement::Output { stream, position: position?, count: count?, value: value? })
+            }
+            ("exit", None, [code]) if condition.is_none() && stands == Place::Call => {
+                let code = self.expr_of(code, word, "an exit code")?;
+                if !matches!(code.kind, ExprKind::Read(_)) {
+                    return self.error(
+                        Diagnostic::new(Code::ExitCode, &place, "an exit code is the value of a register")
+                            .hint("a row says nothing else of it: name a port, as in exit(rs2)"),
+                    );
+                }
+                Some(Statement::Exit(code))
+            }
+            _ => {
+                let (known, hint): (&[&str], _) = match stands {
+                    Place::Call => (
+                        &["store", "output", "exit"],
+                        "in a call: store::<8|16|32>(address, value), output::<1|2>(position, count, bytes), exit(code)",
+                    ),
+                    _ => (
+                        &["store", "jump", "trap", "call"],
+                        "store::<8|16|32>(address, value), jump(target), trap(cause), call(number)",
+                    ),
+                };
+                self.error(unknown_function(&place, &name, known).hint(hint))
+            }
         }
     }
 }
@@ -293,10 +444,10 @@ fn limits(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
     let stores = count(|s| matches!(s, Statement::Store { .. }));
     let calls = count(|s| matches!(s, Statement::Call { .. }));
     let jumps = count(|s| matches!(s, Statement::Jump { .. }));
+    let whose = if count(|s| matches!(s, Statement::Require(_))) > 0 { "call" } else { "instruction" };
     let mut too_many = |what: &str, hint: &str| {
         errors.push(
-            Diagnostic::new(Code::TooManyPorts, &text.span, format!("this instruction has {what}"))
-                .hint(hint),
+            Diagnostic::new(Code::TooManyPorts, &text.span, format!("this {whose} has {what}")).hint(hint),
         );
     };
     if loads > 1 || stores > 1 || (loads + stores == 2 && !semantics.updates()) {
@@ -322,22 +473,30 @@ fn limits(text: &Text, semantics: &Semantics, errors: &mut Vec<Diagnostic>) {
     if jumps > 1 {
         too_many("two jumps", "choose the target with if/else");
     }
-    let traps = count(|s| matches!(s, Statement::Trap { .. }));
-    if calls > 1 || (calls == 1 && loads + stores + jumps + traps > 0) {
-        too_many(
-            "a call and another effect",
-            "a call has its row to itself: it may move a word or end the guest, which no trap could take back",
-        );
+    if calls > 1 || (calls == 1 && semantics.statements.len() > 1) {
+        too_many("a call and another effect", "what a call does is said by its variants");
+    }
+    for (what, times) in [
+        ("two pieces of input", count(|s| matches!(s, Statement::Input { .. }))),
+        ("two pieces of output", count(|s| matches!(s, Statement::Output { .. }))),
+        ("two exit codes", count(|s| matches!(s, Statement::Exit(_)))),
+    ] {
+        if times > 1 {
+            too_many(what, "a row has room for one");
+        }
     }
 }
 
 /// Names that nothing uses: a value that no row shows and no effect has.
 pub(super) fn unused(model: &Model, errors: &mut Vec<Diagnostic>) {
-    for instruction in &model.instructions {
+    for instruction in model.kinds() {
         for statement in &instruction.semantics.statements {
             let Statement::Let(name, value) = statement else { continue };
             let source = Recorded::Local(name.clone());
-            if model.recording(&source).is_none()
+            // A variant loads to access the word that its conditions ask for.
+            let accesses = instruction.is_variant() && matches!(value.kind, ExprKind::Loaded);
+            if !accesses
+                && model.recording(&source).is_none()
                 && !instruction.semantics.uses(&ExprKind::Local(name.clone()))
             {
                 errors.push(

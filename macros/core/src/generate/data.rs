@@ -3,10 +3,10 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
-use super::{constant, number, operands, units};
+use super::{constant, ident, number, operands, units};
 use crate::model::{
-    AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, Instruction, Linear, Model, PUBLIC,
-    Recorded,
+    AsmPiece, Call, Cell, Class, Column, ColumnSource, Constraint, INITIAL, Instruction, Linear, Model,
+    PUBLIC, Recorded, camel_case,
 };
 use crate::units::explain::{self, Line};
 
@@ -21,7 +21,9 @@ pub(super) fn data(model: &Model) -> TokenStream {
     });
     let hidden = model.hidden.iter().map(|hidden| {
         let (name, doc) = (&hidden.name, &hidden.doc);
-        quote!(Hidden { name: #name, doc: #doc })
+        let initial = hidden.initial.map(|at| ident(&camel_case(INITIAL[at])));
+        let initial = initial.map_or_else(|| quote!(None), |initial| quote!(Some(Initial::#initial)));
+        quote!(Hidden { name: #name, doc: #doc, initial: #initial })
     });
     let (zero, stack_pointer) = (number(model.zero), number(model.stack_pointer));
     let instructions = (0..model.instructions.len()).map(|at| instruction(model, at));
@@ -37,7 +39,13 @@ pub(super) fn data(model: &Model) -> TokenStream {
         let (from, to) = (cell_id(model, Cell::Stored(link.from)), cell_id(model, Cell::Stored(link.to)));
         quote!(Link { name: #name, doc: #doc, from: #from, to: #to })
     });
-    let calls = model.calls.iter().map(call);
+    let mut kind = model.instructions.len();
+    let calls = model.calls.iter().map(|one| {
+        let first = kind;
+        kind += one.variants.len();
+        call(model, one, first)
+    });
+    let calls: Vec<TokenStream> = calls.collect();
     let pseudos = model.pseudos.iter().map(operands::pseudo);
     let policy = model.policy.iter().map(|(question, answer)| quote!((#question, #answer)));
     let stored_at = model.columns.iter().enumerate().map(|(at, column)| {
@@ -75,7 +83,7 @@ fn instruction(model: &Model, at: usize) -> TokenStream {
     let Instruction { name, doc, semantics_text, source, .. } = instruction;
     let format = &instruction.format.name;
     let (mask, bits) = (number(instruction.mask), number(instruction.bits));
-    let (operands, effects) = (operands::operands(instruction), operands::effects(instruction));
+    let (operands, effects) = (operands::operands(model, instruction), operands::effects(instruction));
     let fields = instruction.format.fields.iter().map(|field| {
         let (name, hi, lo) = (&field.name, number(field.bits.hi), number(field.bits.lo));
         quote!((#name, #hi, #lo))
@@ -198,23 +206,34 @@ fn linear(model: &Model, linear: &Linear) -> TokenStream {
     quote!(Linear { constant: #constant, terms: &[#(#terms),*] })
 }
 
-fn call(call: &Call) -> TokenStream {
-    let Call { name, arguments, input, exits, doc, .. } = call;
+/// A call, whose first variant has this place among the kinds.
+fn call(model: &Model, call: &Call, first: usize) -> TokenStream {
+    let Call { name, arguments, doc, .. } = call;
     let number = number(call.number);
-    let memory = match call.memory.as_str() {
-        "read" => quote!(Read),
-        "write" => quote!(Written),
-        _ => quote!(Untouched),
-    };
+    let variants = call.variants.iter().enumerate().map(|(at, variant)| {
+        let Instruction { name, when, semantics_text, source, .. } = variant;
+        let (operands, effects) = (operands::operands(model, variant), operands::effects(variant));
+        let compiled = explain::instruction(model, first + at).into_iter();
+        let compiled = compiled.map(|Line { what, text }| quote!((#what, #text)));
+        quote! {
+            Variant {
+                name: #name,
+                when: #when,
+                semantics: #semantics_text,
+                operands: #operands,
+                effects: #effects,
+                source: #source,
+                compiled: &[#(#compiled),*],
+            }
+        }
+    });
     quote! {
         Call {
             name: #name,
             number: #number,
             arguments: &[#(#arguments),*],
-            memory: CallMemory::#memory,
-            input: #input,
-            exits: #exits,
             doc: #doc,
+            variants: &[#(#variants),*],
         }
     }
 }

@@ -129,7 +129,12 @@ fn operand(e: &Expr, names: &impl Names) -> TokenStream {
             quote!(#name)
         }
         ExprKind::Loaded => quote!(loaded.value),
-        ExprKind::Replied => quote!(reply.result),
+        ExprKind::Taken => quote!(taken),
+        ExprKind::Allows(stores, a) => {
+            let address = expr(a, names);
+            let question = ident(if *stores { "writable" } else { "readable" });
+            quote!(ports.#question(#address))
+        }
         ExprKind::Op(fact) => names.fact(*fact),
         ExprKind::Column(column) => names.column(*column, e.ty),
         ExprKind::Unary(op, a) => unary(*op, &operand(a, names), a.ty),

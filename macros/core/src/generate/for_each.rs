@@ -13,7 +13,7 @@ pub(crate) fn entries(model: &Model) -> TokenStream {
         let (ident, variant) = (ident(name), format_ident!("{}", camel_case(name)));
         let (mask, bits) = (hex(instruction.mask), hex(instruction.bits));
         let format = &instruction.format.name;
-        let operands = operands::names(instruction).into_iter().map(|name| format_ident!("{name}"));
+        let operands = operands::names(model, instruction).into_iter().map(|name| format_ident!("{name}"));
         quote! {
             {
                 ident: #ident,

@@ -63,10 +63,10 @@ pub fn generate(model: &Model, options: &Options) -> TokenStream {
             use ::core::option::Option::{self, None, Some};
             use ::core::result::Result::{self, Err, Ok};
             use #library::isa::{
-                AsmPiece, BinaryOp, Call, CallMemory, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Expr, ExprKind, Field,
+                AsmPiece, BinaryOp, Call, Column, ColumnId, ColumnSource, Columns, Constraint, Effects, Expr, ExprKind, Field,
                 Fingerprint, Flow, Happens, Immediate, Instruction, Isa, Linear, Link, MAX_ROWS, MemoryAccess, Op, Operand,
-                Hidden, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, STRIDE, SemanticStatement, Semantics,
-                Spec, Trap, TrapCause, Type, UnaryOp, Word, units,
+                Hidden, Initial, OperandKind, Ports, Product, Pseudo, PublicColumn, RangeClass, Recorder, Registers, STRIDE, SemanticStatement, Semantics,
+                Spec, Trap, TrapCause, Type, UnaryOp, Variant, Word, units,
             };
 
             const _: () = assert!(Word::BITS == #xlen);

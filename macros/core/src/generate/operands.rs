@@ -6,18 +6,18 @@ use quote::quote;
 
 use super::number;
 use crate::ir::{ExprKind, Statement};
-use crate::model::{Bits, Immediate, Instruction, Operand, Pseudo, READS, WRITES};
+use crate::model::{Bits, Immediate, Instruction, Model, Operand, Pseudo, READS, WRITES};
 
 /// The operands' names: registers by port, the immediate, sets of letters.
-pub(super) fn names(instruction: &Instruction) -> Vec<String> {
-    let ports = ports(instruction).map(|(name, _)| name.to_owned());
+pub(super) fn names(model: &Model, instruction: &Instruction) -> Vec<String> {
+    let ports = ports(model, instruction).map(|(name, _)| name.to_owned());
     let imm = immediate(instruction).map(|_| "imm".to_owned());
     ports.chain(imm).chain(letters(instruction).map(|(name, ..)| name.to_owned())).collect()
 }
 
 /// The operands as data, in the order of [`names`].
-pub(super) fn operands(instruction: &Instruction) -> TokenStream {
-    let registers = ports(instruction).map(|(name, operand)| {
+pub(super) fn operands(model: &Model, instruction: &Instruction) -> TokenStream {
+    let registers = ports(model, instruction).map(|(name, operand)| {
         let written = WRITES.contains(&name);
         let kind = match operand {
             Operand::Field(bits) => {
@@ -49,8 +49,9 @@ pub(super) fn operands(instruction: &Instruction) -> TokenStream {
     quote!(&[#(#registers)* #(#imm)* #(#letters)*])
 }
 
-fn ports(instruction: &Instruction) -> impl Iterator<Item = (&'static str, Operand)> {
-    let operands = instruction.writes.into_iter().chain(instruction.reads);
+fn ports(model: &Model, instruction: &Instruction) -> impl Iterator<Item = (&'static str, Operand)> {
+    let (writes, reads) = model.ports(instruction);
+    let operands = writes.into_iter().chain(reads);
     WRITES.into_iter().chain(READS).zip(operands).filter(|(_, operand)| *operand != Operand::None)
 }
 
@@ -92,7 +93,12 @@ pub(super) fn effects(instruction: &Instruction) -> TokenStream {
             Statement::Call { .. } => call = true,
             Statement::Jump { condition, .. } => jump = happens(condition.is_some()),
             Statement::Trap { condition, .. } => trap = happens(condition.is_some()),
-            Statement::Let(..) | Statement::Write(..) => {}
+            Statement::Let(..)
+            | Statement::Write(..)
+            | Statement::Require(_)
+            | Statement::Input { .. }
+            | Statement::Output { .. }
+            | Statement::Exit(_) => {}
         }
     }
     quote!(Effects { memory: #memory, jump: #jump, trap: #trap, call: #call })

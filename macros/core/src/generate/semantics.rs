@@ -47,9 +47,9 @@ fn statement(statement: &Statement, semantics: &Semantics, locals: &[&str]) -> T
             let (bits, address) = (number(*bits), expr(address));
             quote!(SemanticStatement::Load { bits: #bits, address: #address })
         }
-        Statement::Call { arguments } => {
-            let arguments = arguments.iter().map(expr);
-            quote!(SemanticStatement::Call { arguments: &[#(#arguments),*] })
+        Statement::Call { .. } => quote!(SemanticStatement::Call),
+        Statement::Require(_) | Statement::Input { .. } | Statement::Output { .. } | Statement::Exit(_) => {
+            quote!(compile_error!("only calls have these"))
         }
         Statement::Write(port, value) => {
             let (port, value) = (Literal::usize_unsuffixed(*port), expr(value));
@@ -93,7 +93,7 @@ fn expr(e: &Expr, locals: &[&str]) -> TokenStream {
             quote!(Local(#place))
         }
         ExprKind::Loaded => quote!(Loaded),
-        ExprKind::Replied => quote!(Replied),
+        ExprKind::Taken | ExprKind::Allows(..) => quote!(compile_error!("only calls take input")),
         ExprKind::Op(_) | ExprKind::Column(_) => {
             quote!(compile_error!("semantics read no facts or columns"))
         }

@@ -10,13 +10,14 @@ use quote::{format_ident, quote};
 use super::decode::kind;
 use super::expr::{Names, expr, to_cell};
 use super::{constant, ident, number};
-use crate::ir::{Expr, ExprKind, OpFact, Semantics, Statement, TrapKind, Type};
+use crate::ir::{Expr, OpFact, Semantics, Statement, TrapKind, Type};
 use crate::model::{ColumnSource, Instruction, Model, Operand, READS, Recorded, WRITES};
 
 /// The function `step` and the instructions' functions.
 pub(super) fn step(model: &Model) -> TokenStream {
     let index = record(model, &Recorded::Index, &quote!(index));
     let functions = model.instructions.iter().map(|i| instruction(model, i));
+    let calls = calls(model);
     let arms = model.instructions.iter().map(|instruction| {
         let (kind, function) = (kind(instruction), function(instruction));
         quote!(#kind => #function(ports, op, recorder),)
@@ -37,6 +38,8 @@ pub(super) fn step(model: &Model) -> TokenStream {
         }
 
         #(#functions)*
+
+        #calls
     }
 }
 
@@ -74,8 +77,93 @@ fn value(e: &Expr) -> TokenStream {
     expr(e, &NoNames)
 }
 
+/// The functions of calls: which variant is the case, and what each does.
+fn calls(model: &Model) -> TokenStream {
+    let mut variant = 0u32;
+    let mut functions = TokenStream::new();
+    for call in &model.calls {
+        let first = variant;
+        variant += call.variants.len() as u32;
+        let name = format_ident!("call_{}", ident(&call.name));
+        let doc = format!(" The call `{}`: the variant that is the case.", call.name);
+        let mut read = [Operand::None; READS.len()];
+        let mut names: Vec<&Statement> = Vec::new();
+        let mut cases = TokenStream::new();
+        for (at, one) in call.variants.iter().enumerate() {
+            for (port, operand) in one.reads.into_iter().enumerate() {
+                if operand == Operand::None || operand == read[port] {
+                    continue;
+                }
+                // What was named by another register's value is named anew.
+                if std::mem::replace(&mut read[port], operand) != Operand::None {
+                    names.clear();
+                }
+                let (name, register) = (ident(READS[port]), register(READS[port], operand));
+                cases.extend(quote!(let #name = ports.register(#register);));
+            }
+            let mut requires = Vec::new();
+            for statement in &one.semantics.statements {
+                match statement {
+                    Statement::Require(condition) => requires.push(condition),
+                    Statement::Let(name, e) if requires.is_empty() && !names.contains(&statement) => {
+                        let (variable, rust) = (ident(&format!("v_{name}")), value(e));
+                        cases.extend(quote!(let #variable = #rust;));
+                        names.push(statement);
+                    }
+                    _ => {}
+                }
+            }
+            let function = format_ident!("case_{}", one.name.replace('.', "_"));
+            // The number is known, and of all variants one is the case.
+            let is_last = at + 1 == call.variants.len();
+            let conditions: Vec<TokenStream> = requires.into_iter().skip(1).map(value).collect();
+            cases.extend(match is_last || conditions.is_empty() {
+                true => quote!(return #function(ports, op, recorder);),
+                false => quote!(if #(#conditions)&&* { return #function(ports, op, recorder); }),
+            });
+            let index = number(first + at as u32);
+            let index = record(model, &Recorded::Index, &quote!(op.imm + #index));
+            let (body, doc) = (body(model, one), format!(" `{}`, {}", one.name, one.source));
+            functions.extend(quote! {
+                #[doc = #doc]
+                #[inline(always)]
+                fn #function<P: Ports, R: Recorder>(ports: &mut P, op: &Op, recorder: &mut R) -> Result<Flow, Trap> {
+                    #index
+                    #body
+                }
+            });
+        }
+        functions.extend(quote! {
+            #[doc = #doc]
+            #[inline(never)]
+            fn #name<P: Ports, R: Recorder>(ports: &mut P, op: &Op, recorder: &mut R) -> Result<Flow, Trap> {
+                #cases
+            }
+        });
+    }
+    functions
+}
+
 fn body(model: &Model, instruction: &Instruction) -> TokenStream {
     let semantics = &instruction.semantics;
+    let number = semantics.statements.iter().find_map(|statement| match statement {
+        Statement::Call { number } => Some(value(number)),
+        _ => None,
+    });
+    if let Some(number) = number {
+        let (reads, names) = (reads(model, instruction), model.calls.iter());
+        let arms = names.map(|call| {
+            let (of, name) = (self::number(call.number), format_ident!("call_{}", ident(&call.name)));
+            quote!(#of => #name(ports, op, recorder),)
+        });
+        return quote! {
+            #reads
+            match #number {
+                #(#arms)*
+                number => Err(Trap { cause: TrapCause::CallRefused, value: number }),
+            }
+        };
+    }
     let reads = reads(model, instruction);
     let values = semantics.statements.iter().map(|statement| in_order(model, semantics, statement));
     let jump = semantics.statements.iter().find_map(|statement| match statement {
@@ -85,6 +173,7 @@ fn body(model: &Model, instruction: &Instruction) -> TokenStream {
     let jump_check =
         jump.map(|(condition, target)| jump_check(model, instruction, condition.as_ref(), target));
     let stores = semantics.statements.iter().map(|statement| store(model, statement));
+    let outputs = semantics.statements.iter().map(output);
     let writes = writes(model, instruction);
     if semantics.always_traps() {
         return quote!(#reads #(#values)*);
@@ -95,6 +184,7 @@ fn body(model: &Model, instruction: &Instruction) -> TokenStream {
         #(#values)*
         #jump_check
         #(#stores)*
+        #(#outputs)*
         #writes
         #flow
     }
@@ -118,13 +208,13 @@ fn reads(model: &Model, instruction: &Instruction) -> TokenStream {
 /// The number of the register that a port has. Those of rd, rs1 and rs2 are in the predecoded instruction.
 fn register(port: &str, operand: Operand) -> TokenStream {
     match operand {
-        _ if ["rd", "rs1", "rs2"].contains(&port) => {
-            let port = ident(port);
-            quote!(op.#port)
-        }
         Operand::Fixed(register) => {
             let register = number(register);
             quote!(#register)
+        }
+        _ if ["rd", "rs1", "rs2"].contains(&port) => {
+            let port = ident(port);
+            quote!(op.#port)
         }
         Operand::Field(bits) => {
             let (lo, mask) = (number(bits.lo), number(bits.mask() >> bits.lo));
@@ -157,15 +247,12 @@ fn in_order(model: &Model, semantics: &Semantics, statement: &Statement) -> Toke
                 #record
             }
         }
-        Statement::Call { arguments } => {
-            let mut arguments: Vec<TokenStream> = arguments.iter().map(value).collect();
-            arguments.resize(4, quote!(0));
-            let input = record(model, &Recorded::Input, &quote!(reply.input));
-            let record = access(model, &quote!(reply.address), &quote!(reply));
+        Statement::Input { stream, left, count } => {
+            let (stream, left, count) = (number(*stream), value(left), value(count));
+            let record = record(model, &Recorded::Input, &quote!(taken));
             quote! {
-                let reply = ports.call([#(#arguments),*])?;
+                let taken = ports.input(#stream, #left, #count)?;
                 #record
-                #input
             }
         }
         Statement::Trap { condition, cause } => {
@@ -182,7 +269,13 @@ fn in_order(model: &Model, semantics: &Semantics, statement: &Statement) -> Toke
                 None => trap,
             }
         }
-        Statement::Write(..) | Statement::Store { .. } | Statement::Jump { .. } => TokenStream::new(),
+        Statement::Write(..)
+        | Statement::Store { .. }
+        | Statement::Jump { .. }
+        | Statement::Call { .. }
+        | Statement::Require(_)
+        | Statement::Output { .. }
+        | Statement::Exit(_) => TokenStream::new(),
     }
 }
 
@@ -191,7 +284,8 @@ fn access(model: &Model, address: &TokenStream, access: &TokenStream) -> TokenSt
     let address = record(model, &Recorded::MemAddress, address);
     let before = record(model, &Recorded::MemBefore, &quote!(#access.before));
     let after = record(model, &Recorded::MemAfter, &quote!(#access.after));
-    quote!(#address #before #after)
+    let writable = record(model, &Recorded::MemWritable, &quote!(Word::from(#access.writable)));
+    quote!(#address #before #after #writable)
 }
 
 /// The jump's condition and target, and the traps: a target that is not aligned to a word; or, where the word alone
@@ -206,7 +300,7 @@ fn jump_check(
         .semantics
         .statements
         .iter()
-        .any(|statement| matches!(statement, Statement::Store { .. } | Statement::Call { .. }));
+        .any(|statement| matches!(statement, Statement::Store { .. }));
     let stated = instruction.semantics.states(target);
     let target = value(target);
     let condition = condition.map(value);
@@ -243,6 +337,15 @@ fn store(model: &Model, statement: &Statement) -> TokenStream {
     }
 }
 
+fn output(statement: &Statement) -> TokenStream {
+    let Statement::Output { stream, position, count, value: bytes } = statement else {
+        return TokenStream::new();
+    };
+    let (stream, position) = (number(*stream), value(position));
+    let (count, bytes) = (value(count), value(bytes));
+    quote!(ports.output(#stream, #position, #count, #bytes)?;)
+}
+
 /// The destinations: what they are to have is known, and what they had recorded, before one is written.
 fn writes(model: &Model, instruction: &Instruction) -> TokenStream {
     let (mut values, mut effects) = (TokenStream::new(), TokenStream::new());
@@ -275,8 +378,10 @@ fn flow(model: &Model, semantics: &Semantics, jump: Option<bool>) -> TokenStream
         #next
         Ok(Flow::Next)
     };
-    let calls = semantics.uses(&ExprKind::Replied)
-        || semantics.statements.iter().any(|statement| matches!(statement, Statement::Call { .. }));
+    let code = semantics.statements.iter().find_map(|statement| match statement {
+        Statement::Exit(code) => Some(value(code)),
+        _ => None,
+    });
     let target = record(model, &Recorded::NextPc, &quote!(target));
     match jump {
         Some(true) => {
@@ -296,14 +401,12 @@ fn flow(model: &Model, semantics: &Semantics, jump: Option<bool>) -> TokenStream
         }
         None => {}
     }
-    if calls {
+    if let Some(code) = code {
         let none = record(model, &Recorded::NextPc, &quote!(0));
         return quote! {
-            if reply.exit {
-                #none
-                return Ok(Flow::Exit);
-            }
-            #next
+            #none
+            ports.exit(#code);
+            Ok(Flow::Exit)
         };
     }
     next

@@ -156,6 +156,7 @@ fn column(model: &Model, var: Var) -> usize {
         Var::Active => public(model, "active"),
         Var::Last => public(model, "last"),
         Var::Address => model.units.address.unwrap_or_default(),
+        Var::Taken => recorded(Recorded::Input),
         _ => recorded(Recorded::NextPc),
     }
 }
@@ -246,8 +247,9 @@ fn cells(model: &Model) -> TokenStream {
         None => quote!(0),
     };
     let reads = (0..READS.len()).map(|port| found(Recorded::Read(port)));
-    let [index, address, before, reply] =
-        [Recorded::Index, Recorded::MemAddress, Recorded::MemBefore, Recorded::RdValue(0)].map(found);
+    let [index, address, before, writable, taken] =
+        [Recorded::Index, Recorded::MemAddress, Recorded::MemBefore, Recorded::MemWritable, Recorded::Input]
+            .map(found);
     let (first, count) = (model.columns.len(), committed(&model.units));
     let (first, count) = (Literal::usize_unsuffixed(first), Literal::usize_unsuffixed(count));
     let read_names = READS.map(ident);
@@ -258,7 +260,8 @@ fn cells(model: &Model) -> TokenStream {
             reads: [Word; #read_count],
             address: Word,
             before: Word,
-            reply: Word,
+            writable: Word,
+            taken: Word,
         }
 
         #[inline(always)]
@@ -278,7 +281,7 @@ fn cells(model: &Model) -> TokenStream {
             cells.iter_mut().for_each(|cells| cells[..rows].fill(0));
             for row in 0..rows {
                 let op = &code[#index as usize];
-                let found = Found { reads: [#(#reads),*], address: #address, before: #before, reply: #reply };
+                let found = Found { reads: [#(#reads),*], address: #address, before: #before, writable: #writable, taken: #taken };
                 fill(op, &found, cells, row);
             }
         }
@@ -303,7 +306,7 @@ fn words(model: &Model) -> TokenStream {
         let mut sum = Vec::new();
         for (at, product) in products.iter().enumerate() {
             let table = ident(&format!("CODE_{word}_{at}"));
-            let factors = (0..=model.instructions.len()).map(|kind| {
+            let factors = (0..=model.selections.len()).map(|kind| {
                 let of = kind.checked_sub(1).and_then(|kind| by.get(&kind)?.get(*product));
                 integer(of.copied().unwrap_or_default())
             });
@@ -462,7 +465,7 @@ pub fn fill(model: &Model, kind: usize) -> TokenStream {
         quote!(cells[#at][row] = #value;)
     });
     let statements = &filling.statements;
-    let loaded = loaded(&model.instructions[kind].semantics);
+    let loaded = loaded(&model.kind(kind).semantics);
     quote!(#loaded #(#statements)* #(#stores)*)
 }
 
@@ -510,8 +513,8 @@ impl Filling<'_> {
     fn value(&mut self, (unit, cell): (usize, usize)) -> TokenStream {
         let declared = &self.units.units[unit];
         match (declared.port, cell) {
-            (Some(Port::Write(0)), 0) if self.selection.next.is_none() => return quote!(found.reply),
             (Some(Port::Memory), 0) => return quote!(found.before),
+            (Some(Port::Memory), 2) => return quote!(found.writable),
             _ => {}
         }
         if let Some((_, honest)) = self.selection.fill.iter().find(|(filled, _)| *filled == (unit, cell)) {
@@ -584,6 +587,7 @@ impl Filling<'_> {
                         quote!(i64::from(#name))
                     }
                     Var::Entry(at) => entry(&self.units.entries[*at]),
+                    Var::Taken => quote!(i64::from(found.taken)),
                     _ => quote!(0i64),
                 };
                 value = Some(value.map_or(factor.clone(), |value| quote!(#value.wrapping_mul(#factor))));

@@ -34,7 +34,9 @@ pub(crate) struct Leaves {
     pub(crate) pc: Value,
     pub(crate) imm: Value,
     pub(crate) loaded: Value,
-    pub(crate) replied: Value,
+    pub(crate) taken: Value,
+    /// Addresses that stores are or are not allowed at, each with the input that says so.
+    pub(crate) writable: Vec<(Value, Node)>,
     pub(crate) locals: HashMap<String, Value>,
 }
 
@@ -213,7 +215,25 @@ impl Diagrams {
             ExprKind::Imm => leaves.imm.clone(),
             ExprKind::Local(name) => leaves.locals.get(name)?.clone(),
             ExprKind::Loaded => leaves.loaded.clone(),
-            ExprKind::Replied => leaves.replied.clone(),
+            ExprKind::Taken => leaves.taken.clone(),
+            ExprKind::Allows(stores, address) => {
+                let address = self.value(address, leaves)?;
+                // Page 0 and the last page: bits 31..12 are all equal to bit 12, and so are none or all set.
+                let page = &address[12..];
+                let zero = page.iter().fold(TRUE, |all, bit| {
+                    let not = self.not(*bit);
+                    self.and(all, not)
+                });
+                let last = page.iter().fold(TRUE, |all, bit| self.and(all, *bit));
+                let outside = self.or(zero, last);
+                let memory = self.not(outside);
+                let code = match leaves.writable.iter().find(|(known, _)| *known == address) {
+                    Some((_, allowed)) => *allowed,
+                    None if *stores => return None,
+                    None => TRUE,
+                };
+                vec![if *stores { self.and(memory, code) } else { memory }]
+            }
             ExprKind::Op(_) | ExprKind::Column(_) => return None,
             ExprKind::Unary(op, a) => {
                 let a = self.value(a, leaves)?;
@@ -399,8 +419,11 @@ mod tests {
         fn loaded(&self) -> u64 {
             self.loaded
         }
-        fn replied(&self) -> u64 {
+        fn taken(&self) -> u64 {
             0
+        }
+        fn allows(&self, _: bool, _: u64) -> bool {
+            false
         }
         fn fact(&self, _: OpFact) -> u64 {
             panic!("semantics have no facts")
@@ -432,7 +455,8 @@ mod tests {
                 pc,
                 imm,
                 loaded,
-                replied: none,
+                taken: none,
+                writable: Vec::new(),
                 locals: HashMap::new(),
             };
             for statement in &instruction.semantics.statements {

@@ -15,7 +15,10 @@ impl Display for Expr {
             ExprKind::Imm => f.write_str("imm"),
             ExprKind::Local(name) => write!(f, "let.{name}"),
             ExprKind::Loaded => f.write_str("loaded"),
-            ExprKind::Replied => f.write_str("replied"),
+            ExprKind::Taken => f.write_str("taken"),
+            ExprKind::Allows(stores, a) => {
+                write!(f, "{}({a})", if *stores { "writable" } else { "readable" })
+            }
             ExprKind::Op(fact) => write!(f, "op.{}", fact.name()),
             ExprKind::Column(at) => write!(f, "#{at}"),
             ExprKind::Unary(op, a) => write!(f, "{}({a})", op.symbol()),
@@ -35,11 +38,13 @@ impl Display for Statement {
         match self {
             Self::Let(name, value) => write!(f, "let.{name} = {value}"),
             Self::Load { bits, address } => write!(f, "loaded = load::<{bits}>({address})"),
-            Self::Call { arguments } => {
-                f.write_str("replied = call(")?;
-                arguments.iter().try_for_each(|argument| write!(f, "{argument}, "))?;
-                f.write_str(")")
+            Self::Call { number } => write!(f, "call({number})"),
+            Self::Require(condition) => write!(f, "require({condition})"),
+            Self::Input { stream, left, count } => write!(f, "taken = input::<{stream}>({left}, {count})"),
+            Self::Output { stream, position, count, value } => {
+                write!(f, "output::<{stream}>({position}, {count}, {value})")
             }
+            Self::Exit(code) => write!(f, "exit({code})"),
             Self::Write(port, value) => write!(f, "{} = {value}", WRITES[*port]),
             Self::Store { bits, address, value } => write!(f, "store::<{bits}>({address}, {value})"),
             Self::Jump { condition: Some(condition), target } => {

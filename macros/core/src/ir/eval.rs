@@ -15,8 +15,10 @@ pub trait Environment {
     fn local(&self, name: &str) -> u64;
     /// What was loaded.
     fn loaded(&self) -> u64;
-    /// What the call gave.
-    fn replied(&self) -> u64;
+    /// What was taken of the input.
+    fn taken(&self) -> u64;
+    /// Whether a load, or a store, at the address is one that the policy allows.
+    fn allows(&self, stores: bool, address: u64) -> bool;
     /// A fact of the instruction.
     fn fact(&self, fact: OpFact) -> u64;
     /// A column's cell.
@@ -32,7 +34,8 @@ pub fn eval(e: &Expr, env: &impl Environment) -> u64 {
         ExprKind::Imm => env.imm(),
         ExprKind::Local(name) => env.local(name),
         ExprKind::Loaded => env.loaded(),
-        ExprKind::Replied => env.replied(),
+        ExprKind::Taken => env.taken(),
+        ExprKind::Allows(stores, address) => env.allows(*stores, eval(address, env)).into(),
         ExprKind::Op(fact) => env.fact(*fact),
         ExprKind::Column(column) => env.cell(*column),
         ExprKind::Unary(op, a) => unary(*op, eval(a, env)),

@@ -98,8 +98,11 @@ pub enum ExprKind {
     Local(String),
     /// What the instruction's load gave.
     Loaded,
-    /// What the instruction's call gave.
-    Replied,
+    /// What was taken of the input.
+    Taken,
+    /// Whether a load at the address, or a store if the flag says so, is one that the policy allows. In conditions of
+    /// calls' variants alone.
+    Allows(bool, Box<Expr>),
     /// A fact of the predecoded instruction.
     Op(OpFact),
     /// Another column of the row, by its place in the model.
@@ -193,7 +196,7 @@ impl BinaryOp {
     }
 }
 
-/// What an instruction does, in order. At most one memory access or call, one write of rd, one jump. An access is a
+/// What an instruction, or a call's variant, does, in order. At most one memory access or call, one write of rd, one jump. An access is a
 /// load, a store, or a load and then a store of as many bits at the same address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Semantics {
@@ -216,11 +219,35 @@ pub enum Statement {
         /// The byte address.
         address: Expr,
     },
-    /// Call the guest interface; [`ExprKind::Replied`] is the value from here on.
+    /// Make the call of this number: one of its variants is executed instead.
     Call {
-        /// The number, then the arguments.
-        arguments: Vec<Expr>,
+        /// The call's number.
+        number: Expr,
     },
+    /// What must hold: the row is another variant's if it does not.
+    Require(Expr),
+    /// Take bytes of an input stream; [`ExprKind::Taken`] is the value from here on, its low byte the first.
+    Input {
+        /// The stream's descriptor.
+        stream: u8,
+        /// How many bytes of it are left before.
+        left: Expr,
+        /// How many are taken: 1 to 4, and no more than are left.
+        count: Expr,
+    },
+    /// Append bytes to an output stream.
+    Output {
+        /// The stream's descriptor.
+        stream: u8,
+        /// How many bytes of it were put out before, modulo 2^32.
+        position: Expr,
+        /// How many bytes: 1 to 4.
+        count: Expr,
+        /// The bytes, the low one first.
+        value: Expr,
+    },
+    /// End the guest with this code: no instruction follows.
+    Exit(Expr),
     /// Write the register of a write port: 0 is rd.
     Write(usize, Expr),
     /// Store so many bits.
@@ -264,12 +291,30 @@ impl Expr {
             ExprKind::Unary(_, a)
             | ExprKind::Slice(a, _)
             | ExprKind::Extend(a, _)
-            | ExprKind::Reinterpret(a) => [Some(a), None, None],
+            | ExprKind::Reinterpret(a)
+            | ExprKind::Allows(_, a) => [Some(a), None, None],
             ExprKind::Binary(_, a, b) => [Some(a), Some(b), None],
             ExprKind::If(c, a, b) => [Some(c), Some(a), Some(b)],
             _ => [None; 3],
         };
         operands.into_iter().flatten()
+    }
+}
+
+impl Expr {
+    /// Forgets where it and its operands are written: in another text than an instruction's semantics.
+    pub(crate) fn forget_places(&mut self) {
+        self.place = Place::default();
+        match &mut self.kind {
+            ExprKind::Unary(_, a)
+            | ExprKind::Slice(a, _)
+            | ExprKind::Extend(a, _)
+            | ExprKind::Reinterpret(a)
+            | ExprKind::Allows(_, a) => a.forget_places(),
+            ExprKind::Binary(_, a, b) => [a, b].into_iter().for_each(|part| part.forget_places()),
+            ExprKind::If(c, a, b) => [c, a, b].into_iter().for_each(|part| part.forget_places()),
+            _ => {}
+        }
     }
 }
 
@@ -370,12 +415,24 @@ impl Semantics {
         }
     }
 
+    /// Whether rows are of it: not of what always traps, and not of what makes calls, whose rows are the variants'.
+    pub fn has_rows(&self) -> bool {
+        !self.always_traps() && !self.makes_calls()
+    }
+
+    /// Whether it makes calls.
+    pub fn makes_calls(&self) -> bool {
+        self.statements.iter().any(|statement| matches!(statement, Statement::Call { .. }))
+    }
+
     /// Whether execution may go on at the next address.
     pub fn goes_on(&self) -> bool {
         let leaves = |statement: &Statement| {
             matches!(
                 statement,
-                Statement::Trap { condition: None, .. } | Statement::Jump { condition: None, .. }
+                Statement::Trap { condition: None, .. }
+                    | Statement::Jump { condition: None, .. }
+                    | Statement::Exit(_)
             )
         };
         !self.statements.iter().any(leaves)
@@ -388,7 +445,9 @@ impl Statement {
         match self {
             Self::Let(_, value) | Self::Write(_, value) => vec![value],
             Self::Load { address, .. } => vec![address],
-            Self::Call { arguments } => arguments.iter().collect(),
+            Self::Call { number: value } | Self::Require(value) | Self::Exit(value) => vec![value],
+            Self::Input { left, count, .. } => vec![left, count],
+            Self::Output { position, count, value, .. } => vec![position, count, value],
             Self::Store { address, value, .. } => vec![address, value],
             Self::Jump { condition, target } => condition.iter().chain([target]).collect(),
             Self::Trap { condition, .. } => condition.iter().collect(),

@@ -42,13 +42,23 @@ pub(super) fn unite(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
     one("link", &mut tables.links, |table| &table.name, parts, errors);
     let parts = |table: &super::LookupTable| vec![("find", text(&table.find))];
     one("look-up", &mut tables.lookups, |table| &table.name, parts, errors);
+    let variant = |variant: &super::VariantTable| {
+        let registers = set(&variant.registers, text);
+        format!(
+            "{}: {registers}: {}: {}; ",
+            text(&variant.name),
+            list(&variant.when),
+            text(&variant.semantics)
+        )
+    };
     let parts = |table: &super::CallTable| {
         vec![
             ("number", table.number.as_ref().map_or_else(String::new, |number| number.value.to_string())),
             ("arguments", list(&table.arguments)),
-            ("memory", table.memory.as_ref().map_or_else(|| "\"none\"".to_owned(), text)),
-            ("input", table.input.to_string()),
-            ("exits", table.exits.to_string()),
+            ("registers", set(&table.registers, text)),
+            ("let", in_order(&table.lets, text)),
+            ("semantics", option(table.semantics.as_ref())),
+            ("variant", table.variants.iter().map(variant).collect()),
         ]
     };
     one("call", &mut tables.calls, |table| &table.name, parts, errors);
@@ -57,7 +67,8 @@ pub(super) fn unite(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
     one("pseudo-instruction", &mut tables.pseudos, |table| &table.asm, parts, errors);
     units(tables, errors);
     registers(tables, errors);
-    one("hidden register", &mut tables.hidden, |table| &table.name, |_| Vec::new(), errors);
+    let initial = |table: &super::HiddenTable| vec![("initial", option(table.initial.as_ref()))];
+    one("hidden register", &mut tables.hidden, |table| &table.name, initial, errors);
     ports(tables, errors);
 }
 

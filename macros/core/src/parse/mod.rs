@@ -144,6 +144,7 @@ pub(crate) struct RegistersTable {
 pub(crate) struct HiddenTable {
     pub(crate) name: Text,
     pub(crate) doc: Text,
+    pub(crate) initial: Option<Text>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -214,9 +215,21 @@ pub(crate) struct CallTable {
     pub(crate) doc: Text,
     pub(crate) number: Option<Int>,
     pub(crate) arguments: Vec<Text>,
-    pub(crate) memory: Option<Text>,
-    pub(crate) input: bool,
-    pub(crate) exits: bool,
+    pub(crate) registers: Vec<Entry<Text>>,
+    /// Names for values that the variants share.
+    pub(crate) lets: Vec<Entry<Text>>,
+    /// Of a call that has one variant.
+    pub(crate) semantics: Option<Text>,
+    pub(crate) variants: Vec<VariantTable>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct VariantTable {
+    pub(crate) name: Text,
+    pub(crate) registers: Vec<Entry<Text>>,
+    /// What holds where the call is this variant.
+    pub(crate) when: Vec<Text>,
+    pub(crate) semantics: Text,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -290,8 +303,11 @@ fn parse_file(
         aliases: table.table("aliases", false, |names| names.entries_of_text()).unwrap_or_default(),
         span: table.span(),
     }));
-    own.hidden =
-        root.list("hidden", |table| HiddenTable { name: table.required("name"), doc: table.required("doc") });
+    own.hidden = root.list("hidden", |table| HiddenTable {
+        name: table.required("name"),
+        doc: table.required("doc"),
+        initial: table.text("initial"),
+    });
     own.policy = root.table("policy", false, |table| table.entries_of_text()).unwrap_or_default();
     own.formats = root.tables_by_key("format", |table| FormatTable {
         fields: table.table("fields", true, |fields| fields.entries_of_text()).unwrap_or_default(),
@@ -345,9 +361,15 @@ fn parse_file(
         doc: table.required("doc"),
         number: table.int("number"),
         arguments: table.texts("arguments"),
-        memory: table.text("memory"),
-        input: table.bool("input"),
-        exits: table.bool("exits"),
+        registers: table.table("registers", false, |regs| regs.entries_of_text()).unwrap_or_default(),
+        lets: table.table("let", false, |lets| lets.entries_of_text()).unwrap_or_default(),
+        semantics: table.text("semantics"),
+        variants: table.list("variant", |variant| VariantTable {
+            name: variant.required("name"),
+            registers: variant.table("registers", false, |regs| regs.entries_of_text()).unwrap_or_default(),
+            when: variant.texts("when"),
+            semantics: variant.required("semantics"),
+        }),
     });
     own.pseudos = root.list("pseudo", |table| PseudoTable {
         asm: table.required("asm"),

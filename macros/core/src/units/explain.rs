@@ -65,19 +65,26 @@ pub fn instruction(model: &Model, at: usize) -> Vec<Line> {
     let port =
         |port| units.port(port).and_then(|at| selection.uses.get(&at)).and_then(|used| used.inputs.get(&0));
     for (at, written) in WRITES.into_iter().enumerate() {
-        match (&selection.next, port(Port::Write(at))) {
-            (None, Some(_)) => line(written, "what the call answers".to_owned()),
-            (Some(_), Some(form)) => line(written, shown(form)),
-            _ => {}
+        if let Some(form) = port(Port::Write(at)) {
+            line(written, shown(form));
         }
     }
-    line(
-        "next pc",
-        selection
-            .next
-            .as_ref()
-            .map_or_else(|| "the guest interface says whether there is one; if so, pc + 4".to_owned(), shown),
-    );
+    if let Some(taken) = &selection.input {
+        line("input", format!("{}: {} of {} left", taken.stream, shown(&taken.count), shown(&taken.left)));
+    }
+    if let Some(put) = &selection.output {
+        line(
+            "output",
+            format!(
+                "{}: {} at {}: {}",
+                put.stream,
+                shown(&put.count),
+                shown(&put.position),
+                shown(&put.value)
+            ),
+        );
+    }
+    line("next pc", shown(&selection.next));
     let mut seen: Vec<usize> = Vec::new();
     for at in &selection.rules {
         if !seen.contains(at) {

@@ -48,8 +48,8 @@ struct Target<'a> {
     /// The sums and the look-ups that each cell is part of.
     parts: Vec<(Vec<usize>, Vec<usize>)>,
     outputs: Vec<(&'static str, Sum)>,
-    /// The word before, which the memory argument gives.
-    before: Option<usize>,
+    /// The word before and whether it can be stored to, which the memory argument gives.
+    given: Vec<usize>,
 }
 
 /// Tries to forge an honest row; gives the first forgery, and how many lies were told. Of pairs of cells, and of rows that
@@ -101,10 +101,14 @@ impl<'a> Target<'a> {
             slots: Vec::new(),
             parts: Vec::new(),
             outputs: Vec::new(),
-            before: None,
+            given: Vec::new(),
         };
         let memory = rows.units.port(Port::Memory).filter(|unit| rows.selection.uses.contains_key(unit));
-        target.before = memory.and_then(|unit| target.place((unit, 0)));
+        target.given = memory
+            .into_iter()
+            .flat_map(|unit| [(unit, 0), (unit, 2)])
+            .filter_map(|cell| target.place(cell))
+            .collect();
         target.honest = target.homes.iter().map(|home| honest.get(*home).unwrap_or_default()).collect();
         for (at, unit) in rows.units.units.iter().enumerate() {
             let used = rows.selection.uses.get(&at);
@@ -147,15 +151,21 @@ impl<'a> Target<'a> {
             let unit = rows.units.port(port).filter(|unit| rows.selection.uses.contains_key(unit))?;
             Some(Form::from(Var::Cell(unit, cell)))
         };
-        // What a call answers is its interface's to say.
-        if rows.selection.next.is_some() {
-            for (at, written) in WRITES.into_iter().enumerate() {
-                output(written, port(Port::Write(at), 0));
-            }
+        for (at, written) in WRITES.into_iter().enumerate() {
+            output(written, port(Port::Write(at), 0));
+        }
+        if let Some(taken) = &rows.selection.input {
+            output("what is left of the input", Some(taken.left.clone()));
+            output("how much of the input is taken", Some(taken.count.clone()));
+        }
+        if let Some(put) = &rows.selection.output {
+            output("the place of what is put out", Some(put.position.clone()));
+            output("how much is put out", Some(put.count.clone()));
+            output("what is put out", Some(put.value.clone()));
         }
         output("the word after", port(Port::Memory, 1));
         output("the address", rows.selection.address.clone());
-        output("the next pc", rows.selection.next.clone());
+        output("the next pc", Some(rows.selection.next.clone()));
         target
     }
 
@@ -311,7 +321,7 @@ impl<'a> Target<'a> {
     fn passes(&self, lie: &[(usize, i128)]) -> Option<Forged> {
         let changed = |at: usize| lie.iter().find(|(changed, _)| *changed == at).map(|(_, value)| *value);
         let of = |at: usize| changed(at).unwrap_or(self.honest[at]);
-        if self.before.is_some_and(|before| changed(before).is_some()) {
+        if self.given.iter().any(|given| changed(*given).is_some()) {
             return None;
         }
         let value = |sum: &Sum| {

@@ -12,6 +12,8 @@ pub enum Var {
     /// A constant of the code table's entry: an expression over the immediate and the address, by its place in a list; in
     /// a rule, over its operands.
     Entry(usize),
+    /// What is taken of the input.
+    Taken,
     /// A unit's flag in its own relations: 1 in rows of instructions that use it.
     On,
     /// An input, in the unit's own relations and outputs, by place.

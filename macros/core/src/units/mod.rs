@@ -197,6 +197,10 @@ pub enum Pattern {
     Store(u32, Expr, Expr),
     /// A jump to a target.
     Jump(Expr),
+    /// A condition that must hold.
+    Require(Expr),
+    /// A number, the rule's one operand, that must be a word: not negative.
+    Word,
 }
 
 /// An operand of a rule.
@@ -312,6 +316,7 @@ impl Units {
             }
             form::Var::Read(port) => format!("rs{}", port + 1),
             form::Var::NextPc => "next_pc".to_owned(),
+            form::Var::Taken => "input".to_owned(),
             form::Var::Address => "address".to_owned(),
             form::Var::Active => "active".to_owned(),
             form::Var::Last => "last".to_owned(),

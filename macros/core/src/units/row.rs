@@ -11,7 +11,7 @@ use super::{PRIME, Port, Units};
 use crate::ir::{self, Environment, Expr, OpFact, signed};
 use crate::model::READS;
 
-/// What an instruction finds, and what its interface answers.
+/// What an instruction finds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Found {
     /// What the read ports read.
@@ -26,8 +26,10 @@ pub struct Found {
     pub before: u32,
     /// What a load gives.
     pub loaded: u32,
-    /// What a call answers.
-    pub reply: u32,
+    /// Whether the policy allows stores to it.
+    pub writable: bool,
+    /// What is taken of the input.
+    pub taken: u32,
     /// The address of the next row's instruction.
     pub next_pc: u32,
     /// What the row has for the address of the word that is accessed.
@@ -216,6 +218,7 @@ impl Rows<'_> {
             Var::Read(port) => found.reads[port].into(),
             Var::NextPc => found.next_pc.into(),
             Var::Address => found.word.into(),
+            Var::Taken => found.taken.into(),
             Var::Active => 1,
             _ => 0,
         }
@@ -265,8 +268,7 @@ impl Rows<'_> {
                 format!("`{text}` is {}, and not 0", self.value(form, found, cells))
             }
             Fault::NextPc => {
-                let form = self.selection.next.as_ref().unwrap_or(&self.selection.link);
-                let value = self.value(form, found, cells);
+                let value = self.value(&self.selection.next, found, cells);
                 format!("the next pc is {value:#x} by the units, and {:#x} by the row", found.next_pc)
             }
             Fault::Address => {
@@ -310,8 +312,8 @@ impl Filling<'_> {
         let Rows { units, selection } = self.rows;
         let declared = &units.units[unit];
         match (declared.port, cell) {
-            (Some(Port::Write(0)), 0) if selection.next.is_none() => return Ok(self.found.reply.into()),
             (Some(Port::Memory), 0) => return Ok(self.found.before.into()),
+            (Some(Port::Memory), 2) => return Ok(self.found.writable.into()),
             _ => {}
         }
         if let Some((_, expr)) = selection.fill.iter().find(|(filled, _)| *filled == (unit, cell)) {
@@ -420,8 +422,12 @@ impl Environment for Leaves<'_> {
         self.found.loaded.into()
     }
 
-    fn replied(&self) -> u64 {
-        self.found.reply.into()
+    fn taken(&self) -> u64 {
+        self.found.taken.into()
+    }
+
+    fn allows(&self, _: bool, _: u64) -> bool {
+        false
     }
 
     fn fact(&self, _: OpFact) -> u64 {

@@ -40,10 +40,14 @@ pub struct Selection {
     pub uses: BTreeMap<usize, UnitUse>,
     /// What is zero besides the units' relations.
     pub asserts: Vec<Form>,
-    /// The address of the next row's instruction; none of a call, whose interface says whether there is one.
-    pub next: Option<Form>,
-    /// The address after the instruction's.
-    pub link: Form,
+    /// The address of the next row's instruction; 0 where the guest ends.
+    pub next: Form,
+    /// Whether the guest ends.
+    pub exits: bool,
+    /// What is taken of an input stream.
+    pub input: Option<Taken>,
+    /// What is appended to an output stream.
+    pub output: Option<Put>,
     /// The address of the word of memory that is accessed.
     pub address: Option<Form>,
     /// Honest values of cells that a rule says, as expressions over the instruction's operands.
@@ -53,24 +57,40 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// What is zero if the row's next address is right: of a call, the instruction after it or none.
+    /// What is zero if the row's next address is right.
     pub fn next_is(&self) -> Form {
-        let next = Form::from(Var::NextPc);
-        match &self.next {
-            Some(form) => &next - form,
-            None => &next * &(&next - &self.link),
-        }
+        &Form::from(Var::NextPc) - &self.next
     }
 
-    /// What is zero if the row's address is that of the word that is accessed, or 0 where none is; of a call, its interface
-    /// says which.
+    /// What is zero if the row's address is that of the word that is accessed, or 0 where none is.
     pub fn address_is(&self) -> Form {
-        match (&self.next, &self.address) {
-            (None, _) => Form::default(),
-            (Some(_), Some(form)) => &Form::from(Var::Address) - form,
-            (Some(_), None) => Form::from(Var::Address),
-        }
+        let address = Form::from(Var::Address);
+        self.address.as_ref().map_or_else(|| address.clone(), |form| &address - form)
     }
+}
+
+/// Bytes that are taken of an input stream; their value is [`Var::Taken`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The stream's descriptor.
+    pub stream: u8,
+    /// How many bytes of it are left before.
+    pub left: Form,
+    /// How many are taken.
+    pub count: Form,
+}
+
+/// Bytes that are appended to an output stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// The stream's descriptor.
+    pub stream: u8,
+    /// How many bytes of it were put out before.
+    pub position: Form,
+    /// How many bytes these are.
+    pub count: Form,
+    /// The bytes, the low one first.
+    pub value: Form,
 }
 
 /// One use of a unit.
@@ -220,10 +240,8 @@ impl Selector<'_> {
             Type::unsigned(32),
         );
         let link = self.entry(&link);
-        let start = State {
-            selection: Selection { next: Some(link.clone()), link: link.clone(), ..Selection::default() },
-            ..State::default()
-        };
+        let start =
+            State { selection: Selection { next: link.clone(), ..Selection::default() }, ..State::default() };
         let mut states = vec![start];
         for statement in &semantics.statements {
             let inline = |expr: &Expr| normal(&inlined(expr, &locals));
@@ -237,10 +255,12 @@ impl Selector<'_> {
                     let root = [inline(address)];
                     let root = Root::Load(*bits, &root[0]);
                     let ways = self.each(states, |state| {
-                        self.rules(&root, state).into_iter().map(|(given, mut state)| {
+                        self.rules(&root, state).into_iter().filter_map(|(given, mut state)| {
                             state.known.push((loaded.clone(), given.value));
+                            let known = state.selection.address.take();
+                            let same = known.is_none() || known == given.address;
                             state.selection.address = given.address;
-                            state
+                            same.then_some(state)
                         })
                     });
                     self.note(&ways, &root);
@@ -289,13 +309,47 @@ impl Selector<'_> {
                     self.note(&ways, &Root::Jump(&target));
                     ways
                 }
-                Statement::Call { .. } => {
-                    let replied = Expr::new(ExprKind::Replied, Type::unsigned(32));
+                // Its rows are those of the calls' variants.
+                Statement::Call { .. } => states,
+                Statement::Require(condition) => {
+                    let condition = inline(condition);
+                    let ways = self.each(states, |state| self.required(&condition, state));
+                    self.note(&ways, &Root::Require(&condition));
+                    ways
+                }
+                Statement::Input { stream, left, count } => {
+                    let (left, count) = (inline(left), inline(count));
+                    let ways = self.each(states, |state| {
+                        let both = self.all(&[&left, &count], state).into_iter();
+                        both.map(|(forms, mut state)| {
+                            let [left, count] = [0, 1].map(|at| forms[at].clone());
+                            state.selection.input = Some(Taken { stream: *stream, left, count });
+                            let taken = Expr::new(ExprKind::Taken, Type::unsigned(32));
+                            state.known.push((taken, Form::from(Var::Taken)));
+                            state
+                        })
+                    });
+                    self.note(&ways, &Root::Value(&count));
+                    ways
+                }
+                Statement::Output { stream, position, count, value } => {
+                    let parts = [inline(position), inline(count), inline(value)];
+                    let ways = self.each(states, |state| {
+                        let all = self.all(&parts.each_ref(), state).into_iter();
+                        all.map(|(forms, mut state)| {
+                            let [position, count, value] = [0, 1, 2].map(|at| forms[at].clone());
+                            state.selection.output = Some(Put { stream: *stream, position, count, value });
+                            state
+                        })
+                    });
+                    self.note(&ways, &Root::Value(&parts[2]));
+                    ways
+                }
+                // The code is what the port reads: the statement of a run says what it is.
+                Statement::Exit(_) => {
                     for state in &mut states {
-                        state.selection.next = None;
-                        if let Some(port) = self.units.port(Port::Write(0)) {
-                            state.known.push((replied.clone(), Form::from(Var::Cell(port, 0))));
-                        }
+                        state.selection.next = Form::default();
+                        state.selection.exits = true;
                     }
                     states
                 }
@@ -343,8 +397,77 @@ impl Selector<'_> {
                 for assert in &mut asserts[own..] {
                     *assert = &*assert * &condition;
                 }
-                state.selection.next = Some(link + &(&condition * &(&given.value - link)));
+                state.selection.next = link + &(&condition * &(&given.value - link));
                 ways.push(state);
+            }
+        }
+        ways
+    }
+
+    /// The ways to give each of several values a form.
+    fn all(&self, exprs: &[&Expr], state: State) -> Ways<Vec<Form>> {
+        let mut ways: Ways<Vec<Form>> = vec![(Vec::new(), state)];
+        for expr in exprs {
+            let mut more = Vec::new();
+            for (forms, state) in ways {
+                let of = self.value(expr, state).into_iter();
+                more.extend(of.map(|(form, state)| ([&forms[..], &[form]].concat(), state)));
+            }
+            ways = self.fewest(more);
+        }
+        ways
+    }
+
+    /// The ways to assert that a condition holds: that of an equality, a difference that is zero; of a comparison, a difference
+    /// that is a word; of what a rule is for, that rule's; of any other, that its value is 1.
+    fn required(&self, condition: &Expr, state: State) -> Vec<State> {
+        let mut ways = Vec::new();
+        let assert = |form: Form, mut state: State| {
+            let known = form.is_zero() || state.selection.asserts.contains(&form);
+            state.selection.asserts.extend((!known).then_some(form));
+            state
+        };
+        let order = match &condition.kind {
+            ExprKind::Binary(BinaryOp::And, a, b) => {
+                let first = self.required(a, state);
+                return first.into_iter().flat_map(|state| self.required(b, state)).collect();
+            }
+            ExprKind::Binary(BinaryOp::Eq, a, b) if a.ty.width > 1 => {
+                let both = self.all(&[a, b], state.clone()).into_iter();
+                return both.map(|(forms, state)| assert(&forms[0] - &forms[1], state)).collect();
+            }
+            ExprKind::Binary(BinaryOp::Lt, a, b) if !a.ty.signed => Some((b, a, 1)),
+            ExprKind::Unary(UnaryOp::Not, not) => match &not.kind {
+                ExprKind::Binary(BinaryOp::Lt, a, b) if !a.ty.signed => Some((a, b, 0)),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some((greater, less, by)) = order {
+            for (forms, state) in self.all(&[greater, less], state.clone()) {
+                let difference = &(&forms[0] - &forms[1]) - &Form::constant(by);
+                ways.extend(self.words(&difference, &state));
+            }
+        }
+        let rules = self.rules(&Root::Require(condition), state.clone());
+        ways.extend(rules.into_iter().filter_map(|(given, mut state)| {
+            let known = state.selection.address.take();
+            let same = known.is_none() || given.address.is_none() || known == given.address;
+            state.selection.address = given.address.or(known);
+            same.then_some(state)
+        }));
+        let values = self.value(condition, state).into_iter();
+        ways.extend(values.map(|(holds, state)| assert(&holds - &Form::constant(1), state)));
+        ways
+    }
+
+    /// The ways to assert that a number is a word: not negative.
+    fn words(&self, form: &Form, state: &State) -> Vec<State> {
+        let mut ways = Vec::new();
+        for at in 0..self.units.rules.len() {
+            if matches!(self.units.rules[at].pattern, Pattern::Word) {
+                let given = self.applied(at, &[None], std::slice::from_ref(form), state.clone());
+                ways.extend(given.into_iter().map(|(_, state)| state));
             }
         }
         ways
@@ -431,6 +554,7 @@ impl Selector<'_> {
                 Root::Load(bits, _) => format!("load::<{bits}>(…)"),
                 Root::Store(bits, ..) => format!("store::<{bits}>(…)"),
                 Root::Jump(_) => "jump(…)".to_owned(),
+                Root::Require(condition) => condition.to_string(),
             };
             let matched = self.matches_some(root);
             let why = if matched { Shortage::Many(what) } else { Shortage::NoStatement(what) };
@@ -468,6 +592,11 @@ impl Selector<'_> {
                 BinaryOp::Eq => two(a, b, &|a, b| &(&Form::constant(1) - &(a + b)) + &double(a, b)),
                 _ => Vec::new(),
             },
+            // A sum or a difference that cannot leave its width.
+            ExprKind::Binary(BinaryOp::Add, a, b) if most(a).saturating_add(most(b)) >> bits == 0 => {
+                two(a, b, &|a, b| a + b)
+            }
+            ExprKind::Binary(BinaryOp::Sub, a, b) if least(a) >= most(b) => two(a, b, &|a, b| a - b),
             ExprKind::If(c, a, b) => {
                 let mut ways = Vec::new();
                 for (c, state) in self.value(c, state) {
@@ -764,7 +893,7 @@ impl Selector<'_> {
     /// code table as its coefficient.
     fn degree(&self, selection: &Selection) -> usize {
         let wired = |form: &Form| if form.is_zero() { 0 } else { form.degree() + 1 };
-        let next = selection.next.iter().chain(&selection.address).map(wired);
+        let next = std::iter::once(&selection.next).chain(&selection.address).map(wired);
         let asserts = selection.asserts.iter().map(wired);
         let units = selection.uses.iter().flat_map(|(place, used)| {
             let unit = &self.units.units[place % self.units.units.len()];
@@ -823,6 +952,7 @@ enum Root<'a> {
     Load(u32, &'a Expr),
     Store(u32, &'a Expr, &'a Expr),
     Jump(&'a Expr),
+    Require(&'a Expr),
 }
 
 /// The kind of the operand that is all of a rule's pattern.
@@ -855,6 +985,7 @@ fn matches(rule: &Rule, root: &Root<'_>) -> Vec<Vec<Option<Expr>>> {
             unify(rule, stored, value, found)
         }
         (Pattern::Jump(pattern), Root::Jump(target)) => unify(rule, pattern, target, start),
+        (Pattern::Require(pattern), Root::Require(condition)) => unify(rule, pattern, condition, start),
         _ => Vec::new(),
     }
 }
@@ -876,6 +1007,10 @@ fn unify(rule: &Rule, pattern: &Expr, expr: &Expr, found: Vec<Vec<Option<Expr>>>
             found
         }
         (ExprKind::Const(a), ExprKind::Const(b)) if a == b => found,
+        (ExprKind::Loaded, ExprKind::Loaded) | (ExprKind::Taken, ExprKind::Taken) => found,
+        (ExprKind::Allows(stores, a), ExprKind::Allows(other, b)) if stores == other => {
+            unify(rule, a, b, found)
+        }
         (ExprKind::Unary(op, a), ExprKind::Unary(other, b)) if op == other => unify(rule, a, b, found),
         (ExprKind::Slice(a, lo), ExprKind::Slice(b, other)) if lo == other => unify(rule, a, b, found),
         (ExprKind::Extend(a, signed), ExprKind::Extend(b, other)) if signed == other => {
@@ -903,13 +1038,40 @@ const fn commutes(op: BinaryOp) -> bool {
     matches!(op, BinaryOp::Add | BinaryOp::Mul | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor | BinaryOp::Eq)
 }
 
+/// What a value is at most, as far as its form says.
+fn most(expr: &Expr) -> u128 {
+    let all = (1u128 << expr.ty.width) - 1;
+    match &expr.kind {
+        _ if expr.ty.signed => all,
+        ExprKind::Const(value) => (*value).into(),
+        ExprKind::Extend(a, false) | ExprKind::Slice(a, 0) => most(a).min(all),
+        ExprKind::Binary(BinaryOp::Add, a, b) if most(a).saturating_add(most(b)) <= all => most(a) + most(b),
+        ExprKind::Binary(BinaryOp::Sub, a, b) if least(a) >= most(b) => most(a) - least(b),
+        _ => all,
+    }
+}
+
+/// What a value is at least.
+fn least(expr: &Expr) -> u128 {
+    match &expr.kind {
+        _ if expr.ty.signed => 0,
+        ExprKind::Const(value) => (*value).into(),
+        ExprKind::Extend(a, false) => least(a),
+        _ => 0,
+    }
+}
+
 /// Whether the code table's entry knows the value.
 pub fn is_entry(expr: &Expr) -> bool {
     let mut entry = true;
     walk(expr, &mut |part| {
         entry &= !matches!(
             part.kind,
-            ExprKind::Read(_) | ExprKind::Loaded | ExprKind::Replied | ExprKind::Local(_)
+            ExprKind::Read(_)
+                | ExprKind::Loaded
+                | ExprKind::Taken
+                | ExprKind::Allows(..)
+                | ExprKind::Local(_)
         );
     });
     entry
@@ -939,6 +1101,7 @@ fn rebuilt(expr: &Expr, of: &dyn Fn(&Expr) -> Expr) -> Expr {
         ExprKind::Slice(a, lo) => ExprKind::Slice(part(a), *lo),
         ExprKind::Extend(a, signed) => ExprKind::Extend(part(a), *signed),
         ExprKind::Reinterpret(a) => ExprKind::Reinterpret(part(a)),
+        ExprKind::Allows(stores, a) => ExprKind::Allows(*stores, part(a)),
         ExprKind::If(c, a, b) => ExprKind::If(part(c), part(a), part(b)),
         leaf => leaf.clone(),
     };

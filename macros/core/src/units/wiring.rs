@@ -276,7 +276,7 @@ pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
                 add(units, &mut address, instruction, &selection.address_is());
             }
             add(units, &mut row, instruction, &-&Form::constant(1));
-            if selection.next.is_none() {
+            if selection.exits {
                 add(units, &mut end, instruction, &-&Form::from(Var::Last));
             }
         }
@@ -287,7 +287,7 @@ pub fn wire(units: &Units, selections: &[Option<Selection>]) -> Wiring {
     }
     let public = |var| BTreeMap::from([(vec![var], 1)]);
     wanted.push(("row: active = an instruction's".to_owned(), row, public(Var::Active)));
-    wanted.push(("end: last = last * a call's".to_owned(), end, public(Var::Last)));
+    wanted.push(("end: last = last * an exit's".to_owned(), end, public(Var::Last)));
     let mut slots = slots(units, selections);
     let flags = |slot: &SlotTables, value: &dyn Fn(usize) -> i128| -> Vector {
         slot.tables.iter().map(|(at, table)| ((*at, Vec::new()), value(*table))).collect()

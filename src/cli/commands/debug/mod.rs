@@ -23,7 +23,7 @@ use target::{EventLoop, Session};
 use wire::Listener;
 
 pub(in crate::cli) fn debug<I: Isa>(common: &Common, debug: &Debug, elf: Elf) -> Done {
-    let program = elf.into_program::<I>();
+    let program = elf.into_program::<I>()?;
     let listener = Listener::bind(&debug.listen).map_err(|error| unheard(&debug.listen, &error))?;
     let address = listener.address().to_owned();
     let mut debugger = debugger(common, debug, program)?;
@@ -95,8 +95,13 @@ fn debugger<I: Isa>(
         None => {
             let guest = &debug.subject.guest;
             let (input, arguments) = (files::input(guest)?, files::arguments(guest));
-            let first =
-                Checkpoint::initial_with_stack(&program, Linux::default(), &arguments, guest.stack_size);
+            let first = Checkpoint::initial_with_stack(
+                &program,
+                Linux::default(),
+                &arguments,
+                &input,
+                guest.stack_size,
+            );
             let first = first.map_err(ExecuteError::Start)?;
             Debugger::new(program, input, CheckpointManager::new(Policy::default(), first), output()?)
         }

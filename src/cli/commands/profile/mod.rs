@@ -35,7 +35,7 @@ pub(super) fn count_cycles<I: Isa>(
     cycles: Option<Range<u64>>,
     options: Options<'_>,
 ) -> Result<Counted<I>, Failure> {
-    let (program, elf) = elf.into_program_and_bytes::<I>();
+    let (program, elf) = elf.into_program_and_bytes::<I>()?;
     let map = CodeMap::from_elf(&program, &elf);
     drop(elf);
 

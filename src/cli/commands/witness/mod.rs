@@ -32,7 +32,7 @@ pub(in crate::cli) fn witness<I: Isa>(common: &Common, witness: &Witness, elf: E
             "Parquet is nothing for a terminal: give a file (-o FILE.parquet), or pipe it to a program";
         return Err(Failure::new("format", message));
     }
-    let program = elf.into_program::<I>();
+    let program = elf.into_program::<I>()?;
     // Public columns say which row is the last: only then does the run have to go on behind the rows asked for.
     let public = columns.iter().any(|(_, column)| matches!(column.source, ColumnSource::Public(_)));
     let max_cycles = witness.cycles.as_ref().filter(|_| !public).map_or(u64::MAX, |cycles| cycles.end);

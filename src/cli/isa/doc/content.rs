@@ -224,12 +224,12 @@ fn port(model: &Model, name: &str, operand: Operand) -> Option<Inline> {
 }
 
 fn reads(model: &Model, instruction: &Instruction) -> Line {
-    let ports = READS.into_iter().zip(instruction.reads);
+    let ports = READS.into_iter().zip(model.ports(instruction).1);
     list(ports.filter_map(|(name, operand)| port(model, name, operand)), "no register")
 }
 
 fn writes(model: &Model, instruction: &Instruction) -> Line {
-    let ports = WRITES.into_iter().zip(instruction.writes);
+    let ports = WRITES.into_iter().zip(model.ports(instruction).0);
     list(ports.filter_map(|(name, operand)| port(model, name, operand)), "no register")
 }
 
@@ -272,8 +272,7 @@ fn next_pc(model: &Model, instruction: &Instruction) -> Line {
         }
     }
     line.push(text("the next instruction"));
-    let calls = instruction.semantics.statements.iter().any(|s| matches!(s, Statement::Call { .. }));
-    if calls {
+    if instruction.semantics.makes_calls() {
         line.push(text(", or 0 if the call ends the guest"));
     }
     line

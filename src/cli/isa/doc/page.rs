@@ -38,7 +38,7 @@ pub(super) struct Entry {
 
 /// Something that is known of an entry.
 pub(super) struct Fact {
-    pub(super) label: &'static str,
+    pub(super) label: String,
     pub(super) value: Line,
 }
 
@@ -85,8 +85,8 @@ pub(super) fn list(pieces: impl IntoIterator<Item = Inline>, none: &str) -> Line
     line
 }
 
-pub(super) fn fact(label: &'static str, value: Line) -> Fact {
-    Fact { label, value }
+pub(super) fn fact(label: impl Into<String>, value: Line) -> Fact {
+    Fact { label: clean(&label.into()), value }
 }
 
 /// The place of an entry on the page: unlike for unlike kinds and names, and made of letters that need no escaping.

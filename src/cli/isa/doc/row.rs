@@ -66,17 +66,16 @@ fn source(model: &Model, column: &Column) -> Vec<Fact> {
     match &column.source {
         ColumnSource::Recorded(sources) => {
             let what = |source: &Recorded| code(source.name());
-            let completes = |instruction: &&Instruction| !instruction.semantics.always_traps();
-            let defining: Vec<&Instruction> = model
-                .instructions
-                .iter()
-                .filter(completes)
-                .filter(|instruction| sources.iter().any(|source| instruction.defines(source)))
-                .collect();
-            let by = if defining.len() == model.instructions.iter().filter(completes).count() {
+            let defines = |kind: &&Instruction| {
+                kind.semantics.has_rows() && sources.iter().any(|source| kind.defines(source))
+            };
+            let by = if model.kinds().filter(|kind| kind.semantics.has_rows()).all(|kind| defines(&kind)) {
                 vec![text("every row")]
             } else {
-                list(defining.iter().map(|i| link("instruction", &i.name)), "no row")
+                let instructions = model.instructions.iter().filter(defines);
+                let calls = model.calls.iter().filter(|call| call.variants.iter().any(|it| defines(&it)));
+                let links = instructions.map(|instruction| link("instruction", &instruction.name));
+                list(links.chain(calls.map(|call| link("call", &call.name))), "no row")
             };
             vec![fact("Recorded", list(sources.iter().map(what), "")), fact("In rows of", by)]
         }
@@ -191,25 +190,26 @@ fn lookups(model: &Model) -> Section {
 
 fn calls(model: &Model) -> Section {
     let entries = model.calls.iter().map(|call| {
-        let memory = match call.memory.as_str() {
-            "read" => "reads at most one aligned word",
-            "write" => "writes at most one aligned word",
-            _ => "not accessed",
-        };
         let mut facts = vec![
             fact("Number", vec![code(call.number.to_string())]),
             fact("Arguments", list(call.arguments.iter().map(text), "none")),
-            fact("Memory", vec![text(memory)]),
         ];
-        if call.input {
-            facts.push(fact("Input", vec![text("takes at most one word of it")]));
-        }
-        if call.exits {
-            facts.push(fact("Ends the guest", vec![text("always")]));
+        for variant in &call.variants {
+            let mut what = vec![code(variant.semantics_text.trim())];
+            if !variant.when.is_empty() {
+                what.extend([text(" where "), code(&variant.when)]);
+            }
+            let of_call = |name: &str| name.strip_prefix(&format!("{}.", call.name)).map(str::to_owned);
+            facts.push(fact(of_call(&variant.name).unwrap_or_else(|| "Operation".to_owned()), what));
         }
         entry("call", &call.name, &call.doc, facts)
     });
-    section("calls", "Guest calls", "What a guest can ask of its host. A call is one row.", entries.collect())
+    section(
+        "calls",
+        "Guest calls",
+        "What a guest can ask of its host. A call is one row; of its variants one is the case.",
+        entries.collect(),
+    )
 }
 
 fn policy(model: &Model) -> Section {

@@ -48,15 +48,16 @@ pub(super) fn sizes(model: &Model, errors: &mut Vec<Diagnostic>) {
 
 /// Sees that there are columns of what relations and cells follow from.
 pub(super) fn unrecorded(model: &Model, errors: &mut Vec<Diagnostic>) {
-    let read = |port: usize| model.instructions.iter().any(|i| i.semantics.uses(&ExprKind::Read(port)));
+    let read = |port: usize| model.kinds().any(|i| i.semantics.uses(&ExprKind::Read(port)));
     let reads = (0..READS.len()).filter(|port| read(*port)).map(Recorded::Read);
     let writes = (0..WRITES.len()).filter(|at| model.units.port(Port::Write(*at)).is_some());
-    let memory = [Recorded::MemAddress, Recorded::MemBefore, Recorded::MemAfter];
+    let memory = [Recorded::MemAddress, Recorded::MemBefore, Recorded::MemAfter, Recorded::MemWritable];
     let memory = memory.into_iter().filter(|_| model.units.port(Port::Memory).is_some());
     for what in reads
         .chain([Recorded::NextPc])
         .chain(writes.map(Recorded::RdValue))
         .chain(memory)
+        .chain(model.kinds().any(|i| i.defines(&Recorded::Input)).then_some(Recorded::Input))
         .filter(|what| model.recording(what).is_none())
     {
         let name = what.name();
@@ -75,10 +76,10 @@ pub(super) fn unrecorded(model: &Model, errors: &mut Vec<Diagnostic>) {
 pub(super) fn coefficients(model: &Model, errors: &mut Vec<Diagnostic>) {
     let size = |selection: &Selection| {
         let inputs = selection.uses.values().flat_map(|used| used.inputs.values());
-        let outputs = selection.asserts.iter().chain(&selection.next).chain(&selection.address);
+        let outputs = selection.asserts.iter().chain([&selection.next]).chain(&selection.address);
         inputs.chain(outputs).map(Form::size).max().unwrap_or_default()
     };
-    let sizes = model.instructions.iter().zip(&model.selections);
+    let sizes = model.kinds().zip(&model.selections);
     let sizes = sizes.filter_map(|(instruction, selection)| Some((size(selection.as_ref()?), instruction)));
     let Some((largest, instruction)) = sizes.max_by_key(|(size, _)| *size) else { return };
     let fits = |coefficient: i128| i64::try_from(coefficient).is_ok();
@@ -107,9 +108,15 @@ pub(super) fn short(units: &Units, instruction: &Instruction, shortage: &Shortag
     let name = &instruction.name;
     let (message, hint) = match shortage {
         Shortage::NoRule(expr) => {
-            let written = instruction.written.value.get(expr.place.0.clone()).unwrap_or_default();
-            let written = written.split_whitespace().collect::<Vec<_>>().join(" ");
-            let place = instruction.written.at(expr.place.0.clone());
+            let range = expr.place.0.clone();
+            // A condition of a variant, or a name that variants share.
+            let (written, place) = match range.is_empty() {
+                true => (expr.to_string(), instruction.span.clone()),
+                false => {
+                    let written = instruction.written.value.get(range.clone()).unwrap_or_default();
+                    (written.split_whitespace().collect::<Vec<_>>().join(" "), instruction.written.at(range))
+                }
+            };
             return Diagnostic::new(
                 Code::UnitShortage,
                 &place,

@@ -57,6 +57,7 @@ pub(super) fn ports(tables: &Tables, errors: &mut Vec<Diagnostic>) -> Vec<Unit> 
                 fill: Some(Expr::new(ExprKind::Local("after".to_owned()), Type::unsigned(32))),
                 ..cell("after")
             },
+            Cell { bits: 1, ..cell("writable") },
         ],
         relations: vec![Relation { text: "on * after = after".to_owned(), form: minus_on(1) }],
         slots: Vec::new(),

@@ -90,8 +90,9 @@ pub(super) fn compile(model: &mut Model, errors: &mut Vec<Diagnostic>) {
     if !errors.is_empty() || model.units.units.is_empty() {
         return;
     }
-    for instruction in &model.instructions {
-        if instruction.semantics.always_traps() {
+    let kinds = model.instructions.iter().chain(model.calls.iter().flat_map(|call| &call.variants));
+    for instruction in kinds {
+        if !instruction.semantics.has_rows() {
             model.selections.push(None);
             continue;
         }
@@ -113,6 +114,8 @@ struct PatternScope<'a> {
     operands: &'a [(String, Type)],
     locals: Vec<(String, Expr)>,
     load: Option<(u32, Expr)>,
+    /// Whether it is a rule's pattern.
+    pattern: bool,
 }
 
 impl Scope for PatternScope<'_> {
@@ -138,8 +141,8 @@ impl Scope for PatternScope<'_> {
         Ok(Expr::new(ExprKind::Loaded, Type::unsigned(bits)))
     }
 
-    fn call(&mut self, _arguments: Vec<Expr>) -> Result<Expr, &'static str> {
-        Err("no rule brings down a call")
+    fn asks_policy(&self) -> bool {
+        self.pattern
     }
 }
 
@@ -152,7 +155,7 @@ fn typed(
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Expr> {
     let parsed = parse::<syn::Expr>(text, "", "", errors)?;
-    let mut scope = PatternScope { operands: names, locals: lets.to_vec(), load: None };
+    let mut scope = PatternScope { operands: names, locals: lets.to_vec(), load: None, pattern: false };
     let mut typer = Typer { text, offset: 0, scope: &mut scope, errors };
     typer.expr(&parsed, expected)
 }

@@ -1,12 +1,14 @@
 //! The compiled form held against honest rows, rows that trap, and a liar's.
 
-use crate::check::rows::{Case, Row};
+use crate::check::rows::{BYTES, Case, LEFT, POSITION, PUT, Row, TAKEN};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::model::{Model, Recorded, WRITES};
 use crate::units::PRIME;
 use crate::units::forge::forge;
+use crate::units::form::Form;
 use crate::units::row::{self, Found, Rows, Unfilled};
+use crate::units::select::Selection;
 
 /// How many rows of an instruction a liar is let at, and which part of its lies it tells: for every build. The
 /// tests try more.
@@ -22,7 +24,7 @@ pub(in crate::check) fn check(
     trapped: &[Vec<(Case, Found)>],
     errors: &mut Vec<Diagnostic>,
 ) {
-    let instructions = model.instructions.iter().zip(&model.selections).zip(rows).zip(trapped);
+    let instructions = model.kinds().zip(&model.selections).zip(rows).zip(trapped);
     for (((instruction, selection), rows), trapped) in instructions {
         let Some(selection) = selection else { continue };
         let rule_rows = Rows { units: &model.units, selection };
@@ -83,9 +85,7 @@ pub(in crate::check) fn check(
 /// Whether units let a row pass that goes on where they say, and accesses the word that they say.
 fn goes_on(rows: Rows<'_>, mut found: Found) -> bool {
     let Ok(cells) = rows.fill(&found) else { return false };
-    if let Some(next) = &rows.selection.next {
-        found.next_pc = rows.value(next, &found, &cells).rem_euclid(PRIME) as u32;
-    }
+    found.next_pc = rows.value(&rows.selection.next, &found, &cells).rem_euclid(PRIME) as u32;
     if let Some(address) = &rows.selection.address {
         found.word = rows.value(address, &found, &cells).rem_euclid(PRIME) as u32;
     }
@@ -156,13 +156,22 @@ fn breaks(rows: Rows<'_>, row: &Row) -> Option<String> {
         ("the address", address, recorded(&Recorded::MemAddress).map(|address| address & !3)),
         ("the word after", rows.after(&cells), recorded(&Recorded::MemAfter)),
     ];
-    let calls = rows.selection.next.is_none();
-    let wrong = outputs
-        .into_iter()
-        .find(|(what, by_units, by_semantics)| by_units != by_semantics && (WRITES.contains(what) || !calls));
+    let moved = moved(rows.selection).map(|(what, form)| {
+        let by_semantics =
+            row.moved.iter().find(|(known, _)| *known == what).map(|(_, value)| i128::from(*value));
+        (what, Some(rows.value(form, &found, &cells)), by_semantics)
+    });
+    let wrong = outputs.into_iter().chain(moved).find(|(_, by_units, by_semantics)| by_units != by_semantics);
     wrong.map(|(what, by_units, by_semantics)| {
         let [by_units, by_semantics] = [by_units, by_semantics]
             .map(|value| value.map_or("nothing".to_owned(), |value| format!("{value:#x}")));
         format!("{what} is {by_units} by the units, and {by_semantics} by the semantics")
     })
+}
+
+/// What a call takes and puts out, as units have it.
+fn moved(selection: &Selection) -> impl Iterator<Item = (&'static str, &Form)> {
+    let taken = selection.input.iter().flat_map(|taken| [(LEFT, &taken.left), (TAKEN, &taken.count)]);
+    let put = selection.output.iter();
+    taken.chain(put.flat_map(|put| [(POSITION, &put.position), (PUT, &put.count), (BYTES, &put.value)]))
 }

@@ -142,6 +142,8 @@ fn whole(table: &RuleTable, rule: &Rule, errors: &mut Vec<Diagnostic>) {
         Pattern::Jump(target) => (vec![target], true, false),
         Pattern::Load(_, address) => (vec![address], true, true),
         Pattern::Store(_, address, value) => (vec![address, value], false, true),
+        Pattern::Require(condition) => (vec![condition], false, table.address.is_some()),
+        Pattern::Word => (Vec::new(), false, false),
     };
     let mut bound: Vec<&str> = Vec::new();
     for root in roots {
@@ -151,7 +153,9 @@ fn whole(table: &RuleTable, rule: &Rule, errors: &mut Vec<Diagnostic>) {
             }
         });
     }
-    for entry in table.operands.iter().filter(|entry| !bound.contains(&entry.key.value.as_str())) {
+    let is_word = matches!(rule.pattern, Pattern::Word);
+    for entry in table.operands.iter().filter(|entry| !is_word && !bound.contains(&entry.key.value.as_str()))
+    {
         let what = format!("`match` has no operand `{}`", entry.key.value);
         bad(&entry.key.span, &what, "leave it out, or match it", errors);
     }
@@ -160,7 +164,9 @@ fn whole(table: &RuleTable, rule: &Rule, errors: &mut Vec<Diagnostic>) {
         (true, None) => {
             bad(span, "this rule gives nothing", "say what the value is: give = \"t.sum\"", errors)
         }
-        (false, Some(give)) => bad(&give.span, "a store gives nothing", "leave `give` out", errors),
+        (false, Some(give)) => {
+            bad(&give.span, "a store or a condition gives nothing", "leave `give` out", errors)
+        }
         _ => {}
     }
     match (accesses, table.address.as_ref()) {
@@ -220,7 +226,7 @@ fn given(
 
 fn pattern(text: &Text, operands: &[(String, Type)], errors: &mut Vec<Diagnostic>) -> Option<Pattern> {
     let block = parse::<syn::Block>(text, "{", "\n}", errors)?;
-    let mut scope = PatternScope { operands, locals: Vec::new(), load: None };
+    let mut scope = PatternScope { operands, locals: Vec::new(), load: None, pattern: true };
     for statement in &block.stmts {
         let mut typer = Typer { text, offset: 1, scope: &mut scope, errors };
         match statement {
@@ -249,6 +255,18 @@ fn pattern(text: &Text, operands: &[(String, Type)], errors: &mut Vec<Diagnostic
                 }
                 return Some(Pattern::Store(bits, select::normal(&address), select::normal(&value)));
             }
+            syn::Stmt::Expr(syn::Expr::Call(call), None)
+                if function_name(&call.func).0 == "require" && call.args.len() == 1 =>
+            {
+                let condition = typer.expr(&call.args[0], Some(Type::unsigned(1)))?;
+                return Some(Pattern::Require(select::normal(&condition)));
+            }
+            syn::Stmt::Expr(syn::Expr::Call(call), None)
+                if function_name(&call.func).0 == "word" && call.args.len() == 1 && operands.len() == 1 =>
+            {
+                typer.expr(&call.args[0], None)?;
+                return Some(Pattern::Word);
+            }
             syn::Stmt::Expr(expr, None) => {
                 let value = typer.expr(expr, None)?;
                 match scope.load.take() {
@@ -265,7 +283,7 @@ fn pattern(text: &Text, operands: &[(String, Type)], errors: &mut Vec<Diagnostic
     bad(
         &text.span,
         "this is nothing that a rule can match",
-        "a value without loads, after `let`s; load::<N>(a); store::<N>(a, v); jump(a)",
+        "a value without loads, after `let`s; load::<N>(a); store::<N>(a, v); jump(a); require(c); word(a)",
         errors,
     );
     None
@@ -296,7 +314,7 @@ impl Names for RuleNames<'_> {
     fn entry(&mut self, text: &Text, expr: &syn::Expr, errors: &mut Vec<Diagnostic>) -> Option<Form> {
         let entries = self.rule.operands.iter().filter(|operand| operand.kind == OperandKind::Entry);
         let names: Vec<(String, Type)> = entries.map(|operand| (operand.name.clone(), operand.ty)).collect();
-        let mut scope = PatternScope { operands: &names, locals: Vec::new(), load: None };
+        let mut scope = PatternScope { operands: &names, locals: Vec::new(), load: None, pattern: false };
         let mut typer = Typer { text, offset: 0, scope: &mut scope, errors };
         let value = typer.expr(expr, Some(Type::unsigned(32)))?;
         Some(Form::from(Var::Entry(self.units.template(&value))))
