@@ -29,7 +29,7 @@ impl Successor {
         let mut successor = Self::Next;
         for statement in semantics.statements {
             match statement {
-                SemanticStatement::Call { .. } => return Self::Call,
+                SemanticStatement::Call => return Self::Call,
                 SemanticStatement::Trap { condition: None } => return Self::None,
                 SemanticStatement::Jump { condition, target, stated } => {
                     let conditional = condition.is_some();

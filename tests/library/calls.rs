@@ -40,6 +40,9 @@ const ABSENT: [Word; 31] = [
 
 type Asked = (Word, [Word; 3]);
 
+/// A run, its output and its messages.
+type Ran = (Execution<Rv32i, Linux>, Vec<u8>, Vec<u8>);
+
 /// A page of data that holds "data".
 fn program(source: &str) -> Arc<Program<Rv32i>> {
     let mut data = b"data".to_vec();
@@ -47,11 +50,7 @@ fn program(source: &str) -> Arc<Program<Rv32i>> {
     Arc::new(Program::from_code(CODE, &words::<Rv32i>(source), &[(DATA, &data)]).expect("it can be loaded"))
 }
 
-fn execution(
-    program: &Arc<Program<Rv32i>>,
-    executor: Executor,
-    input: &[u8],
-) -> Result<(Execution<Rv32i, Linux>, Vec<u8>, Vec<u8>), ExecuteError> {
+fn execution(program: &Arc<Program<Rv32i>>, executor: Executor, input: &[u8]) -> Result<Ran, ExecuteError> {
     let [output, messages] = [Shared::default(), Shared::default()];
     let options = Options {
         executor,

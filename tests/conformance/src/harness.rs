@@ -70,7 +70,9 @@ fn judge<I: Isa>(execution: &Execution<I, Terminate>) -> Outcome {
     let numbers = test_numbers(execution.program());
     let last = numbers.last().copied().unwrap_or(0);
     let why = match execution.stopped() {
-        Stopped::Trapped(fault) if fault.cause == TrapCause::CallRefused && [registers[A0], registers[A1]] == PASS => {
+        Stopped::Trapped(fault)
+            if fault.cause == TrapCause::CallRefused && [registers[A0], registers[A1]] == PASS =>
+        {
             if t0 == 0 && number == last {
                 return Outcome::Passed { cycles: execution.cycles(), tests: numbers.len() };
             }
