@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use retrace::checkpoint::Checkpoint;
-use retrace::guest::Linux;
+use retrace::guest::{Input, Linux};
 use retrace::isa::Rv32i;
 use retrace::program::Program;
 use rrs_lib::instruction_executor::{InstructionException, InstructionExecutor};
@@ -65,7 +65,8 @@ impl Memory for Flat {
 }
 
 pub fn run(program: &Program<Rv32i>, arguments: &[Vec<u8>], input: &[u8]) -> Run {
-    let start = Checkpoint::initial(program, Linux::default(), arguments).expect("the program starts");
+    let start = Checkpoint::initial(program, Linux::default(), arguments, &Input::from(input))
+        .expect("the program starts");
     let stack_top = start.registers[2].next_multiple_of(4096);
     let stack_base = stack_top - STACK_BYTES;
     let mut memory = Flat {

@@ -1,7 +1,7 @@
 //! What a guest starts with, for machines that do not have memory where retrace puts the stack.
 
 use retrace::checkpoint::Checkpoint;
-use retrace::guest::Linux;
+use retrace::guest::{Input, Linux};
 use retrace::isa::Rv32i;
 use retrace::program::Program;
 
@@ -16,7 +16,8 @@ pub struct Start {
 
 /// The program's segments, and below `stack_top` its arguments.
 pub fn start(program: &Program<Rv32i>, arguments: &[Vec<u8>], stack_top: u32) -> Start {
-    let initial = Checkpoint::initial(program, Linux::default(), arguments).expect("the program starts");
+    let initial = Checkpoint::initial(program, Linux::default(), arguments, &Input::empty())
+        .expect("the program starts");
     let heap = heap(program);
     let mut words = Vec::new();
     for page in initial.pages.iter() {
