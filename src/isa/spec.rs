@@ -1,6 +1,6 @@
 //! What a spec says, as data: for the command line, for errors, for provers, and for people.
 
-use super::{Column, ColumnId, Constraint, Effects, Link, Operand, OperandKind, Word};
+use super::{Column, ColumnId, Constraint, Effects, Link, Op, Operand, OperandKind, Word};
 
 /// A hash of a spec's meaning: encodings, semantics, columns, constraints, links, look-ups, calls, policy, and the compiled
 /// form: units, tables, how instructions use them, the relations that come of it. Comments, order and
@@ -76,6 +76,24 @@ impl Spec {
     /// The variants of calls, in the order of their kinds, each with its call.
     pub fn variants(&self) -> impl Iterator<Item = (&'static Call, &'static Variant)> {
         self.calls.iter().flat_map(|call| call.variants.iter().map(move |variant| (call, variant)))
+    }
+
+    /// The code table's entries of all variants, for an instruction that makes calls.
+    pub fn variant_entries(&self, caller: Op) -> impl Iterator<Item = Op> {
+        let Op { pc, word, .. } = caller;
+        (1u8..).skip(self.instructions.len()).zip(self.variants()).map(move |(kind, (_, variant))| {
+            let [rd, rs1, rs2] = ["rd", "rs1", "rs2"].map(|port| variant.port(port).unwrap_or_default());
+            Op { pc, word, kind, rd, rs1, rs2, imm: 0 }
+        })
+    }
+
+    /// Whether an instruction, or a call that it may make, writes this register.
+    pub(crate) fn writes(&self, op: &Op, register: u8) -> bool {
+        let by_a_call =
+            || self.variants().any(|(_, variant)| variant.writes().any(|written| written == register));
+        self.instruction(op.kind).is_some_and(|it| {
+            it.writes(op.word).any(|written| written == register) || it.effects.call && by_a_call()
+        })
     }
 
     /// The name of an [`Op::kind`](super::Op::kind): an instruction's mnemonic, or a call's with its variant.
@@ -257,8 +275,7 @@ impl Variant {
         })
     }
 
-    /// The register that a port has.
-    pub fn port(&self, name: &str) -> Option<u8> {
+    fn port(&self, name: &str) -> Option<u8> {
         self.operands.iter().find_map(|operand| match operand.kind {
             OperandKind::FixedRegister { number, .. } if operand.name == name => Some(number),
             _ => None,

@@ -242,12 +242,12 @@ impl<I: Isa> Origins<'_, I> {
             .filter_map(read)
             .filter(|register| *register != I::SPEC.registers.zero);
         sources.find_map(|register| {
-            if self.value(register) == Some(0) && !ops.iter().any(|op| writes::<I>(op, register)) {
+            if self.value(register) == Some(0) && !ops.iter().any(|op| I::SPEC.writes(op, register)) {
                 return Some(register);
             }
             let start = (index as usize).saturating_sub(LOOK_BACK);
             let before = ops.get(start..index as usize)?;
-            let writer = start + before.iter().rposition(|op| writes::<I>(op, register))?;
+            let writer = start + before.iter().rposition(|op| I::SPEC.writes(op, register))?;
             let op = ops.get(writer)?;
             let (instruction, semantics) = self::semantics::<I>(op)?;
             let written = semantics.written(instruction, op, register)?;
@@ -266,12 +266,4 @@ impl<I: Isa> Origins<'_, I> {
 
 fn semantics<I: Isa>(op: &Op) -> Option<(&'static Instruction, &'static Semantics)> {
     Some((I::SPEC.instruction(op.kind)?, I::SEMANTICS.get(usize::from(op.kind).checked_sub(1)?)?))
-}
-
-fn writes<I: Isa>(op: &Op, register: u8) -> bool {
-    let by_a_call =
-        || I::SPEC.variants().any(|(_, variant)| variant.writes().any(|written| written == register));
-    I::SPEC.instruction(op.kind).is_some_and(|it| {
-        it.writes(op.word).any(|written| written == register) || it.effects.call && by_a_call()
-    })
 }

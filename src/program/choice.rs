@@ -42,8 +42,7 @@ impl Candidate {
 
     /// Whether the instruction writes this register.
     pub(super) fn writes(&self, op: &Op, register: u8) -> bool {
-        let instruction = self.spec.instruction(op.kind);
-        instruction.is_some_and(|instruction| instruction.writes(op.word).any(|written| written == register))
+        self.spec.writes(op, register)
     }
 
     /// Whether the instruction loads from memory.

@@ -36,22 +36,15 @@ const MAX_VARIANTS: usize = 1 << 20;
 fn add_variants<I: Isa>(ops: &mut Vec<Op>) -> Result<(), LoadError> {
     let makes_calls =
         |op: &Op| I::SPEC.instruction(op.kind).is_some_and(|instruction| instruction.effects.call);
-    let variants = (1u8..).skip(I::SPEC.instructions.len()).zip(I::SPEC.variants());
-    let variants: Vec<Op> = variants
-        .map(|(kind, (_, variant))| {
-            let [rd, rs1, rs2] = ["rd", "rs1", "rs2"].map(|port| variant.port(port).unwrap_or_default());
-            Op { kind, rd, rs1, rs2, ..Op::default() }
-        })
-        .collect();
     let callers: Vec<usize> = (0..ops.len()).filter(|at| makes_calls(&ops[*at])).collect();
-    let most = MAX_VARIANTS / variants.len().max(1);
+    let most = MAX_VARIANTS / I::SPEC.variants().count().max(1);
     if callers.len() > most {
         return Err(LoadError::TooManyCalls { found: callers.len(), most });
     }
     for at in callers {
-        let Op { pc, word, .. } = ops[at];
         ops[at].imm = ops.len() as Word;
-        ops.extend(variants.iter().map(|variant| Op { pc, word, ..*variant }));
+        let caller = ops[at];
+        ops.extend(I::SPEC.variant_entries(caller));
     }
     Ok(())
 }

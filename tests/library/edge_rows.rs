@@ -97,9 +97,7 @@ fn compare<I: Isa>(name: &str) -> usize {
             // A row of a call is of the variant's entry, which is where the instruction says that they begin.
             if let Some(variant) = kind.checked_sub(spec.instructions.len()) {
                 op.imm = case.index.wrapping_sub(variant as u32);
-                let (_, variant) = spec.variants().nth(variant).expect("it is there");
-                let [rd, rs1, rs2] = ["rd", "rs1", "rs2"].map(|port| variant.port(port).unwrap_or_default());
-                code.push(Op { kind: kind as u8 + 1, imm: 0, rd, rs1, rs2, ..op });
+                code.push(spec.variant_entries(op).nth(variant).expect("it is there"));
             } else {
                 assert_eq!(spec.kind_name(op.kind), Some(instruction.name.as_str()));
                 code.push(op);

@@ -135,9 +135,7 @@ fn honest(kind: usize, given: &retrace_codegen::check::Row) -> Honest {
     columns.column_mut(spec.index.index())[0] = 1;
     let mut op = Spec::decode(given.case.word, given.case.pc);
     if let Some(variant) = kind.checked_sub(spec.instructions.len()) {
-        let (_, variant) = spec.variants().nth(variant).expect("it is there");
-        let [rd, rs1, rs2] = ["rd", "rs1", "rs2"].map(|port| variant.port(port).unwrap_or_default());
-        op = Op { kind: kind as u8 + 1, imm: 0, rd, rs1, rs2, ..op };
+        op = spec.variant_entries(op).nth(variant).expect("it is there");
     }
     let code = [Op::default(), op];
     Spec::derive(&mut columns, 1, &code, &stored);
