@@ -93,6 +93,16 @@ pub struct RowRecorder<'a> {
 }
 
 impl Recorder for RowRecorder<'_> {
+    type Row<'r>
+        = RowRecorder<'r>
+    where
+        Self: 'r;
+
+    #[inline(always)]
+    fn row(&mut self) -> RowRecorder<'_> {
+        RowRecorder { cells: &mut *self.cells, row: self.row }
+    }
+
     #[inline(always)]
     fn record<const COLUMN: usize>(&mut self, value: Word) {
         self.cells[COLUMN][self.row] = value;

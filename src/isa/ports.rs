@@ -60,14 +60,21 @@ pub struct Access {
     pub before: Word,
     /// The word that holds the address, after.
     pub after: Word,
-    /// Whether the policy allows stores to that word.
-    pub writable: bool,
 }
 
 /// Where `step` puts what a row records. The fast pass's recorder is `()`, of which no machine code remains.
 pub trait Recorder {
     /// Whether it takes anything. If not, instructions are executed in pairs where the spec fuses them.
     const RECORDS: bool = true;
+
+    /// What records in the current row alone.
+    type Row<'r>: Recorder
+    where
+        Self: 'r;
+
+    /// A recorder for the current row, to be handed to a function that is not inlined: this one's place stays in a
+    /// register.
+    fn row(&mut self) -> Self::Row<'_>;
 
     /// Stores a value in a recorded column of the current row.
     fn record<const COLUMN: usize>(&mut self, value: Word);
@@ -78,6 +85,11 @@ pub trait Recorder {
 
 impl Recorder for () {
     const RECORDS: bool = false;
+
+    type Row<'r> = ();
+
+    #[inline(always)]
+    fn row(&mut self) {}
 
     #[inline(always)]
     fn record<const COLUMN: usize>(&mut self, _value: Word) {}

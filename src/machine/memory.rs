@@ -129,7 +129,7 @@ impl Memory {
         }
         let word = self.word(address)?;
         let value = word >> shift_of(address) & mask_of(bytes);
-        Ok(Access { value, before: word, after: word, writable: !self.is_code(address) })
+        Ok(Access { value, before: word, after: word })
     }
 
     /// Stores the low `bytes` bytes of `value`. `bytes` is a power of two, at most a word's size.
@@ -162,7 +162,7 @@ impl Memory {
         let word = &mut self.image.words_mut()[(address / WORD_BYTES) as usize];
         let before = *word;
         *word = before & !mask | bits;
-        Ok(Access { value: bits >> shift_of(address), before, after: *word, writable: true })
+        Ok(Access { value: bits >> shift_of(address), before, after: *word })
     }
 
     /// Whether the policy allows loads at the address: it is in neither page 0 nor the last one.
@@ -351,9 +351,9 @@ mod tests {
         let mut memory = memory();
         memory.store(0x2_0000, 4, 0x8899_aabb).unwrap();
         let access = memory.store(0x2_0001, 1, 0xffff_ff11).unwrap();
-        assert_eq!(access, Access { value: 0x11, before: 0x8899_aabb, after: 0x8899_11bb, writable: true });
+        assert_eq!(access, Access { value: 0x11, before: 0x8899_aabb, after: 0x8899_11bb });
         let access = memory.store(0x2_0002, 2, 0x1234_5678).unwrap();
-        assert_eq!(access, Access { value: 0x5678, before: 0x8899_11bb, after: 0x5678_11bb, writable: true });
+        assert_eq!(access, Access { value: 0x5678, before: 0x8899_11bb, after: 0x5678_11bb });
         assert_eq!(memory.load(0x2_0003, 1).unwrap().value, 0x56);
         assert_eq!(memory.load(0x2_0000, 2).unwrap().value, 0x11bb);
         assert_eq!(memory.load(0x2_0000, 4).unwrap().value, 0x5678_11bb);

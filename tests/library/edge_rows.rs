@@ -34,7 +34,7 @@ impl OneCase<'_> {
         let (shift, mask) = (address % 4 * 8, Word::MAX >> (32 - 8 * bytes));
         let before = self.case.memory;
         let after = stored.map_or(before, |value| (before & !(mask << shift)) | ((value & mask) << shift));
-        Access { value: (before >> shift) & mask, before, after, writable: self.case.writable }
+        Access { value: (before >> shift) & mask, before, after }
     }
 }
 
@@ -60,7 +60,8 @@ impl Ports for OneCase<'_> {
     }
 
     fn writable(&self, address: Word) -> bool {
-        self.readable(address) && self.case.writable
+        // An instruction's row says of any address what the case does.
+        (!self.calls || self.readable(address)) && self.case.writable
     }
 
     fn input(&mut self, _stream: u8, _left: Word, count: Word) -> Result<Word, Trap> {

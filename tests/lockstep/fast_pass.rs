@@ -41,6 +41,12 @@ fn outcome<I: Isa>(machine: &mut Machine<I, Linux>, paused: Result<Pause, RunErr
 struct Alone;
 
 impl Recorder for Alone {
+    type Row<'r> = Self;
+
+    fn row(&mut self) -> Self {
+        Self
+    }
+
     fn record<const COLUMN: usize>(&mut self, _value: Word) {}
 
     fn next_row(&mut self) {}

@@ -156,7 +156,7 @@ impl Ports for OneStep {
         let (shift, mask) = Self::place(address, bytes, [TrapCause::MisalignedLoad, TrapCause::NullLoad])?;
         self.done.load = Some((address, bytes));
         let before = self.memory;
-        Ok(Access { value: before >> shift & mask, before, after: before, writable: true })
+        Ok(Access { value: before >> shift & mask, before, after: before })
     }
 
     fn store(&mut self, address: Word, bytes: Word, value: Word) -> Result<Access, Trap> {
@@ -164,7 +164,7 @@ impl Ports for OneStep {
         let before = self.memory;
         let after = before & !(mask << shift) | (value & mask) << shift;
         self.done.store = Some((address, bytes, after));
-        Ok(Access { value: value & mask, before, after, writable: true })
+        Ok(Access { value: value & mask, before, after })
     }
 
     fn readable(&self, _address: Word) -> bool {

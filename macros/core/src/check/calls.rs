@@ -149,11 +149,7 @@ fn variants(
         ),
         _ => {}
     }
-    let asked = caller.semantics.statements.iter().find_map(|statement| match statement {
-        Statement::Call { number } => Some(number.clone()),
-        _ => None,
-    });
-    let Some(asked) = asked else { return Vec::new() };
+    let Some(asked) = caller.semantics.called().cloned() else { return Vec::new() };
     let names_it = |name: &str| {
         READS.iter().position(|known| *known == name).is_some_and(|port| {
             let mut reads = false;

@@ -52,10 +52,33 @@ pub fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
     let name = function(instruction);
     let doc = format!(" `{}`, {}", instruction.name, instruction.source);
     let body = body(model, instruction);
+    let inlined = |body: TokenStream| {
+        quote! {
+            #[doc = #doc]
+            #[inline(always)]
+            fn #name<P: Ports, R: Recorder>(ports: &mut P, op: &Op, recorder: &mut R) -> Result<Flow, Trap> {
+                #body
+            }
+        }
+    };
+    if instruction.semantics.called().is_none() {
+        return inlined(body);
+    }
+    // Calls are seldom, and kept out of the loop over all others. What they give comes through memory; said anew, it
+    // does not bring there what the others give.
+    let calls = format_ident!("{name}_apart");
+    let inlined = inlined(quote! {
+        match #calls(ports, op, &mut recorder.row())? {
+            Flow::Exit => Ok(Flow::Exit),
+            _ => Ok(Flow::Next),
+        }
+    });
     quote! {
-        #[doc = #doc]
-        #[inline(always)]
-        fn #name<P: Ports, R: Recorder>(ports: &mut P, op: &Op, recorder: &mut R) -> Result<Flow, Trap> {
+        #inlined
+
+        #[cold]
+        #[inline(never)]
+        fn #calls<P: Ports, R: Recorder>(ports: &mut P, op: &Op, recorder: &mut R) -> Result<Flow, Trap> {
             #body
         }
     }
@@ -146,11 +169,7 @@ fn calls(model: &Model) -> TokenStream {
 
 fn body(model: &Model, instruction: &Instruction) -> TokenStream {
     let semantics = &instruction.semantics;
-    let number = semantics.statements.iter().find_map(|statement| match statement {
-        Statement::Call { number } => Some(value(number)),
-        _ => None,
-    });
-    if let Some(number) = number {
+    if let Some(number) = semantics.called().map(value) {
         let (reads, names) = (reads(model, instruction), model.calls.iter());
         let arms = names.map(|call| {
             let (of, name) = (self::number(call.number), format_ident!("call_{}", ident(&call.name)));
@@ -240,7 +259,14 @@ fn in_order(model: &Model, semantics: &Semantics, statement: &Statement) -> Toke
             let (address, bytes) = (value(address), number(*bits / 8));
             // Of a load and a store the store's record has the word before and after.
             let alone = !semantics.updates();
-            let record = alone.then(|| access(model, &quote!(address), &quote!(loaded)));
+            let record = alone.then(|| {
+                let access = access(model, &quote!(loaded));
+                let writable =
+                    record(model, &Recorded::MemWritable, &quote!(Word::from(ports.writable(address))));
+                // What nothing records is not asked for.
+                let writable = (!writable.is_empty()).then(|| quote!(if R::RECORDS { #writable }));
+                quote!(#access #writable)
+            });
             quote! {
                 let address = #address;
                 let loaded = ports.load(address, #bytes)?;
@@ -280,12 +306,11 @@ fn in_order(model: &Model, semantics: &Semantics, statement: &Statement) -> Toke
 }
 
 /// Records the word of memory that was accessed.
-fn access(model: &Model, address: &TokenStream, access: &TokenStream) -> TokenStream {
-    let address = record(model, &Recorded::MemAddress, address);
+fn access(model: &Model, access: &TokenStream) -> TokenStream {
+    let address = record(model, &Recorded::MemAddress, &quote!(address));
     let before = record(model, &Recorded::MemBefore, &quote!(#access.before));
     let after = record(model, &Recorded::MemAfter, &quote!(#access.after));
-    let writable = record(model, &Recorded::MemWritable, &quote!(Word::from(#access.writable)));
-    quote!(#address #before #after #writable)
+    quote!(#address #before #after)
 }
 
 /// The jump's condition and target, and the traps: a target that is not aligned to a word; or, where the word alone
@@ -329,11 +354,11 @@ fn jump_check(
 fn store(model: &Model, statement: &Statement) -> TokenStream {
     let Statement::Store { bits, address, value: stored } = statement else { return TokenStream::new() };
     let (address, stored, bytes) = (value(address), value(stored), number(*bits / 8));
-    let record = access(model, &quote!(address), &quote!(stored));
+    let record = [access(model, &quote!(stored)), record(model, &Recorded::MemWritable, &quote!(1))];
     quote! {
         let address = #address;
         let stored = ports.store(address, #bytes, #stored)?;
-        #record
+        #(#record)*
     }
 }
 

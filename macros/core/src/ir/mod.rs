@@ -393,6 +393,14 @@ impl Semantics {
         self.statements.iter().any(|statement| matches!(statement, Statement::Write(of, _) if *of == port))
     }
 
+    /// The number of the call that is made, if this makes calls.
+    pub fn called(&self) -> Option<&Expr> {
+        self.statements.iter().find_map(|statement| match statement {
+            Statement::Call { number } => Some(number),
+            _ => None,
+        })
+    }
+
     /// Whether every execution traps.
     pub fn always_traps(&self) -> bool {
         self.statements.iter().any(|statement| matches!(statement, Statement::Trap { condition: None, .. }))
