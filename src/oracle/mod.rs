@@ -13,7 +13,7 @@ mod witness;
 pub use bits::WithBits;
 pub use dense::{DenseOracle, DenseOracleError};
 pub use evaluate::{EqTable, eq, eq_prefix_sum, evaluate, evaluate_public, extend_from_cells};
-pub(crate) use evaluate::{eq_all, eq_row, is_signed, shapes, weigh};
+pub(crate) use evaluate::{eq_all, eq_row, is_signed, is_zero, shapes, weigh};
 pub use witness::{CACHED_CHUNKS, WitnessOracle};
 
 use core::ops::Range;

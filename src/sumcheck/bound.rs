@@ -3,7 +3,7 @@
 use super::composition::Weights;
 use super::costs::{COSTS, Costs, Work};
 use super::grid::{Grid, Rule};
-use super::instance::{Block, Scratch};
+use super::instance::{Block, Live, Scratch};
 use super::lines::{Line, Lines};
 use crate::field::SumcheckField;
 
@@ -53,27 +53,31 @@ pub(super) fn accumulate<F: SumcheckField>(
     let whole = grid.points() * lines.lines.len();
     let lanes = lanes::<F>(whole);
     let partial = lines.others.len() * lanes;
-    scratch.elements.clear();
-    scratch.elements.resize(whole * lanes + partial + lanes + points.len(), F::ZERO);
-    let (values, rest) = scratch.elements.split_at_mut(whole * lanes);
+    let Scratch { elements, live, .. } = scratch;
+    elements.clear();
+    elements.resize(whole * lanes + partial + lanes + points.len(), F::ZERO);
+    let (values, rest) = elements.split_at_mut(whole * lanes);
     let (partials, rest) = rest.split_at_mut(partial);
     let (totals, point_sums) = rest.split_at_mut(lanes);
     let stride = grid.points() * lanes;
     for (start, factors) in weights.chunks(lanes) {
         let count = factors.len();
         let part = block.narrow(start, count);
-        for (line, values) in lines.lines.iter().zip(values.chunks_mut(stride)) {
+        find_live(lines, &part, live);
+        let shown = lines.lines.iter().zip(values.chunks_mut(stride)).zip(&live.zero);
+        for ((line, values), _) in shown.filter(|(_, zero)| !**zero) {
             for (entry, boolean) in grid.booleans().iter().enumerate() {
-                line_values(line, &part, entry, &mut values[boolean * lanes..][..count]);
+                line_values(line, &part, entry, &live.idle, &mut values[boolean * lanes..][..count]);
             }
             grid.extend(values, lanes, Rule::elements);
         }
         for (point, sum) in points.iter().zip(point_sums.iter_mut()) {
             let known = |factors: usize| factors == degree || !grid.is_infinite(*point);
             let at = Point { values: &values[point * lanes..], stride, count };
-            let pairs: &[(usize, usize)] = if known(2) { &lines.pairs } else { &[] };
-            let singles: &[usize] = if known(1) { &lines.singles } else { &[] };
-            let others = lines.others.iter().filter(|factors| known(factors.len()));
+            let pairs: &[(usize, usize)] = if known(2) { &live.pairs } else { &[] };
+            let singles: &[usize] = if known(1) { &live.singles } else { &[] };
+            let others = live.others.iter().map(|at| &lines.others[*at]);
+            let others = others.filter(|factors| known(factors.len()));
             let partials = others.zip(partials.chunks_mut(lanes)).map(|(factors, partial)| {
                 let partial = &mut partial[..count];
                 (&*at.multiply(factors, partial), factors[factors.len() - 1])
@@ -88,6 +92,25 @@ pub(super) fn accumulate<F: SumcheckField>(
         }
     }
     sums.iter_mut().zip(point_sums).for_each(|(sum, part)| *sum += weights.scale * part);
+}
+
+/// Finds what is zero in all groups of the block, and what that leaves.
+fn find_live<F: SumcheckField>(lines: &Lines<F>, block: &Block<'_, F>, live: &mut Live) {
+    let Live { idle, zero, pairs, singles, others } = live;
+    idle.clear();
+    idle.extend((0..block.columns()).map(|column| block.bound(column).iter().all(F::is_zero)));
+    zero.clear();
+    zero.extend(lines.lines.iter().map(|line| {
+        let mut columns = line.small.iter().map(|term| term.0).chain(line.mixed.iter().map(|term| term.0));
+        line.constant.is_zero() && columns.all(|column| idle[column])
+    }));
+    pairs.clear();
+    pairs.extend(lines.pairs.iter().filter(|(a, b)| !zero[*a] && !zero[*b]));
+    singles.clear();
+    singles.extend(lines.singles.iter().filter(|line| !zero[**line]));
+    others.clear();
+    let is_live = |factors: &Vec<usize>| factors.iter().all(|line| !zero[*line]);
+    others.extend((0..lines.others.len()).filter(|at| is_live(&lines.others[*at])));
 }
 
 /// The lines' values at one point, for some groups.
@@ -154,19 +177,22 @@ impl<'a, F: SumcheckField> Point<'a, F> {
     }
 }
 
-/// A line's values in entry `entry` of each group.
-fn line_values<F: SumcheckField>(line: &Line<F>, block: &Block<'_, F>, entry: usize, values: &mut [F]) {
+/// A line's values in entry `entry` of each group, without the columns that are zero.
+fn line_values<F: SumcheckField>(
+    line: &Line<F>,
+    block: &Block<'_, F>,
+    entry: usize,
+    idle: &[bool],
+    values: &mut [F],
+) {
     let entries = |column: usize| block.bound(column)[entry..].iter().step_by(1 << block.window());
-    let terms = match line.small.split_first() {
-        Some(((column, 1), rest)) if line.constant.is_zero() => {
+    let mut terms = line.small.iter().filter(|(column, _)| !idle[*column]).peekable();
+    match terms.next_if(|(_, coefficient)| *coefficient == 1 && line.constant.is_zero()) {
+        Some((column, _)) => {
             values.iter_mut().zip(entries(*column)).for_each(|(value, element)| *value = *element);
-            rest
         }
-        _ => {
-            values.fill(line.constant);
-            &line.small
-        }
-    };
+        None => values.fill(line.constant),
+    }
     for (column, coefficient) in terms {
         for (value, element) in values.iter_mut().zip(entries(*column)) {
             *value = match coefficient {
@@ -176,12 +202,10 @@ fn line_values<F: SumcheckField>(line: &Line<F>, block: &Block<'_, F>, entry: us
             };
         }
     }
-    if !line.mixed.is_empty() {
-        let terms: Vec<(&F, &[F])> = line
-            .mixed
-            .iter()
-            .map(|(column, coefficient)| (coefficient, &block.bound(*column)[entry..]))
-            .collect();
+    let mixed = line.mixed.iter().filter(|(column, _)| !idle[*column]);
+    let terms: Vec<(&F, &[F])> =
+        mixed.map(|(column, coefficient)| (coefficient, &block.bound(*column)[entry..])).collect();
+    if !terms.is_empty() {
         for (group, value) in values.iter_mut().enumerate() {
             let mix = F::inner_product(terms.len(), |term| {
                 let (coefficient, array) = terms[term];

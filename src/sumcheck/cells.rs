@@ -6,7 +6,7 @@ use super::costs::{COSTS, Work};
 use super::grid::{Grid, Rule};
 use super::instance::{Block, Scratch, Source};
 use crate::field::SumcheckField;
-use crate::oracle::is_signed;
+use crate::oracle::{is_signed, is_zero};
 
 /// Groups a block: 27 points of three arrays of them take 41 KiB, and the reductions of their sums disappear.
 const LANES: usize = 64;
@@ -40,7 +40,7 @@ pub(super) fn accumulate<F: SumcheckField>(
     scratch: &mut Scratch<F>,
     sums: &mut [F],
 ) {
-    let Scratch { integers, longs, wide, elements } = scratch;
+    let Scratch { integers, longs, wide, elements, live } = scratch;
     let cube = LANES << block.window();
     let cells = composition.columns().len() * cube;
     let (whole, wanted) = (grid.points() * LANES, points.len() * LANES);
@@ -52,10 +52,17 @@ pub(super) fn accumulate<F: SumcheckField>(
     elements.resize(composition.terms.len() * points.len(), F::ZERO);
     for (start, chunk) in weights.chunks(LANES) {
         let part = block.narrow(start, chunk.len());
-        transpose(&part, integers, cells);
-        let rows = Rows { window: block.window(), cells };
+        transpose(&part, integers, cells, &mut live.idle);
+        let rows = Rows { window: block.window(), cells, idle: &live.idle };
+        live.zero.clear();
+        live.zero.extend(composition.forms.iter().map(|form| rows.is_zero(form)));
+        let is_live = |forms: &&Vec<usize>| !forms.iter().any(|form| live.zero[*form]);
         for (term, totals) in composition.terms.iter().zip(elements.chunks_mut(points.len())) {
-            let products = term.products.iter().map(|forms| {
+            let mut products = term.products.iter().filter(is_live).peekable();
+            if products.peek().is_none() {
+                continue;
+            }
+            let products = products.map(|forms| {
                 let full = forms.len() == composition.degree();
                 (
                     forms,
@@ -126,20 +133,42 @@ pub(super) fn accumulate<F: SumcheckField>(
 struct Rows<'a> {
     window: u32,
     cells: &'a [i64],
+    /// The columns that are zero, whose integers are not there.
+    idle: &'a [bool],
 }
 
-fn transpose<F: SumcheckField>(block: &Block<'_, F>, integers: &mut Vec<i64>, cells: &mut [i64]) {
+impl Rows<'_> {
+    /// Whether all that the form adds up is zero.
+    fn is_zero(&self, form: &Form) -> bool {
+        form.constant == 0 && form.terms.iter().all(|(column, _)| self.idle[*column])
+    }
+}
+
+fn transpose<F: SumcheckField>(
+    block: &Block<'_, F>,
+    integers: &mut Vec<i64>,
+    cells: &mut [i64],
+    idle: &mut Vec<bool>,
+) {
     let cube = LANES << block.window();
+    idle.clear();
     for (column, output) in cells.chunks_mut(cube).enumerate() {
-        match block.source(column) {
+        let source = block.source(column);
+        let is_idle = match source {
+            Source::Stored(at) => is_zero(block.slice(at)),
+            Source::Public(_) => {
+                block.integers(column, integers);
+                integers.iter().all(|value| *value == 0)
+            }
+        };
+        idle.push(is_idle);
+        match source {
+            _ if is_idle => {}
             Source::Stored(at) if is_signed(block.shape(column)) => {
                 spread(block, block.slice(at), output, |cell| i64::from(cell.cast_signed()));
             }
             Source::Stored(at) => spread(block, block.slice(at), output, |cell| i64::from(*cell)),
-            Source::Public(_) => {
-                block.integers(column, integers);
-                spread(block, integers, output, |value| *value);
-            }
+            Source::Public(_) => spread(block, integers, output, |value| *value),
         }
     }
 }
@@ -249,7 +278,7 @@ fn extended(form: &Form, grid: &Grid, rows: &Rows<'_>, values: &mut [i64]) -> bo
         let values = &mut values[boolean * LANES..][..LANES];
         values.fill(form.constant);
         let lanes = |array: usize| array * cube + entry * LANES..array * cube + (entry + 1) * LANES;
-        for (column, coefficient) in &form.terms {
+        for (column, coefficient) in form.terms.iter().filter(|(column, _)| !rows.idle[*column]) {
             let cells = values.iter_mut().zip(&rows.cells[lanes(*column)]);
             match coefficient {
                 1 => cells.for_each(|(value, cell)| *value = value.wrapping_add(*cell)),
@@ -260,8 +289,11 @@ fn extended(form: &Form, grid: &Grid, rows: &Rows<'_>, values: &mut [i64]) -> bo
         }
         any |= values.iter().fold(0, |any, value| any | value);
     }
+    if any == 0 {
+        return false;
+    }
     grid.extend(values, LANES, Rule::integers);
-    any != 0
+    true
 }
 
 #[cfg(test)]

@@ -208,6 +208,11 @@ impl<'a, F: SumcheckField> Block<'a, F> {
         }
     }
 
+    /// How many columns the instance has.
+    pub(crate) fn columns(&self) -> usize {
+        self.map.len()
+    }
+
     /// The instance's column `column`, which says how to read its cells.
     #[inline]
     pub fn shape(&self, column: usize) -> &'a Column {
@@ -232,4 +237,22 @@ pub struct Scratch<F> {
     pub wide: Vec<i128>,
     /// For field elements.
     pub elements: Vec<F>,
+    /// What of a composition is not zero in all of a block's groups.
+    pub(super) live: Live,
+}
+
+/// Which columns are zero in all of some groups, and what of a composition they leave: most rows make no call, and what
+/// calls alone use is most of the time zero.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Live {
+    /// The columns that are zero.
+    pub(super) idle: Vec<bool>,
+    /// The forms, or lines, that are zero, since their constant and their columns are.
+    pub(super) zero: Vec<bool>,
+    /// Products of two lines that are not.
+    pub(super) pairs: Vec<(usize, usize)>,
+    /// Lines that are added, likewise.
+    pub(super) singles: Vec<usize>,
+    /// Which products of three lines or more are not, by their places.
+    pub(super) others: Vec<usize>,
 }

@@ -330,7 +330,12 @@ fn round_polynomials_hold_where_tau_is_boolean() {
 }
 
 fn check_engines<F: SumcheckField>(rows: usize, seed: u64, degree: usize, chunk_rows: usize) {
-    let oracle = oracle(cells(rows, seed)).with_chunk_rows(chunk_rows);
+    check_engines_on::<F>(&cells(rows, seed), degree, chunk_rows);
+}
+
+fn check_engines_on<F: SumcheckField>(cells: &[Vec<Word>], degree: usize, chunk_rows: usize) {
+    let rows = cells[0].len();
+    let oracle = oracle(cells.to_vec()).with_chunk_rows(chunk_rows);
     let statement = Statement::<F>::new(&oracle, degree);
     let instances = statement.instances();
     let (proof, proved) = prove(&oracle, &instances, Budget::Unlimited, 1);
@@ -339,7 +344,7 @@ fn check_engines<F: SumcheckField>(rows: usize, seed: u64, degree: usize, chunk_
     let budgets =
         [(sqrt, 1), (Budget::Bytes(1), 1), (Budget::Bytes(10_000), 2), (Budget::Unlimited, 3), (sqrt, 3)];
     for (budget, threads) in budgets {
-        let oracle = DenseOracle::new(columns(), cells(rows, seed)).unwrap();
+        let oracle = DenseOracle::new(columns(), cells.to_vec()).unwrap();
         let oracle =
             oracle.with_chunk_rows(chunk_rows).with_pool(Pool::new(threads).expect("threads can be started"));
         let (other, _) = prove(&oracle, &instances, budget, threads);
@@ -373,6 +378,25 @@ fn engines_agree_beyond_a_chunk() {
     check_engines::<Fr>(3 * 4096 + 5, 1, 3, 4096);
     check_engines::<Goldilocks>(20_000, 2, 2, 64);
     check_engines::<Fr>(4096, 3, 2, 4096);
+}
+
+/// Most columns are zero but in a row here and there, and some are so for thousands of rows, or in all.
+#[test]
+fn engines_agree_where_columns_are_zero() {
+    for (rows, seldom) in [(5000, 97), (5000, 1000), (9000, 4999), (6000, 10_000)] {
+        let mut cells = cells(rows, 7);
+        for row in (0..rows).filter(|row| row % seldom != seldom - 1) {
+            // `copy` has c = a.
+            let a = if row < rows / 2 { 0 } else { cells[1][row] };
+            for (column, value) in [(0, 2), (1, a), (2, 0), (3, a), (4, 0), (7, 0), (8, 0), (9, 1)] {
+                cells[column][row] = value;
+            }
+        }
+        for degree in 1..=3 {
+            check_engines_on::<Fr>(&cells, degree, 4096);
+            check_engines_on::<Goldilocks2>(&cells, degree, 64);
+        }
+    }
 }
 
 #[test]
