@@ -533,6 +533,65 @@ fn prove_and_verify() {
     assert!(object["ok"] == false && object["error"]["kind"] == "refused", "{object}");
 }
 
+/// It goes where an input goes, and what is written says no more of it than its length.
+#[test]
+fn a_private_input_is_a_stream_of_its_own() {
+    let streams = elf("streams");
+    let [public, private] = ["sample.json", "two-blocks.txt"].map(|name| format!("{GUESTS}/inputs/{name}"));
+    let given = ["--input", &public, "--private-input", &private];
+    let with = |arguments: &[&str], more: &[&str]| retrace(&[arguments, more].concat(), b"");
+    // What qemu-riscv32 prints with the files as descriptors 0 and 3.
+    let run = with(&["run", &streams], &given);
+    assert_eq!((text(&run.stdout), run.status.code()), ("3adce336\n", Some(0)), "{}", text(&run.stderr));
+    let object = json(&with(&["run", &streams, "--json"], &given));
+    let bytes = std::fs::read(&private).expect("it is in the repository");
+    assert_eq!(object["private_input_bytes"], bytes.len());
+    let alone = with(&["run", &streams], &given[2..]);
+    let none = with(&["run", &streams], &given[..2]);
+    assert!(alone.status.success() && none.status.success() && alone.stdout != run.stdout);
+    let missing = with(&["run", &streams], &["--private-input", "no such file"]);
+    assert_eq!(missing.status.code(), Some(125));
+    assert!(text(&missing.stderr).contains("cannot read no such file"), "{}", text(&missing.stderr));
+    let over = with(&["run", &streams, "--private-input", &private], &["--output", &private]);
+    assert_eq!(over.status.code(), Some(125), "{}", text(&over.stderr));
+
+    let proof = temporary("streams.proof");
+    let prove = with(&["prove", &streams, "-o", &proof], &given);
+    assert!(prove.status.success(), "{}", text(&prove.stderr));
+    let verify = with(&["verify", &proof, &streams], &given);
+    assert_eq!(verify.status.code(), Some(0), "{}", text(&verify.stderr));
+    let without = with(&["verify", &proof, &streams], &given[..2]);
+    assert_eq!(without.status.code(), Some(1));
+    assert!(text(&without.stderr).contains("a private input of another length"), "{}", text(&without.stderr));
+
+    let file = temporary("streams.checkpoints");
+    let _ = std::fs::remove_file(&file);
+    let run = with(&["run", &streams, "--checkpoints", &file, "--max-cycles", "9000"], &given);
+    assert_eq!(run.status.code(), Some(125));
+    let hash = blake3::hash(&bytes).to_string();
+    let listed = json(&with(&["checkpoints", &file, "--json"], &[]));
+    assert_eq!(listed["private_input_bytes"], bytes.len());
+    let shown = with(&["checkpoints", &file], &[]);
+    let line =
+        format!("private   {} bytes of a second input, which this file has as they are\n", bytes.len());
+    assert!(text(&shown.stdout).contains(&line), "{}", text(&shown.stdout));
+    assert!(!text(&shown.stdout).contains(&hash) && !listed.to_string().contains(&hash));
+
+    let resume = ["run", &streams, "--resume", &file];
+    let refused = with(&resume, &["--private-input", &public]);
+    let message = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(125));
+    assert!(message.contains("private input") && !message.contains(&hash), "{message}");
+    // The file's own input stays where only the other is named.
+    let same = with(&resume, &given[2..]);
+    assert_eq!((text(&same.stdout), same.status.code()), ("3adce336\n", Some(0)), "{}", text(&same.stderr));
+    let rows = ["witness", &streams, "--cycles", "20000..20100"];
+    let from_file = with(&rows, &["--checkpoints", &file]);
+    assert!(from_file.status.success() && from_file.stdout == with(&rows, &given).stdout);
+    let both = with(&rows, &["--checkpoints", &file, "--private-input", &private]);
+    assert_eq!(both.status.code(), Some(2), "{}", text(&both.stderr));
+}
+
 /// Eight thousand cycles before the guest's end, where `last` is not bound: a column less than of the whole run.
 #[test]
 fn a_plan_of_a_segment_is_what_is_proven() {

@@ -240,7 +240,12 @@ impl Resume {
         self.opened.index.stopped
     }
 
-    /// Reads the input from here, and not from the file.
+    /// The run's input, public and private, as it is in the file.
+    pub fn input(&self) -> Input {
+        self.opened.input()
+    }
+
+    /// Reads the input from here, public and private, and not from the file.
     ///
     /// # Errors
     /// It is not the run's.

@@ -134,11 +134,15 @@ pub(super) struct Guest {
     /// The program's input [default: standard input, unless it is a terminal].
     #[arg(long, value_name = "FILE")]
     pub(super) input: Option<PathBuf>,
+    /// The program's private input, which it reads from descriptor 3. No statement of a proof has its hash, but a proof
+    /// is not zero-knowledge, and a checkpoint file has all of it [default: none].
+    #[arg(long, value_name = "FILE")]
+    pub(super) private_input: Option<PathBuf>,
 }
 
 impl Guest {
     fn files(&self) -> Vec<Option<&PathBuf>> {
-        vec![Some(&self.elf), self.input.as_ref()]
+        vec![Some(&self.elf), self.input.as_ref(), self.private_input.as_ref()]
     }
 }
 
@@ -148,7 +152,7 @@ pub(super) struct Subject {
     #[command(flatten)]
     pub(super) guest: Guest,
     /// Take the run from a checkpoint file, without running the program; its arguments and input are in the file.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "arguments", "arg0", "stack_size", "max_memory"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "private_input", "arguments", "arg0", "stack_size", "max_memory"])]
     pub(super) checkpoints: Option<PathBuf>,
     /// The most memory that the program may touch, in whole pages; `debug` has no limit.
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]

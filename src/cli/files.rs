@@ -170,14 +170,23 @@ pub(super) fn arguments(guest: &Guest) -> Vec<Vec<u8>> {
     all.map(|argument| argument.as_encoded_bytes().to_vec()).collect()
 }
 
-/// The file that was named, or standard input unless it is a terminal.
+/// The file that was named, or standard input unless it is a terminal; and the private input.
 pub(super) fn input(guest: &Guest) -> Result<Input, Failure> {
-    match &guest.input {
-        Some(path) => Input::open(path).map_err(|error| failure("read", path, &error)),
-        None if io::stdin().is_terminal() => Ok(Input::empty()),
-        None => Input::spool(io::stdin().lock())
-            .map_err(|error| Failure::new("file", format!("cannot read standard input: {error}"))),
-    }
+    let otherwise = match &guest.input {
+        None if !io::stdin().is_terminal() => Input::spool(io::stdin().lock())
+            .map_err(|error| Failure::new("file", format!("cannot read standard input: {error}")))?,
+        _ => Input::empty(),
+    };
+    named_input(guest, &otherwise)
+}
+
+/// The files that were named, and where none was, what there is otherwise.
+pub(super) fn named_input(guest: &Guest, otherwise: &Input) -> Result<Input, Failure> {
+    let open = |path: &PathBuf| Input::open(path).map_err(|error| failure("read", path, &error));
+    let input = guest.input.as_ref().map(open).transpose()?;
+    let private = guest.private_input.as_ref().map(open).transpose()?;
+    let private = private.unwrap_or_else(|| otherwise.private());
+    Ok(input.unwrap_or_else(|| otherwise.clone()).with_private(private))
 }
 
 pub(super) fn pool(common: &Common) -> Result<Pool, Failure> {

@@ -1,4 +1,4 @@
-//! The guest's input: bytes that every replay can read again, in memory or in a file.
+//! The guest's input, public and private: bytes that every replay can read again, in memory or in a file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -9,14 +9,26 @@ use crate::file::read_file_at;
 use crate::isa::Word;
 
 /// Input for a guest: cheap to clone, read at any position, never held twice.
+///
+/// It is the input, descriptor 0, which is public: a proof states its hash. Beside it there may be a private input,
+/// descriptor 3, which is in no statement; [`with_private`](Self::with_private) says what that hides, and what not.
 #[derive(Clone, Debug)]
 pub struct Input {
-    source: Arc<Source>,
-    length: u64,
-    hash: [u8; 32],
+    /// In the order of [`DESCRIPTORS`].
+    streams: [ByteStream; DESCRIPTORS.len()],
 }
 
-#[derive(Debug)]
+/// The descriptors of the input and of the private input.
+pub(crate) const DESCRIPTORS: [u8; 2] = [0, 3];
+
+/// The bytes of one of the two.
+#[derive(Clone)]
+pub(crate) struct ByteStream {
+    source: Arc<Source>,
+    pub(crate) length: u64,
+    pub(crate) hash: [u8; 32],
+}
+
 enum Source {
     Bytes(Vec<u8>),
     File(File),
@@ -24,7 +36,7 @@ enum Source {
 }
 
 /// Where an input is kept, if not in memory or in a file of its own.
-pub(crate) trait InputStore: core::fmt::Debug + Send + Sync {
+pub(crate) trait InputStore: Send + Sync {
     /// Fills the buffer from this position on; there are as many bytes.
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<()>;
 }
@@ -39,7 +51,7 @@ impl Input {
     /// The file cannot be opened or read.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let file = File::open(path)?;
-        if file.metadata()?.is_file() { Self::from_file(file) } else { Self::spool(file) }
+        if file.metadata()?.is_file() { Ok(ByteStream::from_file(file)?.into()) } else { Self::spool(file) }
     }
 
     /// Copies a stream, such as standard input, to a temporary file without a name, since a replay reads it again. O(1)
@@ -58,7 +70,7 @@ impl Input {
         file.write_all(&head)?;
         drop(head);
         io::copy(&mut stream, &mut file)?;
-        Self::from_file(file)
+        Ok(ByteStream::from_file(file)?.into())
     }
 
     /// No input.
@@ -66,16 +78,70 @@ impl Input {
         Self::from(Vec::new())
     }
 
-    /// The number of bytes.
+    /// The same input, with the bytes of another as the private one. To replay, or to verify a proof, takes the same.
+    ///
+    /// No statement of a proof has its hash. But a proof hides nothing: the statement's digests are of states whose memory
+    /// may hold what was read, and nothing in a proof is blinded. A checkpoint file has all of it, as it is.
+    ///
+    /// ```
+    /// use retrace::guest::Input;
+    ///
+    /// let input = Input::from(&b"public"[..]).with_private(Input::from(&b"a secret"[..]));
+    /// assert_eq!((input.length(), input.private().length()), (6, 8));
+    /// ```
+    #[must_use]
+    pub fn with_private(self, private: Self) -> Self {
+        let ([public, _], [private, _]) = (self.streams, private.streams);
+        Self { streams: [public, private] }
+    }
+
+    /// The private input, as an input; empty if there is none.
+    pub fn private(&self) -> Self {
+        let [_, private] = &self.streams;
+        private.clone().into()
+    }
+
+    /// The number of bytes, without private ones.
     pub fn length(&self) -> u64 {
-        self.length
+        self.streams[0].length
     }
 
-    /// The blake3 hash of all bytes, whether the guest reads them or not.
+    /// The blake3 hash of all bytes, whether the guest reads them or not; without private ones.
     pub fn hash(&self) -> [u8; 32] {
-        self.hash
+        self.streams[0].hash
     }
 
+    /// The input and the private one.
+    pub(crate) fn streams(&self) -> &[ByteStream; DESCRIPTORS.len()] {
+        &self.streams
+    }
+}
+
+impl From<ByteStream> for Input {
+    fn from(public: ByteStream) -> Self {
+        Self { streams: [public, Vec::new().into()] }
+    }
+}
+
+impl From<[ByteStream; DESCRIPTORS.len()]> for Input {
+    fn from(streams: [ByteStream; DESCRIPTORS.len()]) -> Self {
+        Self { streams }
+    }
+}
+
+impl From<Vec<u8>> for Input {
+    fn from(bytes: Vec<u8>) -> Self {
+        ByteStream::from(bytes).into()
+    }
+}
+
+impl From<&[u8]> for Input {
+    fn from(bytes: &[u8]) -> Self {
+        Self::from(bytes.to_vec())
+    }
+}
+
+impl ByteStream {
     pub(crate) fn stored(store: Box<dyn InputStore>, length: u64, hash: [u8; 32]) -> Self {
         Self { source: Arc::new(Source::Stored(store)), length, hash }
     }
@@ -106,26 +172,34 @@ impl Input {
     }
 }
 
-impl From<Vec<u8>> for Input {
+impl From<Vec<u8>> for ByteStream {
     fn from(bytes: Vec<u8>) -> Self {
         let hash = *blake3::hash(&bytes).as_bytes();
         Self { length: bytes.len() as u64, source: Arc::new(Source::Bytes(bytes)), hash }
     }
 }
 
-impl From<&[u8]> for Input {
-    fn from(bytes: &[u8]) -> Self {
-        Self::from(bytes.to_vec())
+/// Without the bytes, and their hash: they may be private.
+impl core::fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ByteStream").field("length", &self.length).finish_non_exhaustive()
     }
 }
 
-/// What a machine reads of an input: a window of it. O(1) space.
+/// What a machine reads of an input: a window of each stream. O(1) space.
 #[derive(Debug)]
 pub(crate) struct InputReader {
-    input: Input,
+    windows: [Window; DESCRIPTORS.len()],
+}
+
+#[derive(Debug)]
+struct Window {
+    stream: ByteStream,
+    /// Of the next byte that is asked for.
     position: u64,
-    window: Vec<u8>,
-    window_start: u64,
+    bytes: Vec<u8>,
+    /// Of the window's first byte.
+    start: u64,
 }
 
 /// Streams shorter than this are kept in memory.
@@ -136,20 +210,24 @@ const WINDOW: u64 = 1 << 16;
 
 impl InputReader {
     pub(crate) fn new(input: Input) -> Self {
-        Self { input, position: 0, window: Vec::new(), window_start: 0 }
+        let window = |stream| Window { stream, position: 0, bytes: Vec::new(), start: 0 };
+        Self { windows: input.streams.map(window) }
     }
 
     /// The next `count` bytes, 1 to 4, of a stream of which `left` are left: as many at least. The first is the low byte.
-    pub(crate) fn take(&mut self, _stream: u8, left: Word, count: Word) -> io::Result<Word> {
+    pub(crate) fn take(&mut self, descriptor: u8, left: Word, count: Word) -> io::Result<Word> {
+        let window = &mut self.windows[usize::from(descriptor != DESCRIPTORS[0])];
         let position =
-            self.input.length.checked_sub(left.into()).filter(|_| (1..=left.min(4)).contains(&count));
-        self.position = position.ok_or(io::ErrorKind::UnexpectedEof)?;
-        self.peek(count as usize)
+            window.stream.length.checked_sub(left.into()).filter(|_| (1..=left.min(4)).contains(&count));
+        window.position = position.ok_or(io::ErrorKind::UnexpectedEof)?;
+        window.peek(count as usize)
     }
+}
 
+impl Window {
     #[inline]
     fn peek(&mut self, count: usize) -> io::Result<Word> {
-        let whole = self.place().and_then(|start| self.window.get(start..)?.first_chunk());
+        let whole = self.place().and_then(|start| self.bytes.get(start..)?.first_chunk());
         match whole {
             Some(&bytes) if (1..=bytes.len()).contains(&count) => {
                 Ok(Word::from_le_bytes(bytes) & Word::MAX >> (Word::BITS - 8 * count as u32))
@@ -163,27 +241,27 @@ impl InputReader {
     fn peek_at_the_end(&mut self, count: usize) -> io::Result<Word> {
         let mut bytes = [0; size_of::<Word>()];
         let mut place = self.place();
-        if place.is_none_or(|start| start + count > self.window.len()) {
+        if place.is_none_or(|start| start + count > self.bytes.len()) {
             self.refill()?;
             place = Some(0);
         }
         let taken = place
-            .and_then(|start| self.window.get(start..start + count))
+            .and_then(|start| self.bytes.get(start..start + count))
             .ok_or(io::ErrorKind::UnexpectedEof)?;
         bytes[..count].copy_from_slice(taken);
         Ok(Word::from_le_bytes(bytes))
     }
 
     fn place(&self) -> Option<usize> {
-        usize::try_from(self.position.checked_sub(self.window_start)?).ok()
+        usize::try_from(self.position.checked_sub(self.start)?).ok()
     }
 
     fn refill(&mut self) -> io::Result<()> {
-        self.window.resize((self.input.length - self.position).min(WINDOW) as usize, 0);
-        self.window_start = self.position;
-        let read = self.input.read_at(self.position, &mut self.window);
+        self.bytes.resize((self.stream.length - self.position).min(WINDOW) as usize, 0);
+        self.start = self.position;
+        let read = self.stream.read_at(self.position, &mut self.bytes);
         if read.is_err() {
-            self.window.clear();
+            self.bytes.clear();
         }
         read
     }
@@ -238,7 +316,7 @@ mod tests {
     fn a_long_stream_is_spooled() {
         let expected = bytes(SPOOL_ABOVE as usize + 12_345);
         let input = Input::spool(&expected[..]).unwrap();
-        assert!(matches!(&*input.source, Source::File(_)));
+        assert!(matches!(&*input.streams[0].source, Source::File(_)));
         assert_eq!(input.length(), expected.len() as u64);
         assert_eq!(input.hash(), *blake3::hash(&expected).as_bytes());
         assert_eq!(read_all(input, 4), expected);
@@ -253,6 +331,30 @@ mod tests {
         assert_eq!(at(3, 2).unwrap(), early);
         assert_eq!(at(99_998, 4).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert_eq!(early, Word::from_le_bytes([21, 28, 0, 0]));
+    }
+
+    #[test]
+    fn the_two_streams_keep_apart() {
+        let (public, private) = (bytes(100_000), bytes(200_001).split_off(7));
+        let input = Input::from(&public[..]).with_private(Input::from(&private[..]));
+        assert_eq!((input.length(), input.hash()), (100_000, *blake3::hash(&public).as_bytes()));
+        assert_eq!(read_all(input.private(), 4), private);
+        let mut reader = InputReader::new(input);
+        for at in (0..90_000).step_by(997) {
+            let mut next = |descriptor, all: &[u8]| {
+                let word = reader.take(descriptor, (all.len() - at) as Word, 4).unwrap();
+                assert_eq!(word.to_le_bytes(), all[at..at + 4]);
+            };
+            next(0, &public);
+            next(3, &private);
+        }
+    }
+
+    #[test]
+    fn private_bytes_are_not_shown() {
+        let input = Input::from(&b"open"[..]).with_private(Input::from(&b"sesame"[..]));
+        let shown = format!("{input:?} {:?}", InputReader::new(input.clone()));
+        assert!(shown.contains("length: 6") && !shown.contains("115, 101"), "{shown}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod sink;
 mod start;
 
 pub use input::Input;
-pub(crate) use input::{InputReader, InputStore};
+pub(crate) use input::{ByteStream, InputReader, InputStore};
 pub use linux::{Linux, STACK_BYTES};
 pub use output::{Output, OutputSummary, Stream};
 pub(crate) use output_hash::OutputHash;

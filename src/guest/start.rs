@@ -44,10 +44,12 @@ pub enum StartError {
     },
     /// There is too much input.
     #[error(
-        "the input has {length} bytes, and may have {}; split it, or let several runs have parts of it",
+        "the {what} has {length} bytes, and may have {}; split it, or let several runs have parts of it",
         Word::MAX
     )]
     InputTooLong {
+        /// Which: the input, or the private one.
+        what: &'static str,
         /// Its length.
         length: u64,
     },

@@ -59,9 +59,12 @@ impl<G: Guest> Checkpoint<G> {
             own_stacks: &own_stacks,
         };
         let mut start = Start::new(I::SPEC, layout, arguments, stack_size, &mut registers, &mut pages);
-        let length = input.length();
-        let counted = Word::try_from(length).map_err(|_| StartError::InputTooLong { length })?;
-        start.set_initial(Initial::InputLength, counted);
+        let kinds = [("input", Initial::InputLength), ("private input", Initial::PrivateInputLength)];
+        for ((what, initial), stream) in kinds.into_iter().zip(input.streams()) {
+            let length = stream.length;
+            let counted = Word::try_from(length).map_err(|_| StartError::InputTooLong { what, length })?;
+            start.set_initial(initial, counted);
+        }
         guest.start(&mut start)?;
         let pages = Snapshot::from(&pages);
         Ok(Self { cycle: 0, pc: program.entry(), registers, guest, pages })

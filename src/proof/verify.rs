@@ -344,7 +344,7 @@ fn check_replay<F: SumcheckField, I: Isa, G: Guest>(
 
 /// The state before the first cycle of all.
 const ENTRY_STATE: &str = "entry state (the same program with other arguments, with another name as argv[0], which is the \
-                           ELF file's unless --arg0 gives it, or with another stack size)";
+                           ELF file's unless --arg0 gives it, with a private input of another length, or with another stack size)";
 
 /// What a boundary states, in the words of refusals: the next instruction, the output's length and hash, the state.
 const ENTRY: [&str; 4] = [

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::checkpoint::{Options, Policy, Stopped, UnknownCycles, execute};
-use crate::guest::{Input, InputStore, Linux};
+use crate::guest::{ByteStream, Input, InputStore, Linux};
 use crate::isa::{Columns, Word};
 use crate::machine::test_isa::{Asm, DATA, TestIsa, any_program, call, echo, program};
 use crate::machine::{Machine, Pause};
@@ -243,7 +243,7 @@ fn the_way_from_a_checkpoint_can_be_cancelled() {
     let (raises, cancel) = (Raises::default(), Cancel::new());
     let read = [Asm::addi(10, 0, 0), Asm::ecall(), Asm::jal(0, -8)];
     let program = program(&[&Asm::li(11, DATA), &[Asm::addi(12, 0, 4), Asm::addi(15, 0, 63)], &read]);
-    let input = Input::stored(Box::new(raises.clone()), u32::MAX.into(), [0; 32]);
+    let input = ByteStream::stored(Box::new(raises.clone()), u32::MAX.into(), [0; 32]).into();
     let options = Options { max_cycles: 3 * FORWARD_SLICE, ..Options::default() };
     let options = Options { policy: Policy::new(1, u64::MAX), ..options };
     let execution = execute(program, Linux::default(), input, options).unwrap();

@@ -95,6 +95,11 @@ expect 0 '9113c4bd' atomic_zig.elf
 expect 0 '934b1ea10a4b3c1757e2b0c017d0b6143ce3c9a7e6a4a49860d7a6ab210ee3d82442ce9d2b916064108014783e923ec36b49743e2ffa1c4496f01a512aafd9e5' k256.elf
 expect 0 '164483 bytes, FNV-1a 4024fd7c' serde_json.elf
 
+case $RUN in
+*qemu*) expect 0 '3adce336' streams.elf <inputs/sample.json 3<inputs/two-blocks.txt ;;
+*) expect 0 '3adce336' streams.elf --private-input inputs/two-blocks.txt <inputs/sample.json ;;
+esac
+
 expect 0 '' calls.elf
 expect 222 '' handlers.elf
 expect 127 '' auxv.elf

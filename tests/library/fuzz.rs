@@ -147,7 +147,7 @@ fn claiming(program: &Arc<Program<Rv32im>>, tables: u64, pages: u64) -> Vec<u8> 
     file.extend(record(6, &state));
     let index_at = file.len() as u64;
     let checkpoint = [vec![0], varint(state_at)].concat();
-    let index = [&[1, 1][..], &checkpoint, &[0], &checkpoint, &[0, 0], &[0, 0, 0], &[0], &[0; 8]].concat();
+    let index = [&[1, 1][..], &checkpoint, &[0, 0], &checkpoint, &[0, 0], &[0, 0, 0], &[0], &[0; 8]].concat();
     file.extend(record(7, &index));
 
     let hash = blake3::Hasher::new().update(&file[..16]).update(&file[data..]).finalize();

@@ -37,6 +37,7 @@ mod known_bugs;
 mod logging;
 mod machine_faults;
 mod multiplication;
+mod private_input;
 mod progress;
 mod proof;
 mod readme;

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{CheckpointFileError, Result};
 use crate::checkpoint::Stopped;
-use crate::guest::OutputHash;
+use crate::guest::{Input, OutputHash};
 use crate::isa::Word;
 
 pub(super) const MAGIC: [u8; 8] = *b"RTRCKPTS";
 
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// Magic, format, zero.
 pub(super) const PREAMBLE: usize = 16;
@@ -87,11 +87,24 @@ pub(in crate::checkpoint) struct Head {
     pub(super) arguments: [u8; 32],
     /// [`Guest::NAME`](crate::guest::Guest::NAME).
     pub(super) guest: String,
-    pub(super) input: [u8; 32],
-    pub(super) input_length: u64,
+    /// The input, and the private one.
+    pub(super) input: [StreamHead; 2],
     pub(super) maximum: u64,
     pub(super) interval: u64,
     pub(super) page_cost: u64,
+}
+
+/// A stream of the input, whose bytes are in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StreamHead {
+    pub(super) hash: [u8; 32],
+    pub(super) length: u64,
+}
+
+impl StreamHead {
+    pub(super) fn of(input: &Input) -> [Self; 2] {
+        input.streams().each_ref().map(|stream| Self { hash: stream.hash, length: stream.length })
+    }
 }
 
 pub(super) fn arguments_hash(arguments: &[Vec<u8>]) -> [u8; 32] {
@@ -132,8 +145,8 @@ pub(in crate::checkpoint) struct Index {
     pub(in crate::checkpoint) interval: u64,
     /// The checkpoints: cycle and record, ascending; the first is that of cycle 0.
     pub(in crate::checkpoint) checkpoints: Vec<(u64, u64)>,
-    /// Where the input's tables are.
-    pub(in crate::checkpoint) input: Vec<u64>,
+    /// Where the tables of the input are, and those of the private one.
+    pub(in crate::checkpoint) input: [Vec<u64>; 2],
     /// The state that a resumed run starts from: cycle and record. It may be the last checkpoint.
     pub(in crate::checkpoint) latest: (u64, u64),
     /// How the run ended in the latest state, if it did. A fault is found again by executing the next cycle.

@@ -37,6 +37,7 @@ use crate::guest::Guest;
 use crate::isa::{Fingerprint, Isa};
 use crate::program::Program;
 use error::Result;
+use layout::StreamHead;
 use store::Store;
 
 /// A checkpoint file for a run to write.
@@ -139,7 +140,14 @@ impl CheckpointFile {
 
     /// The hash and length of the input.
     pub fn input(&self) -> ([u8; 32], u64) {
-        (self.opened.head.input, self.opened.head.input_length)
+        let [StreamHead { hash, length }, _] = self.opened.head.input;
+        (hash, length)
+    }
+
+    /// The length of the private input; 0 if there is none. The file has its bytes, as they are.
+    pub fn private_input_length(&self) -> u64 {
+        let [_, private] = self.opened.head.input;
+        private.length
     }
 
     /// Which checkpoints are kept.

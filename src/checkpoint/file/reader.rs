@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::error::{CheckpointFileError, Result};
 use super::graph::Graph;
-use super::layout::{DATA, End, FORMAT, Head, INPUT_TABLE, Index, MAGIC, PREAMBLE, arguments_hash, parse};
+use super::layout::{
+    DATA, End, FORMAT, Head, INPUT_TABLE, Index, MAGIC, PREAMBLE, StreamHead, arguments_hash, parse,
+};
 use super::lock::open_locked;
 use super::record::{INPUT_BLOCK, Kind};
 use super::records::Records;
@@ -15,7 +17,7 @@ use super::store::{Shape, Store, StoredInput};
 use super::{FileOptions, Source};
 use crate::checkpoint::{CheckpointManager, Policy};
 use crate::file::read_file_at;
-use crate::guest::{Guest, Input};
+use crate::guest::{ByteStream, Guest, Input};
 use crate::hex::hex;
 use crate::isa::{Fingerprint, Isa};
 use crate::program::Program;
@@ -129,15 +131,22 @@ impl Opened {
         Ok(())
     }
 
-    /// Checks that it is about this input.
+    /// Checks that it is about this input, public and private.
     pub(in crate::checkpoint) fn expect_input(&self, input: &Input) -> Result<()> {
-        if (self.head.input, self.head.input_length) == (input.hash(), input.length()) {
-            return Ok(());
+        let ([found, found_private], [given, given_private]) = (self.head.input, StreamHead::of(input));
+        if found != given {
+            let describe = |head: StreamHead| format!("{} bytes with hash {}", head.length, hex(&head.hash));
+            let (found, given) = (describe(found), describe(given));
+            return Err(CheckpointFileError::Differs { what: "input", found, given });
         }
-        let describe = |length: u64, hash: &[u8; 32]| format!("{length} bytes with hash {}", hex(hash));
-        let found = describe(self.head.input_length, &self.head.input);
-        let given = describe(input.length(), &input.hash());
-        Err(CheckpointFileError::Differs { what: "input", found, given })
+        if found_private != given_private {
+            // A hash tells what can be guessed.
+            let describe = |head: StreamHead| format!("{} bytes", head.length);
+            let (found, given) = (describe(found_private), describe(given_private));
+            let given = if found == given { format!("{given} that are not the same") } else { given };
+            return Err(CheckpointFileError::Differs { what: "private input", found, given });
+        }
+        Ok(())
     }
 
     /// Checks that it is about a run with these arguments.
@@ -174,8 +183,13 @@ impl Opened {
 
     /// The input, read from the file.
     pub(in crate::checkpoint) fn input(&self) -> Input {
-        let stored = StoredInput { store: Arc::clone(&self.source.store), tables: self.index.input.clone() };
-        Input::stored(Box::new(stored), self.head.input_length, self.head.input)
+        let stream = |place: usize| {
+            let (StreamHead { hash, length }, tables) =
+                (self.head.input[place], self.index.input[place].clone());
+            let stored = StoredInput { store: Arc::clone(&self.source.store), tables };
+            ByteStream::stored(Box::new(stored), length, hash)
+        };
+        Input::from([0, 1].map(stream))
     }
 
     /// Checks every byte that counts, and that everything that the latest index refers to is there and has its form.
@@ -200,22 +214,7 @@ impl Opened {
     }
 
     fn verify_input(&self) -> Result<()> {
-        let input = self.input();
-        let mut hasher = blake3::Hasher::new();
-        let mut block = vec![0; INPUT_BLOCK];
-        let mut position = 0;
-        while position < input.length() {
-            let count = (input.length() - position).min(INPUT_BLOCK as u64);
-            let block = &mut block[..count as usize];
-            input.read_at(position, block).map_err(CheckpointFileError::io("read the input in"))?;
-            hasher.update(block);
-            position += count;
-        }
-        if *hasher.finalize().as_bytes() != self.head.input {
-            let what = "the input does not have its hash";
-            return Err(CheckpointFileError::Damaged { at: DATA, what });
-        }
-        Ok(())
+        self.input().streams().iter().try_for_each(verify_stream)
     }
 
     /// The running hash of all that counts, which is what the end says.
@@ -262,6 +261,24 @@ impl Opened {
     }
 }
 
+fn verify_stream(stream: &ByteStream) -> Result<()> {
+    let mut hasher = blake3::Hasher::new();
+    let mut block = vec![0; INPUT_BLOCK];
+    let mut position = 0;
+    while position < stream.length {
+        let count = (stream.length - position).min(INPUT_BLOCK as u64);
+        let block = &mut block[..count as usize];
+        stream.read_at(position, block).map_err(CheckpointFileError::io("read the input in"))?;
+        hasher.update(block);
+        position += count;
+    }
+    if *hasher.finalize().as_bytes() != stream.hash {
+        let what = "the input does not have its hash";
+        return Err(CheckpointFileError::Damaged { at: DATA, what });
+    }
+    Ok(())
+}
+
 pub(in crate::checkpoint) fn head<I: Isa, G: Guest>(
     program: &Program<I>,
     arguments: &[Vec<u8>],
@@ -274,8 +291,7 @@ pub(in crate::checkpoint) fn head<I: Isa, G: Guest>(
         program: program.hash(),
         arguments: arguments_hash(arguments),
         guest: G::NAME.into(),
-        input: input.hash(),
-        input_length: input.length(),
+        input: StreamHead::of(input),
         maximum: policy.maximum() as u64,
         interval: policy.interval(),
         page_cost: policy.page_cost(),
@@ -295,8 +311,8 @@ fn check_index(head: &Head, index: &Index) -> core::result::Result<(), &'static 
     if index.interval == 0 || head.maximum < 2 || checkpoints.len() as u64 > head.maximum {
         return Err("it has more checkpoints than it may have");
     }
-    let tables = head.input_length.div_ceil((INPUT_BLOCK * INPUT_TABLE) as u64);
-    if index.input.len() as u64 != tables {
+    let tables = |stream: &StreamHead| stream.length.div_ceil((INPUT_BLOCK * INPUT_TABLE) as u64);
+    if head.input.iter().zip(&index.input).any(|(stream, found)| found.len() as u64 != tables(stream)) {
         return Err("it does not have all of the input");
     }
     if !index.output.is_consistent() || !index.seconds.is_finite() {

@@ -16,7 +16,7 @@ use super::record::{Encoded, HEADER, INPUT_BLOCK, Kind, encode};
 use super::store::{Shape, Store};
 use crate::checkpoint::Checkpoint;
 use crate::file::write_file_at;
-use crate::guest::{Guest, Input};
+use crate::guest::{ByteStream, Guest, Input};
 use crate::isa::Word;
 use crate::pages::{PAGE_BYTES, Page, PageStore, Slot};
 
@@ -25,8 +25,8 @@ use crate::pages::{PAGE_BYTES, Page, PageStore, Slot};
 pub(super) struct Records {
     pub(super) source: Source,
     pub(super) graph: Graph,
-    /// Where the input's tables are.
-    pub(super) input: Vec<u64>,
+    /// Where the tables of the input are, and those of the private one.
+    pub(super) input: [Vec<u64>; 2],
     /// The bytes of the head and the input.
     pub(super) input_bytes: u64,
     /// The bytes of the latest index.
@@ -56,7 +56,7 @@ impl Records {
         Ok(Self {
             source: Source { store: Arc::new(Store::new(file, DATA)), shape },
             graph: Graph::default(),
-            input: Vec::new(),
+            input: Default::default(),
             input_bytes: 0,
             index_bytes: 0,
             buffer: Vec::new(),
@@ -86,23 +86,30 @@ impl Records {
 
     pub(super) fn write_input(&mut self, input: &Input) -> Result<()> {
         let before = self.position;
-        let mut block = vec![0; INPUT_BLOCK];
-        let mut table = InputTable::new();
-        let mut position = 0;
-        while position < input.length() {
-            let count = (input.length() - position).min(INPUT_BLOCK as u64) as usize;
-            let block = &mut block[..count];
-            input.read_at(position, block).map_err(CheckpointFileError::io("copy the input to"))?;
-            table.push(self.add(Kind::Input, block)?);
-            position += count as u64;
-            if table.len() == INPUT_TABLE || position == input.length() {
-                let at = self.add(Kind::InputTable, &serialize(&table)?)?;
-                self.input.push(at);
-                table.clear();
-            }
+        for (place, stream) in input.streams().iter().enumerate() {
+            self.input[place] = self.write_stream(stream)?;
         }
         self.input_bytes += self.position - before;
         Ok(())
+    }
+
+    /// Where its tables are.
+    fn write_stream(&mut self, stream: &ByteStream) -> Result<Vec<u64>> {
+        let mut block = vec![0; INPUT_BLOCK];
+        let (mut tables, mut table) = (Vec::new(), InputTable::new());
+        let mut position = 0;
+        while position < stream.length {
+            let count = (stream.length - position).min(INPUT_BLOCK as u64) as usize;
+            let block = &mut block[..count];
+            stream.read_at(position, block).map_err(CheckpointFileError::io("copy the input to"))?;
+            table.push(self.add(Kind::Input, block)?);
+            position += count as u64;
+            if table.len() == INPUT_TABLE || position == stream.length {
+                tables.push(self.add(Kind::InputTable, &serialize(&table)?)?);
+                table.clear();
+            }
+        }
+        Ok(tables)
     }
 
     /// Writes a checkpoint, but for what of its memory is in this file already; `written` says where the pages in memory
@@ -169,18 +176,24 @@ impl Records {
     }
 
     /// Copies head and input of another file.
-    pub(super) fn copy_input(&mut self, from: &Store, tables: &[u64]) -> Result<()> {
+    pub(super) fn copy_input(&mut self, from: &Store, streams: &[Vec<u64>; 2]) -> Result<()> {
         let before = self.position;
-        for &table_at in tables {
-            let mut table: InputTable = parse(&from.read(table_at, Kind::InputTable)?, table_at)?;
-            for block_at in &mut table {
-                *block_at = self.append(&from.encoded(*block_at, Kind::Input)?)?;
+        for (place, tables) in streams.iter().enumerate() {
+            for &table_at in tables {
+                let at = self.copy_input_table(from, table_at)?;
+                self.input[place].push(at);
             }
-            let at = self.add(Kind::InputTable, &serialize(&table)?)?;
-            self.input.push(at);
         }
         self.input_bytes += self.position - before;
         Ok(())
+    }
+
+    fn copy_input_table(&mut self, from: &Store, at: u64) -> Result<u64> {
+        let mut table: InputTable = parse(&from.read(at, Kind::InputTable)?, at)?;
+        for block_at in &mut table {
+            *block_at = self.append(&from.encoded(*block_at, Kind::Input)?)?;
+        }
+        self.add(Kind::InputTable, &serialize(&table)?)
     }
 
     /// Copies a checkpoint of another file; `places` has what was copied before: old place and new.
@@ -230,7 +243,7 @@ impl Records {
         let bytes = |at, kind| store.header(at, kind).map(|header| (HEADER + header.stored) as u64);
         self.index_bytes = bytes(index_at, Kind::Index)?;
         self.input_bytes = bytes(DATA, Kind::Head)?;
-        for &table_at in &index.input {
+        for &table_at in index.input.iter().flatten() {
             self.input_bytes += bytes(table_at, Kind::InputTable)?;
             let table: InputTable = parse(&store.read(table_at, Kind::InputTable)?, table_at)?;
             for at in table {

@@ -18,6 +18,12 @@ type Run = Execution<TestIsa, Linux>;
 
 const INPUT: &[u8] = b"The input of every test that writes a file, long enough for a few checkpoints.";
 
+const PRIVATE: &[u8] = b"What no statement says anything of.";
+
+fn input() -> Input {
+    Input::from(INPUT).with_private(Input::from(PRIVATE))
+}
+
 /// A path of its own, removed at the end with what is beside it.
 struct Temporary(PathBuf);
 
@@ -57,7 +63,7 @@ fn options(file: &Temporary) -> Options<'static> {
 }
 
 fn run(options: Options<'_>) -> Run {
-    execute(echo(), Linux::default(), Input::from(INPUT), options).unwrap()
+    execute(echo(), Linux::default(), input(), options).unwrap()
 }
 
 fn in_memory() -> Run {
@@ -248,7 +254,7 @@ fn a_file_is_for_one_run() {
     run(Options { max_cycles: 40, ..options(&file) });
     let refusal = |found: core::result::Result<Run, ExecuteError>| found.unwrap_err().to_string();
 
-    let exists = execute::<TestIsa, _>(echo(), Linux::default(), Input::from(INPUT), options(&file));
+    let exists = execute::<TestIsa, _>(echo(), Linux::default(), input(), options(&file));
     assert!(matches!(exists, Err(ExecuteError::File(CheckpointFileError::Exists))));
     assert!(!partial(&file.0).exists());
 
@@ -259,12 +265,17 @@ fn a_file_is_for_one_run() {
     let execution = CheckpointFile::open(&file.0).unwrap().execution::<TestIsa, Linux>(other);
     assert!(refusal(execution).contains("another program"));
 
-    let input = open().unwrap().with_input(Input::from(&b"other"[..])).unwrap_err();
-    assert!(input.to_string().contains("another input"));
+    let with_input = |other: Input| open().unwrap().with_input(other).unwrap_err().to_string();
+    assert!(with_input(Input::from(&b"other"[..])).contains("another input"));
+    let message = with_input(Input::from(INPUT));
+    assert!(message.contains("another private input") && message.contains("0 bytes"), "{message}");
+    let message = with_input(input().with_private(Input::from(PRIVATE.to_ascii_uppercase())));
+    assert!(message.contains("another private input") && message.contains("not the same"), "{message}");
+    assert!(!message.contains(&crate::hex::hex(blake3::hash(PRIVATE).as_bytes())), "{message}");
     let arguments = open().unwrap().with_arguments(&[b"other".to_vec()]).unwrap_err();
     assert!(arguments.to_string().contains("another list of arguments"));
 
-    let first = open().unwrap().with_input(Input::from(INPUT)).unwrap();
+    let first = open().unwrap().with_input(input()).unwrap();
     let first = first.with_arguments(&Options::default().arguments).unwrap();
     assert!(matches!(open(), Err(CheckpointFileError::InUse)));
     let mut meanwhile = |_| {
@@ -281,9 +292,13 @@ fn another_format_or_file_is_told_apart() {
     let file = Temporary::new();
     run(options(&file));
     let mut bytes = file.bytes();
-    bytes[8] = 2;
-    let newer = CheckpointFile::open(&Temporary::with(&bytes).0).unwrap_err();
-    assert!(matches!(newer, CheckpointFileError::Format { found: 2, known: 1 }));
+    for format in [1, 3] {
+        bytes[8] = format;
+        let other = CheckpointFile::open(&Temporary::with(&bytes).0).unwrap_err();
+        assert!(
+            matches!(other, CheckpointFileError::Format { found, known: 2 } if found == u32::from(format))
+        );
+    }
     bytes[0] = b'x';
     for other in [&bytes[..], b"", b"\x7fELF"] {
         let foreign = CheckpointFile::open(&Temporary::with(other).0).unwrap_err();

@@ -47,6 +47,7 @@ fn as_json(file: &CheckpointFile, pages: u64, entries: &[Entry]) -> serde_json::
         "guest_interface": file.guest(),
         "input_bytes": input_bytes,
         "input_hash": hex(&input),
+        "private_input_bytes": file.private_input_length(),
         "output_bytes": file.output_length(),
         "cycles": file.cycles(),
         "stopped": stopped,
@@ -66,12 +67,20 @@ fn as_text(file: &CheckpointFile, pages: u64, entries: &[Entry]) -> String {
         Some(code) => format!("{how} with {code}"),
         None => how.replace('_', " "),
     };
+    let private = match file.private_input_length() {
+        0 => String::new(),
+        length => format!(
+            "private   {} of a second input, which this file has as they are\n",
+            output::count(length, "byte")
+        ),
+    };
     let mut text = format!(
-        "spec      {isa} {fingerprint}\nprogram   {}\ninterface {}\ninput     {} {}\noutput    {}\nrun       {} at cycle {}\n\n",
+        "spec      {isa} {fingerprint}\nprogram   {}\ninterface {}\ninput     {} {}\n{}output    {}\nrun       {} at cycle {}\n\n",
         hex(&file.program()),
         file.guest(),
         output::count(input_bytes, "byte"),
         hex(&input),
+        private,
         output::count(file.output_length(), "byte"),
         how,
         output::number(file.cycles()),

@@ -225,6 +225,9 @@ fn command(name: &str, cycles: &str, isa: Option<&str>, run: &Run) -> String {
     if let Some(input) = &guest.input {
         words.push(quoted(&format!("--input={}", input.display())));
     }
+    if let Some(input) = &guest.private_input {
+        words.push(quoted(&format!("--private-input={}", input.display())));
+    }
     if let Some(name) = &guest.arg0 {
         words.push(quoted(&format!("--arg0={}", name.to_string_lossy())));
     }

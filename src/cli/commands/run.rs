@@ -99,8 +99,9 @@ fn resume(path: &Path, guest: &Guest) -> Result<Resume, Failure> {
     if !guest.arguments.is_empty() || guest.arg0.is_some() {
         resume = resume.with_arguments(&files::arguments(guest)).map_err(failure)?;
     }
-    if guest.input.is_some() {
-        resume = resume.with_input(files::input(guest)?).map_err(failure)?;
+    if guest.input.is_some() || guest.private_input.is_some() {
+        let input = files::named_input(guest, &resume.input())?;
+        resume = resume.with_input(input).map_err(failure)?;
     }
     Ok(resume)
 }
@@ -170,6 +171,7 @@ fn print<I: Isa>(
         "checkpoints": execution.checkpoints().len(),
         "memory_words": execution.memory_words(),
         "input_bytes": execution.input().length(),
+        "private_input_bytes": execution.input().private().length(),
         "output_bytes": summary.length,
         "output_hash": hex(&summary.hash),
         "peak_rss_bytes": host::peak_rss(),

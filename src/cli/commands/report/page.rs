@@ -77,6 +77,7 @@ fn fact(label: &str, value: impl maud::Render) -> Markup {
 fn run<I: Isa>(content: &Content<'_, I>) -> Markup {
     let execution = content.execution;
     let (input, output) = (execution.input(), execution.output());
+    let private = input.private();
     let so_far = match execution.stopped() {
         Stopped::Interrupted => ": here is what there is so far",
         _ => "",
@@ -88,6 +89,9 @@ fn run<I: Isa>(content: &Content<'_, I>) -> Markup {
             (fact("instruction set", html! { (I::SPEC.name) " " code { (I::SPEC.fingerprint) } }))
             (fact("program", html! { code { (hex(&execution.program().hash())) } }))
             (fact("input", html! { (count(input.length(), "byte")) " " code { (hex(&input.hash())) } }))
+            @if private.length() > 0 {
+                (fact("private input", count(private.length(), "byte")))
+            }
             (fact("output", html! { (count(output.length, "byte")) " " code { (hex(&output.hash)) } }))
         }
     }
