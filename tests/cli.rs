@@ -555,6 +555,13 @@ fn a_private_input_is_a_stream_of_its_own() {
     let over = with(&["run", &streams, "--private-input", &private], &["--output", &private]);
     assert_eq!(over.status.code(), Some(125), "{}", text(&over.stderr));
 
+    // It would be the public input as well.
+    let twice = retrace(&["run", &streams, "--private-input", "/dev/stdin"], &bytes);
+    assert_eq!((text(&twice.stdout), twice.status.code()), ("", Some(125)));
+    assert!(text(&twice.stderr).contains("--input /dev/null for none"), "{}", text(&twice.stderr));
+    let piped = ["run", &streams, "--input", &public, "--private-input", "/dev/stdin"];
+    assert_eq!(text(&retrace(&piped, &bytes).stdout), "3adce336\n");
+
     let proof = temporary("streams.proof");
     let prove = with(&["prove", &streams, "-o", &proof], &given);
     assert!(prove.status.success(), "{}", text(&prove.stderr));

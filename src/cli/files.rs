@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -172,12 +173,26 @@ pub(super) fn arguments(guest: &Guest) -> Vec<Vec<u8>> {
 
 /// The file that was named, or standard input unless it is a terminal; and the private input.
 pub(super) fn input(guest: &Guest) -> Result<Input, Failure> {
-    let otherwise = match &guest.input {
-        None if !io::stdin().is_terminal() => Input::spool(io::stdin().lock())
-            .map_err(|error| Failure::new("file", format!("cannot read standard input: {error}")))?,
-        _ => Input::empty(),
-    };
+    if guest.input.is_some() || io::stdin().is_terminal() {
+        return named_input(guest, &Input::empty());
+    }
+    if let Some(path) = guest.private_input.as_ref().filter(|path| is_standard_input(path)) {
+        let message = format!(
+            "{} is the private input, and as standard input it would be the public one too: give that by --input, \
+             or --input /dev/null for none",
+            path.display()
+        );
+        return Err(Failure::new("file", message));
+    }
+    let otherwise = Input::spool(io::stdin().lock())
+        .map_err(|error| Failure::new("file", format!("cannot read standard input: {error}")))?;
     named_input(guest, &otherwise)
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    let given = io::stdin().as_fd().try_clone_to_owned().and_then(|it| File::from(it).metadata());
+    let file = |found: io::Result<fs::Metadata>| found.ok().map(|found| (found.dev(), found.ino()));
+    file(fs::metadata(path)).is_some_and(|named| file(given) == Some(named))
 }
 
 /// The files that were named, and where none was, what there is otherwise.
