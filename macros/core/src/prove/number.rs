@@ -1,0 +1,563 @@
+//! Integers with bounds, as terms of a solver.
+//!
+//! A [`Number`] is an integer that is known to lie between two bounds. What is computed of numbers is exact in both theories:
+//! as integers, and as two's complement vectors that are as wide as the bounds ask for. So a claim is written once, and a
+//! solver reads it in the theory that suits it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+/// What the terms of a script are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theory {
+    /// Integers: for products of two unknowns.
+    Integers,
+    /// Bit vectors: for and, or, xor and counts of ones.
+    Vectors,
+}
+
+impl Theory {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Integers => "integers",
+            Self::Vectors => "bit vectors",
+        }
+    }
+}
+
+/// A term or a command of SMT-LIB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// A symbol or a number.
+    Atom(Rc<str>),
+    /// An application.
+    List(Rc<[Self]>),
+}
+
+impl Term {
+    pub(super) fn atom(text: impl Into<Rc<str>>) -> Self {
+        Self::Atom(text.into())
+    }
+
+    pub(super) fn list(parts: impl IntoIterator<Item = Self>) -> Self {
+        Self::List(parts.into_iter().collect())
+    }
+
+    fn call<const N: usize>(of: &str, parts: [Self; N]) -> Self {
+        Self::list([Self::atom(of)].into_iter().chain(parts))
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Atom(_) => 1,
+            Self::List(parts) => parts.iter().map(Self::size).sum(),
+        }
+    }
+
+    fn is(&self, text: &str) -> bool {
+        matches!(self, Self::Atom(atom) if **atom == *text)
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Atom(text) => f.write_str(text),
+            Self::List(parts) => {
+                for (at, part) in parts.iter().enumerate() {
+                    write!(f, "{}{part}", if at == 0 { "(" } else { " " })?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// Why a claim cannot be written in a theory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unwritable {
+    /// Bits of two unknowns are combined, and the theory is that of integers.
+    Bitwise,
+    /// A number may need more than 127 bits, or be one of very many multiples of the prime.
+    Large,
+    /// An expression has a part that the claim gives no meaning.
+    Meaningless,
+}
+
+/// An integer between two bounds, and how many of its low bits are certainly zero.
+#[derive(Clone, Debug)]
+pub(super) struct Number {
+    pub(super) term: Term,
+    pub(super) min: i128,
+    pub(super) max: i128,
+    zeros: u32,
+}
+
+impl Number {
+    pub(super) fn is_bit(&self) -> bool {
+        self.min >= 0 && self.max <= 1
+    }
+
+    fn single(&self) -> Option<i128> {
+        (self.min == self.max).then_some(self.min)
+    }
+
+    /// Whether no bit can be one in both; both are not negative.
+    fn is_apart(&self, other: &Self) -> bool {
+        let below = |a: &Self, b: &Self| b.zeros >= 127 || a.max < 1 << b.zeros;
+        below(self, other) || below(other, self)
+    }
+
+    fn width(&self) -> u32 {
+        width(self.min, self.max)
+    }
+}
+
+/// How many bits two's complement takes for all integers from `min` to `max`.
+fn width(min: i128, max: i128) -> u32 {
+    let bits = |value: i128| i128::BITS + 1 - (if value < 0 { !value } else { value }).leading_zeros();
+    bits(min).max(bits(max))
+}
+
+/// Larger terms get a name.
+const MAX_SIZE: usize = 12;
+
+/// Commands that declare, define and assert.
+pub(super) struct Script {
+    pub(super) theory: Theory,
+    pub(super) commands: Vec<Term>,
+    /// The names of what is defined, by the text of the term.
+    defined: BTreeMap<String, Term>,
+    /// What a case says of terms, by their text.
+    known: BTreeMap<String, i128>,
+    unknown: BTreeMap<String, Number>,
+}
+
+impl Script {
+    pub(super) fn new(theory: Theory) -> Self {
+        Self { theory, commands: Vec::new(), defined: BTreeMap::new(), known: BTreeMap::new(), unknown: BTreeMap::new() }
+    }
+
+    pub(super) fn assert(&mut self, condition: Term) {
+        if !condition.is("true") {
+            self.commands.push(Term::call("assert", [condition]));
+        }
+    }
+
+    /// Takes a number to be a constant from here on. The caller asserts that it is.
+    pub(super) fn know(&mut self, number: &Number, value: i128) {
+        self.known.insert(number.term.to_string(), value);
+    }
+
+    /// A variable with its bounds.
+    pub(super) fn variable(&mut self, name: &str, min: i128, max: i128) -> Number {
+        if min == max {
+            return self.constant(min);
+        }
+        let symbol = Term::atom(name);
+        let declare = |sort| Term::call("declare-const", [symbol.clone(), sort]);
+        let plain = min == 0 && (max + 1).count_ones() == 1;
+        if self.theory == Theory::Vectors && plain {
+            // A sign bit that is zero.
+            self.commands.push(declare(sort(width(min, max) - 1)));
+            let term = Term::list([indexed("zero_extend", &[1]), symbol]);
+            return Number { term, min, max, zeros: 0 };
+        }
+        let sort = match self.theory {
+            Theory::Integers => Term::atom("Int"),
+            Theory::Vectors => sort(width(min, max)),
+        };
+        self.commands.push(declare(sort));
+        let number = Number { term: symbol, min, max, zeros: 0 };
+        // Bounds that are not yet known are asserted of the wider number.
+        let [least, greatest] = [min, max].map(|bound| self.constant(bound));
+        let wide = |a: &Number, b: &Number, script: &Self| script.order("bvsle", "<=", a, b);
+        let (above, below) = (wide(&least, &number, self), wide(&number, &greatest, self));
+        self.assert(Term::call("and", [above, below]));
+        number
+    }
+
+    /// A bit of which nothing is known, by a text that says what it is.
+    pub(super) fn unknown(&mut self, what: &str) -> Number {
+        if let Some(number) = self.unknown.get(what) {
+            return number.clone();
+        }
+        let number = self.variable(&format!("unknown{}", self.unknown.len()), 0, 1);
+        self.unknown.insert(what.to_owned(), number.clone());
+        number
+    }
+
+    pub(super) fn constant(&self, value: i128) -> Number {
+        let term = match self.theory {
+            Theory::Integers if value < 0 => Term::call("-", [Term::atom(value.unsigned_abs().to_string())]),
+            Theory::Integers => Term::atom(value.to_string()),
+            Theory::Vectors => {
+                let width = width(value, value);
+                let bits = value.cast_unsigned() & (u128::MAX >> (128 - width.min(128)));
+                Term::list([Term::atom("_"), Term::atom(format!("bv{bits}")), Term::atom(width.to_string())])
+            }
+        };
+        Number { term, min: value, max: value, zeros: value.trailing_zeros().min(127) }
+    }
+
+    /// A number with these bounds, from a term that is as wide as `from`.
+    fn bounded(&mut self, term: Term, from: u32, (min, max): (i128, i128), zeros: u32) -> Number {
+        if min == max {
+            return self.constant(min);
+        }
+        let term = match self.theory {
+            Theory::Integers => term,
+            Theory::Vectors => resized(term, from, width(min, max)),
+        };
+        let number = self.named(Number { term, min, max, zeros });
+        match self.known.get(&number.term.to_string()) {
+            Some(value) => self.constant(*value),
+            None => number,
+        }
+    }
+
+    /// The number with a name for its term, if that is long.
+    fn named(&mut self, number: Number) -> Number {
+        if number.term.size() <= MAX_SIZE {
+            return number;
+        }
+        let text = number.term.to_string();
+        let known = self.defined.get(&text).cloned();
+        let term = known.unwrap_or_else(|| {
+            let name = Term::atom(format!("n{}", self.defined.len()));
+            let sort = match self.theory {
+                Theory::Integers => Term::atom("Int"),
+                Theory::Vectors => sort(number.width()),
+            };
+            let define = [name.clone(), Term::list([]), sort, number.term.clone()];
+            self.commands.push(Term::call("define-fun", define));
+            self.defined.insert(text, name.clone());
+            name
+        });
+        Number { term, ..number }
+    }
+
+    pub(super) fn add(&mut self, a: &Number, b: &Number) -> Result<Number, Unwritable> {
+        match (a.single(), b.single()) {
+            (Some(0), _) => return Ok(b.clone()),
+            (_, Some(0)) => return Ok(a.clone()),
+            _ => {}
+        }
+        let bounds = a.min.checked_add(b.min).zip(a.max.checked_add(b.max)).ok_or(Unwritable::Large)?;
+        let (term, from) = self.apply(("+", "bvadd"), a, b, bounds)?;
+        Ok(self.bounded(term, from, bounds, a.zeros.min(b.zeros)))
+    }
+
+    pub(super) fn scale(&mut self, a: &Number, by: i128) -> Result<Number, Unwritable> {
+        let by = self.constant(by);
+        self.mul(a, &by)
+    }
+
+    pub(super) fn sub(&mut self, a: &Number, b: &Number) -> Result<Number, Unwritable> {
+        if a.term == b.term {
+            return Ok(self.constant(0));
+        }
+        let minus = self.scale(b, -1)?;
+        self.add(a, &minus)
+    }
+
+    pub(super) fn mul(&mut self, a: &Number, b: &Number) -> Result<Number, Unwritable> {
+        match (a.single(), b.single()) {
+            (Some(0), _) | (_, Some(0)) => return Ok(self.constant(0)),
+            (Some(1), _) => return Ok(b.clone()),
+            (_, Some(1)) => return Ok(a.clone()),
+            _ => {}
+        }
+        // A product with a bit is a choice, and no product of unknowns.
+        for (bit, other) in [(a, b), (b, a)] {
+            if bit.is_bit() && bit.single().is_none() {
+                let (condition, zero) = (self.truth(bit), self.constant(0));
+                return Ok(self.ite(condition, other, &zero));
+            }
+        }
+        let corners = [(a.min, b.min), (a.min, b.max), (a.max, b.min), (a.max, b.max)];
+        let corners = corners.map(|(a, b)| a.checked_mul(b));
+        let corners: Option<Vec<i128>> = corners.into_iter().collect();
+        let corners = corners.ok_or(Unwritable::Large)?;
+        let bounds = corners.iter().min().copied().zip(corners.iter().max().copied());
+        let bounds = bounds.ok_or(Unwritable::Large)?;
+        let (term, from) = self.apply(("*", "bvmul"), a, b, bounds)?;
+        Ok(self.bounded(term, from, bounds, (a.zeros + b.zeros).min(127)))
+    }
+
+    /// An operation on two numbers, and how wide its term is.
+    fn apply(
+        &self,
+        (integers, vectors): (&str, &str),
+        a: &Number,
+        b: &Number,
+        (min, max): (i128, i128),
+    ) -> Result<(Term, u32), Unwritable> {
+        match self.theory {
+            Theory::Integers => Ok((Term::call(integers, [a.term.clone(), b.term.clone()]), 0)),
+            Theory::Vectors => {
+                let wide = width(min, max).max(a.width()).max(b.width());
+                if wide > i128::BITS {
+                    return Err(Unwritable::Large);
+                }
+                let [a, b] = [a, b].map(|n| resized(n.term.clone(), n.width(), wide));
+                Ok((Term::call(vectors, [a, b]), wide))
+            }
+        }
+    }
+
+    /// The number modulo 2^bits.
+    pub(super) fn low(&mut self, a: &Number, bits: u32) -> Number {
+        if a.min >= 0 && a.max >> bits == 0 {
+            return a.clone();
+        }
+        let top = (1i128 << bits) - 1;
+        if let Some(value) = a.single() {
+            return self.constant(value & top);
+        }
+        if a.zeros >= bits {
+            return self.constant(0);
+        }
+        let (term, from) = match self.theory {
+            Theory::Integers => {
+                let modulus = Term::atom((top + 1).to_string());
+                (Term::call("mod", [a.term.clone(), modulus]), 0)
+            }
+            Theory::Vectors => {
+                let wide = resized(a.term.clone(), a.width(), a.width().max(bits));
+                let cut = Term::list([indexed("extract", &[bits - 1, 0]), wide]);
+                (Term::list([indexed("zero_extend", &[1]), cut]), bits + 1)
+            }
+        };
+        self.bounded(term, from, (0, top), a.zeros)
+    }
+
+    /// The number divided by 2^bits, rounded down.
+    pub(super) fn high(&mut self, a: &Number, bits: u32) -> Number {
+        if bits == 0 {
+            return a.clone();
+        }
+        let bounds = (a.min >> bits, a.max >> bits);
+        let (term, from) = match self.theory {
+            Theory::Integers => {
+                let divisor = Term::atom((1i128 << bits).to_string());
+                (Term::call("div", [a.term.clone(), divisor]), 0)
+            }
+            Theory::Vectors => {
+                let (top, low) = (a.width() - 1, bits.min(a.width() - 1));
+                (Term::list([indexed("extract", &[top, low]), a.term.clone()]), top - low + 1)
+            }
+        };
+        self.bounded(term, from, bounds, a.zeros.saturating_sub(bits))
+    }
+
+    /// Quotient and remainder of a number that is not negative by one that is positive; of one by zero anything.
+    pub(super) fn divided(&mut self, a: &Number, b: &Number) -> Result<[Number; 2], Unwritable> {
+        let (quotient, wide) = self.apply(("div", "bvudiv"), a, b, (0, a.max))?;
+        let (remainder, _) = self.apply(("mod", "bvurem"), a, b, (0, a.max))?;
+        Ok([quotient, remainder].map(|term| self.bounded(term, wide, (0, a.max), 0)))
+    }
+
+    /// And of two numbers that are not negative.
+    pub(super) fn and(&mut self, a: &Number, b: &Number) -> Result<Number, Unwritable> {
+        if a.is_apart(b) {
+            return Ok(self.constant(0));
+        }
+        if a.term == b.term {
+            return Ok(a.clone());
+        }
+        if a.is_bit() && b.is_bit() {
+            return self.mul(a, b);
+        }
+        for (mask, of) in [(a, b), (b, a)] {
+            if let Some(mask) = mask.single() {
+                return self.masked(of, mask);
+            }
+        }
+        let bounds = (0, a.max.min(b.max));
+        self.bitwise("bvand", a, b, bounds, a.zeros.max(b.zeros))
+    }
+
+    /// The bits of a number that a mask has, run by run.
+    fn masked(&mut self, a: &Number, mask: i128) -> Result<Number, Unwritable> {
+        let mut sum = self.constant(0);
+        let mut at = 0;
+        while mask >> at != 0 {
+            at += (mask >> at).trailing_zeros();
+            let length = (mask >> at).trailing_ones();
+            let bits = self.high(a, at);
+            let bits = self.low(&bits, length);
+            let bits = self.scale(&bits, 1 << at)?;
+            sum = self.add(&bits, &sum)?;
+            at += length;
+        }
+        Ok(sum)
+    }
+
+    /// Or of two numbers that are not negative.
+    pub(super) fn or(&mut self, a: &Number, b: &Number) -> Result<Number, Unwritable> {
+        if a.is_apart(b) {
+            return self.add(a, b);
+        }
+        match self.theory {
+            Theory::Integers => {
+                let (sum, both) = (self.add(a, b)?, self.and(a, b)?);
+                self.sub(&sum, &both)
+            }
+            Theory::Vectors => {
+                let bounds = (0, (1 << (width(0, a.max.max(b.max)) - 1)) - 1);
+                self.bitwise("bvor", a, b, bounds, a.zeros.min(b.zeros))
+            }
+        }
+    }
+
+    /// Exclusive or of two numbers that are not negative.
+    pub(super) fn xor(&mut self, a: &Number, b: &Number) -> Result<Number, Unwritable> {
+        match self.theory {
+            Theory::Integers => {
+                let (sum, both) = (self.add(a, b)?, self.and(a, b)?);
+                let twice = self.scale(&both, 2)?;
+                self.sub(&sum, &twice)
+            }
+            Theory::Vectors => {
+                let bounds = (0, (1 << (width(0, a.max.max(b.max)) - 1)) - 1);
+                self.bitwise("bvxor", a, b, bounds, a.zeros.min(b.zeros))
+            }
+        }
+    }
+
+    fn bitwise(
+        &mut self,
+        vectors: &str,
+        a: &Number,
+        b: &Number,
+        bounds: (i128, i128),
+        zeros: u32,
+    ) -> Result<Number, Unwritable> {
+        if self.theory == Theory::Integers {
+            return Err(Unwritable::Bitwise);
+        }
+        let (term, from) = self.apply(("", vectors), a, b, bounds)?;
+        Ok(self.bounded(term, from, bounds, zeros))
+    }
+
+    pub(super) fn ite(&mut self, condition: Term, a: &Number, b: &Number) -> Number {
+        if condition.is("true") || a.term == b.term {
+            return a.clone();
+        }
+        if condition.is("false") {
+            return b.clone();
+        }
+        let bounds = (a.min.min(b.min), a.max.max(b.max));
+        let wide = a.width().max(b.width());
+        let [x, y] = [a, b].map(|n| match self.theory {
+            Theory::Integers => n.term.clone(),
+            Theory::Vectors => resized(n.term.clone(), n.width(), wide),
+        });
+        self.bounded(Term::call("ite", [condition, x, y]), wide, bounds, a.zeros.min(b.zeros))
+    }
+
+    /// 1 where a condition holds, else 0.
+    pub(super) fn bit(&mut self, condition: Term) -> Number {
+        let (one, zero) = (self.constant(1), self.constant(0));
+        self.ite(condition, &one, &zero)
+    }
+
+    /// Whether a bit is 1.
+    pub(super) fn truth(&self, bit: &Number) -> Term {
+        if let Term::List(parts) = &bit.term
+            && let [ite, condition, one, zero] = &**parts
+            && ite.is("ite")
+            && [(one, 1), (zero, 0)].into_iter().all(|(part, value)| {
+                let constant = self.constant(value);
+                *part == resized_if(self.theory, &constant, bit.width())
+            })
+        {
+            return condition.clone();
+        }
+        self.equal(bit, &self.constant(1))
+    }
+
+    pub(super) fn equal(&self, a: &Number, b: &Number) -> Term {
+        match (a.single(), b.single()) {
+            _ if a.term == b.term => Term::atom("true"),
+            _ if a.max < b.min || b.max < a.min => Term::atom("false"),
+            (Some(x), Some(y)) => Term::atom(if x == y { "true" } else { "false" }),
+            _ => self.order("=", "=", a, b),
+        }
+    }
+
+    pub(super) fn less(&self, a: &Number, b: &Number) -> Term {
+        match (a.max < b.min, a.min >= b.max) {
+            (true, _) => Term::atom("true"),
+            (_, true) => Term::atom("false"),
+            _ => self.order("bvslt", "<", a, b),
+        }
+    }
+
+    fn order(&self, vectors: &str, integers: &str, a: &Number, b: &Number) -> Term {
+        match self.theory {
+            Theory::Integers => Term::call(integers, [a.term.clone(), b.term.clone()]),
+            Theory::Vectors => {
+                let wide = a.width().max(b.width());
+                Term::call(vectors, [a, b].map(|n| resized(n.term.clone(), n.width(), wide)))
+            }
+        }
+    }
+}
+
+/// The negation of a condition.
+pub(super) fn not(condition: Term) -> Term {
+    match &condition {
+        _ if condition.is("true") => Term::atom("false"),
+        _ if condition.is("false") => Term::atom("true"),
+        _ => Term::call("not", [condition]),
+    }
+}
+
+/// Whether one of several conditions holds.
+pub(super) fn any(conditions: Vec<Term>) -> Term {
+    let mut open: Vec<Term> = conditions.into_iter().filter(|condition| !condition.is("false")).collect();
+    match open.len() {
+        0 => Term::atom("false"),
+        1 => open.remove(0),
+        _ => Term::list([Term::atom("or")].into_iter().chain(open)),
+    }
+}
+
+/// Whether all of several conditions hold.
+pub(super) fn all(conditions: Vec<Term>) -> Term {
+    let mut open: Vec<Term> = conditions.into_iter().filter(|condition| !condition.is("true")).collect();
+    match open.len() {
+        0 => Term::atom("true"),
+        1 => open.remove(0),
+        _ => Term::list([Term::atom("and")].into_iter().chain(open)),
+    }
+}
+
+fn sort(width: u32) -> Term {
+    indexed("BitVec", &[width])
+}
+
+fn indexed(name: &str, by: &[u32]) -> Term {
+    let by = by.iter().map(|index| Term::atom(index.to_string()));
+    Term::list([Term::atom("_"), Term::atom(name)].into_iter().chain(by))
+}
+
+fn resized_if(theory: Theory, number: &Number, to: u32) -> Term {
+    match theory {
+        Theory::Integers => number.term.clone(),
+        Theory::Vectors => resized(number.term.clone(), number.width(), to),
+    }
+}
+
+/// A vector of another width: copies of the sign come in, or bits that copy it go.
+fn resized(term: Term, from: u32, to: u32) -> Term {
+    match to.cmp(&from) {
+        std::cmp::Ordering::Equal => term,
+        std::cmp::Ordering::Greater => Term::list([indexed("sign_extend", &[to - from]), term]),
+        std::cmp::Ordering::Less => Term::list([indexed("extract", &[to - 1, 0]), term]),
+    }
+}
