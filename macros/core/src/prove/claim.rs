@@ -108,9 +108,9 @@ impl Claim {
         }
         let count: u32 = amounts.iter().map(|amount| amount.ty.width).sum();
         if 1usize << count.min(32) > MAX_CASES {
-            return vec![Case::default()];
+            return self.signs();
         }
-        let mut cases = vec![Case::default()];
+        let mut cases = self.signs();
         for amount in amounts {
             cases = cases
                 .into_iter()
@@ -127,6 +127,56 @@ impl Claim {
                 .collect();
         }
         cases
+    }
+
+    /// Cases for the signs of what is multiplied or divided as signed numbers: two for each of at most two variables.
+    fn signs(&self) -> Vec<Case> {
+        let mut signed: Vec<Var> = Vec::new();
+        let mut look = |e: &Expr| {
+            walk(e, &mut |part| match &part.kind {
+                ExprKind::Binary(BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem, a, b) => {
+                    for factor in [a, b] {
+                        let (ExprKind::Extend(leaf, true) | ExprKind::Reinterpret(leaf)) = &factor.kind else {
+                            continue;
+                        };
+                        signed.extend(self.word(leaf).filter(|var| !signed.contains(var)).into_iter());
+                    }
+                }
+                _ => {}
+            });
+        };
+        for goal in &self.goals {
+            match &goal.must {
+                Must::Be(_, e) | Must::Hold(e) => look(e),
+                Must::Word(_) => {}
+            }
+        }
+        let mut cases = vec![Case::default()];
+        for var in signed.into_iter().take(2) {
+            let halves = [(0, (1 << 31) - 1), (1 << 31, (1 << 32) - 1)];
+            let split = |case: Case| {
+                halves.map(|half| {
+                    let mut case = case.clone();
+                    case.ranges.push((var, half));
+                    case
+                })
+            };
+            cases = cases.into_iter().flat_map(split).collect();
+        }
+        cases
+    }
+
+    /// The variable that an expression is, if it is any word.
+    fn word(&self, e: &Expr) -> Option<Var> {
+        let var = match &e.kind {
+            ExprKind::Read(port) => Var::Read(*port),
+            ExprKind::Local(name) => self.values.iter().find_map(|(known, value)| match value {
+                Value::Bits(var, _) if known == name => Some(*var),
+                _ => None,
+            })?,
+            _ => return None,
+        };
+        (self.ranges.get(&var) == Some(&(0, (1 << 32) - 1))).then_some(var)
     }
 
     /// The claim's negation in one case: it has no solution if the claim holds there.
@@ -246,9 +296,12 @@ impl Claim {
 }
 
 impl Case {
-    pub(super) fn comment(&self) -> String {
+    pub(super) fn comment(&self, names: &BTreeMap<Var, String>) -> String {
         let fixed = self.fixed.iter().map(|(e, value)| format!("; where {e} is {value}\n"));
-        fixed.collect()
+        let ranges = self.ranges.iter().map(|(var, (min, max))| {
+            format!("; where {min} <= {} <= {max}\n", symbol(names, *var))
+        });
+        fixed.chain(ranges).collect()
     }
 }
 
@@ -405,10 +458,15 @@ impl Writer<'_> {
             }
             for (at, var) in values.iter().enumerate() {
                 let found = match lookup.table.values.get(at) {
-                    Some((_, value)) => Values { script: &mut self.script, names: &names }.bits(value)?,
-                    None => self.script.constant(0),
+                    Some((_, value)) => Values { script: &mut self.script, names: &names }.bits(value),
+                    None => Ok(self.script.constant(0)),
                 };
-                self.define(*var, &found);
+                match found {
+                    Ok(found) => self.define(*var, &found),
+                    // Without it less is assumed.
+                    Err(Unwritable::Bitwise) => {}
+                    Err(why) => return Err(why),
+                }
             }
         }
         Ok(())
@@ -448,20 +506,53 @@ impl Writer<'_> {
     /// The form's integer.
     fn form(&mut self, form: &Form) -> Result<Number, Unwritable> {
         let mut sum = self.script.constant(0);
+        let mut products: Vec<(Var, Var, i128)> = Vec::new();
         for (product, coefficient) in form.terms() {
             let mut term = self.script.constant(coefficient);
-            // Bits first: a product with one is a choice.
             let mut factors = Vec::new();
             for var in product {
                 factors.push(self.factor(*var)?);
             }
-            factors.sort_by_key(|factor| !factor.is_bit());
-            let mut factors = factors.into_iter().rev();
+            if let ([a, b], [x, y]) = (product, &factors[..])
+                && self.script.theory == Theory::Integers
+                && [x, y].into_iter().all(|factor| factor.max - factor.min > 1)
+            {
+                products.push((*a, *b, coefficient));
+                continue;
+            }
+            // Bits last: a product with one is a choice.
+            factors.sort_by_key(Number::is_bit);
+            let mut factors = factors.into_iter();
             if let Some(first) = factors.next() {
                 let product = factors.try_fold(first, |all, factor| self.script.mul(&all, &factor))?;
                 term = self.script.mul(&product, &term)?;
             }
             sum = self.script.add(&sum, &term)?;
+        }
+        let products = self.products(products)?;
+        self.script.add(&sum, &products)
+    }
+
+    /// A sum of products of two unknowns. Limbs that are multiplied by one unknown are put together first: (a + 2^16·b)·c is
+    /// one product for the solver, and not two.
+    fn products(&mut self, mut left: Vec<(Var, Var, i128)>) -> Result<Number, Unwritable> {
+        let mut sum = self.script.constant(0);
+        while let Some((a, b, _)) = left.first().copied() {
+            let count = |var: Var| left.iter().filter(|(a, b, _)| *a == var || *b == var).count();
+            let common = if count(a) > count(b) { a } else { b };
+            let (group, others): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|(a, b, _)| *a == common || *b == common);
+            left = others;
+            let mut limbs = Form::default();
+            for (a, b, coefficient) in group {
+                let other = if a == common { b } else { a };
+                limbs = &limbs + &(&Form::constant(coefficient) * &Form::from(other));
+            }
+            let limbs = self.form(&limbs)?;
+            let limbs = self.script.whole(limbs);
+            let common = self.factor(common)?;
+            let product = self.script.mul(&limbs, &common)?;
+            sum = self.script.add(&sum, &product)?;
         }
         Ok(sum)
     }
@@ -495,7 +586,7 @@ impl Writer<'_> {
                 any(each.collect())
             }
             _ => {
-                let name = format!("k{}", self.script.commands.len());
+                let name = format!("$k{}", self.script.commands.len());
                 let k = self.script.variable(&name, least, greatest);
                 let multiple = self.script.scale(&k, PRIME)?;
                 self.script.equal(&number, &multiple)

@@ -39,8 +39,6 @@ mod solver;
 mod statements;
 mod value;
 
-use std::fmt::Write;
-
 pub use number::Theory;
 pub use solver::{Outcome, Proof, Solver};
 
@@ -97,10 +95,10 @@ impl Lemma {
         let theory = self.theories().into_iter().find(|theory| self.claim.script(*theory, &cases[0]).is_ok())?;
         let mut text = self.claim.comment(&self.name);
         for case in &cases {
-            text += &case.comment();
+            text += &case.comment(&self.claim.names);
             let written = self.claim.script(theory, case).ok()?;
             text += "(set-logic ALL)\n";
-            written.commands.iter().for_each(|command| drop(writeln!(text, "{command}")));
+            text.extend(written.commands.iter().map(|command| format!("{command}\n")));
             text += "(check-sat)\n(reset)\n";
         }
         Some(text)

@@ -29,7 +29,7 @@ impl Theory {
 
 /// A term or a command of SMT-LIB.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Term {
+pub(super) enum Term {
     /// A symbol or a number.
     Atom(Rc<str>),
     /// An application.
@@ -179,12 +179,29 @@ impl Script {
         number
     }
 
+    /// A number as a variable of its own: the solver sees one factor, and no sum.
+    pub(super) fn whole(&mut self, number: Number) -> Number {
+        if matches!(number.term, Term::Atom(_)) {
+            return number;
+        }
+        let text = format!("whole {}", number.term);
+        if let Some(term) = self.defined.get(&text) {
+            return Number { term: term.clone(), ..number };
+        }
+        let name = format!("$n{}", self.defined.len());
+        let whole = self.variable(&name, number.min, number.max);
+        self.defined.insert(text, whole.term.clone());
+        let is = self.equal(&whole, &number);
+        self.assert(is);
+        whole
+    }
+
     /// A bit of which nothing is known, by a text that says what it is.
     pub(super) fn unknown(&mut self, what: &str) -> Number {
         if let Some(number) = self.unknown.get(what) {
             return number.clone();
         }
-        let number = self.variable(&format!("unknown{}", self.unknown.len()), 0, 1);
+        let number = self.variable(&format!("$unknown{}", self.unknown.len()), 0, 1);
         self.unknown.insert(what.to_owned(), number.clone());
         number
     }
@@ -226,7 +243,7 @@ impl Script {
         let text = number.term.to_string();
         let known = self.defined.get(&text).cloned();
         let term = known.unwrap_or_else(|| {
-            let name = Term::atom(format!("n{}", self.defined.len()));
+            let name = Term::atom(format!("$n{}", self.defined.len()));
             let sort = match self.theory {
                 Theory::Integers => Term::atom("Int"),
                 Theory::Vectors => sort(number.width()),
@@ -353,11 +370,28 @@ impl Script {
         self.bounded(term, from, bounds, a.zeros.saturating_sub(bits))
     }
 
-    /// Quotient and remainder of a number that is not negative by one that is positive; of one by zero anything.
+    /// Quotient and remainder of a number that is not negative by one that is positive; by zero they may be anything between
+    /// their bounds.
     pub(super) fn divided(&mut self, a: &Number, b: &Number) -> Result<[Number; 2], Unwritable> {
-        let (quotient, wide) = self.apply(("div", "bvudiv"), a, b, (0, a.max))?;
-        let (remainder, _) = self.apply(("mod", "bvurem"), a, b, (0, a.max))?;
-        Ok([quotient, remainder].map(|term| self.bounded(term, wide, (0, a.max), 0)))
+        let text = format!("divided {} {}", a.term, b.term);
+        let [quotient, remainder] = ["q", "r"].map(|name| format!("${name}{}", self.defined.len()));
+        if let (Some(quotient), Some(remainder)) =
+            (self.unknown.get(&format!("{text} q")), self.unknown.get(&format!("{text} r")))
+        {
+            return Ok([quotient.clone(), remainder.clone()]);
+        }
+        // They exist, whatever a and b are.
+        let quotient = self.variable(&quotient, 0, a.max.max(0));
+        let remainder = self.variable(&remainder, 0, a.max.max(0));
+        let product = self.mul(&quotient, b)?;
+        let sum = self.add(&product, &remainder)?;
+        let zero = self.constant(0);
+        let is = all(vec![self.equal(&sum, a), self.less(&remainder, b)]);
+        let by_zero = self.equal(b, &zero);
+        self.assert(any(vec![by_zero, is]));
+        self.unknown.insert(format!("{text} q"), quotient.clone());
+        self.unknown.insert(format!("{text} r"), remainder.clone());
+        Ok([quotient, remainder])
     }
 
     /// And of two numbers that are not negative.

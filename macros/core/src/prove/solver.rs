@@ -98,11 +98,13 @@ impl Solver {
         for case in &cases {
             let mut why = Vec::new();
             // What decided a case is tried first for the next.
-            let order = (first..theories.len()).chain(0..first);
+            let order: Vec<usize> = (first..theories.len()).chain(0..first).collect();
             let mut proven = false;
-            for at in order {
+            // What one theory decides at once, the other may not decide at all.
+            let tries = [self.timeout / 10, self.timeout].into_iter().flat_map(|time| order.iter().map(move |at| (time, *at)));
+            for (time, at) in tries {
                 let theory = theories[at];
-                match self.case(lemma, theory, case)? {
+                match self.case(lemma, theory, case, time)? {
                     Outcome::Proven => {
                         (first, proven) = (at, true);
                         break;
@@ -118,7 +120,7 @@ impl Solver {
                 }
                 let mut reason = why.join("; ");
                 if cases.len() > 1 {
-                    reason = format!("{}{reason}", case.comment().trim_start_matches("; ").replace('\n', ": "));
+                    reason = format!("{}{reason}", case.comment(&lemma.claim.names).trim_start_matches("; ").replace('\n', ": "));
                 }
                 return Ok(done(Outcome::Unknown { why: reason }, theory));
             }
@@ -127,10 +129,10 @@ impl Solver {
         Ok(done(Outcome::Proven, theory))
     }
 
-    fn case(&self, lemma: &Lemma, theory: Theory, case: &Case) -> io::Result<Outcome> {
+    fn case(&self, lemma: &Lemma, theory: Theory, case: &Case, time: Duration) -> io::Result<Outcome> {
         let unknown = |why: &str| Ok(Outcome::Unknown { why: why.to_owned() });
         let Ok(written) = lemma.claim.script(theory, case) else { return unknown("it has no terms for it") };
-        let mut context = self.context()?;
+        let mut context = self.context(time)?;
         for command in &written.commands {
             send(&mut context, command)?;
         }
@@ -153,11 +155,11 @@ impl Solver {
         }
     }
 
-    fn context(&self) -> io::Result<Context> {
+    fn context(&self, time: Duration) -> io::Result<Context> {
         let mut arguments = self.arguments.clone();
         if arguments.iter().any(|argument| argument == "-smt2") {
-            arguments.push(format!("-t:{}", self.timeout.as_millis()).into());
-            arguments.push(format!("-T:{}", self.timeout.as_secs() + 2).into());
+            arguments.push(format!("-t:{}", time.as_millis()).into());
+            arguments.push(format!("-T:{}", time.as_secs() + 2).into());
         }
         let mut context = ContextBuilder::new().solver(&self.program).solver_args(arguments).build()?;
         context.set_logic("ALL")?;

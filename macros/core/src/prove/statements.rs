@@ -8,7 +8,7 @@ use crate::ir::{BinaryOp, Expr, ExprKind, Statement, Type, UnaryOp};
 use crate::model::{Model, WRITES};
 use crate::units::form::{Form, Var};
 use crate::units::select::{Selection, rebuilt};
-use crate::units::{OperandKind, Output, Pattern, Port, Rule, Units, Use};
+use crate::units::{OperandKind, Pattern, Port, Rule, Units};
 
 /// The places of the entry's address and immediate among the operands of an instruction's claim.
 const PC: Var = Var::Operand(0);
@@ -25,9 +25,19 @@ pub(super) fn unit(units: &Units, at: usize) -> Vec<(String, Claim)> {
         let mut claim = Claim::default();
         for (input, ranges) in declared.inputs.iter().enumerate() {
             let var = Var::Input(input);
+            let fed = fed(units, at, place, input);
             claim.names.insert(var, ranges.name.clone());
-            claim.ranges.insert(var, fed(units, at, place, input));
+            claim.ranges.insert(var, fed.range);
             claim.values.push((ranges.name.clone(), Value::Bits(var, ranges.ty.width)));
+            if let Some(values) = fed.values {
+                let named = Expr::new(ExprKind::Local(ranges.name.clone()), ranges.ty);
+                let top = u64::MAX >> (64 - ranges.ty.width);
+                let each = values.into_iter().map(|value| {
+                    let value = Expr::new(ExprKind::Const(value as u64 & top), ranges.ty);
+                    bit(BinaryOp::Eq, named.clone(), value)
+                });
+                claim.given.extend(each.reduce(|a, b| binary(BinaryOp::Or, a, b)));
+            }
         }
         for (input, value) in &output.given {
             claim.ranges.insert(Var::Input(*input), (*value, *value));
@@ -76,28 +86,67 @@ fn of_unit(
     }
 }
 
-/// From where to where rules that take an output feed an input, as far as its type allows; the type if no rule takes it.
-fn fed(units: &Units, unit: usize, output: usize, input: usize) -> (i128, i128) {
+/// What rules that take an output feed an input.
+struct Fed {
+    range: (i128, i128),
+    /// The only values, if they are few and leave gaps.
+    values: Option<BTreeSet<i128>>,
+}
+
+/// Values that are fed are told apart if there are at most so many.
+const MAX_VALUES: usize = 8;
+
+/// What rules that take an output feed an input, as far as its type allows; all that the type allows if no rule takes it.
+fn fed(units: &Units, unit: usize, output: usize, input: usize) -> Fed {
     let declared = &units.units[unit].inputs[input];
     let own = bounds(declared.ty);
     let mut all: Option<(i128, i128)> = None;
+    let mut values = Some(BTreeSet::new());
     for rule in &units.rules {
         for (place, used) in rule.uses.iter().enumerate() {
             if used.unit != unit || !takes(rule, Var::Output(place, output)) {
                 continue;
             }
             let fed = used.inputs.iter().find(|(at, _)| *at == input).map(|(_, form)| form);
-            let (min, max) = match fed {
-                Some(form) => range(units, rule, form),
+            let ((min, max), one) = match fed {
+                Some(form) => (range(units, rule, form), few(units, rule, form)),
                 // Another rule may feed it.
-                None if declared.default == 0 => own,
-                None => (declared.default, declared.default),
+                None if declared.default == 0 => (own, None),
+                None => ((declared.default, declared.default), Some(BTreeSet::from([declared.default]))),
             };
             all = Some(all.map_or((min, max), |(least, most)| (least.min(min), most.max(max))));
+            values = values.zip(one).map(|(all, one)| &all | &one);
         }
     }
     let (min, max) = all.unwrap_or(own);
-    (min.max(own.0), max.min(own.1))
+    let values = values.filter(|values| {
+        let (first, last) = (values.first(), values.last());
+        let length = first.zip(last).map_or(1, |(first, last)| last - first + 1);
+        values.len() <= MAX_VALUES && (values.len() as i128) < length
+    });
+    Fed { range: (min.max(own.0), max.min(own.1)), values }
+}
+
+/// The values of a form whose variables are bits; none if others are among them.
+fn few(units: &Units, rule: &Rule, form: &Form) -> Option<BTreeSet<i128>> {
+    let vars = form.vars();
+    let is_bit = |var: &Var| match var {
+        Var::Output(place, output) => {
+            let outputs = &units.units[rule.uses[*place].unit].outputs;
+            let means = outputs.get(*output).and_then(|output| output.means.as_ref());
+            means.is_some_and(|means| means.ty == Type::unsigned(1))
+        }
+        _ => false,
+    };
+    let is_few = vars.len() <= 3 && vars.iter().all(is_bit);
+    is_few.then(|| {
+        let rows = 0..1usize << vars.len();
+        let bit = |row: usize, var: Var| {
+            let at = vars.iter().position(|known| *known == var);
+            at.map_or(0, |at| (row >> at & 1) as i128)
+        };
+        rows.map(|row| form.value(&mut |var| bit(row, var))).collect()
+    })
 }
 
 /// The integers of a type.
@@ -123,7 +172,7 @@ fn range(units: &Units, rule: &Rule, form: &Form) -> (i128, i128) {
             let used = &rule.uses[place];
             let unit = &units.units[used.unit];
             match unit.outputs.get(output) {
-                Some(output) => output_range(units, used, output),
+                Some(output) => output.means.as_ref().map_or(bounds(Type::unsigned(32)), constants),
                 None => bounds(Type::unsigned(unit.cells[output - unit.outputs.len()].bits)),
             }
         }
@@ -153,15 +202,6 @@ fn operand_range(rule: &Rule, at: usize) -> (i128, i128) {
         OperandKind::Wide(bits) => (0, (1 << bits) - 1),
         _ => (0, (1 << operand.ty.width) - 1),
     }
-}
-
-/// The bounds of what an output means, or of what a table finds.
-fn output_range(units: &Units, used: &Use, output: &Output) -> (i128, i128) {
-    if let Some(means) = &output.means {
-        return constants(means);
-    }
-    let _ = (units, used);
-    bounds(Type::unsigned(32))
 }
 
 /// The bounds of a value: of a number that is shifted, those of what it can become; else of its type.
@@ -352,6 +392,14 @@ fn home(units: &Units, cell: (usize, usize)) -> Var {
     Var::Cell(unit, cell)
 }
 
+/// A form with each cell in its column.
+fn at_home(units: &Units, form: &Form) -> Form {
+    form.put(&mut |var| match var {
+        Var::Cell(unit, cell) => Some(Form::from(home(units, (unit, cell)))),
+        _ => None,
+    })
+}
+
 /// What the compiled form asks of a row of this kind: the relations with the kind's columns of the code table as
 /// coefficients, and the look-ups that it makes. Relations of units that it does not use are left out: a claim that holds
 /// without them holds.
@@ -435,8 +483,8 @@ fn semantics(
             }
             Statement::Input { left, count, .. } => {
                 if let Some(taken) = &selection.input {
-                    claim.goals.push(be("the input that is left", taken.left.clone(), left.clone()));
-                    claim.goals.push(be("how much input is taken", taken.count.clone(), count.clone()));
+                    claim.goals.push(be("the input that is left", at_home(units, &taken.left), left.clone()));
+                    claim.goals.push(be("how much input is taken", at_home(units, &taken.count), count.clone()));
                 }
                 // That there are no more bytes than are taken is for the argument of streams to say.
                 let bits = binary(BinaryOp::Shl, extended(count, 64), constant(3, 6));
@@ -446,9 +494,9 @@ fn semantics(
             }
             Statement::Output { position, count, value, .. } => {
                 if let Some(put) = &selection.output {
-                    claim.goals.push(be("the output before", put.position.clone(), position.clone()));
-                    claim.goals.push(be("how much is put out", put.count.clone(), count.clone()));
-                    claim.goals.push(be("what is put out", put.value.clone(), value.clone()));
+                    claim.goals.push(be("the output before", at_home(units, &put.position), position.clone()));
+                    claim.goals.push(be("how much is put out", at_home(units, &put.count), count.clone()));
+                    claim.goals.push(be("what is put out", at_home(units, &put.value), value.clone()));
                 }
             }
             Statement::Exit(_) => next = constant(0, 32),
