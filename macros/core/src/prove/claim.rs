@@ -91,15 +91,7 @@ impl Claim {
     /// are exhaustive: each tells apart all values that the bits have.
     pub(super) fn cases(&self) -> Vec<Case> {
         let mut amounts: Vec<Expr> = Vec::new();
-        let values = self.values.iter().filter_map(|(_, value)| match value {
-            Value::Of(e) => Some(e),
-            Value::Bits(..) => None,
-        });
-        let goals = self.goals.iter().filter_map(|goal| match &goal.must {
-            Must::Be(_, e) | Must::Hold(e) => Some(e),
-            Must::Word(_) => None,
-        });
-        for e in values.chain(goals).chain(&self.given) {
+        for e in self.expressions() {
             walk(e, &mut |part| {
                 if let ExprKind::Binary(BinaryOp::Shl | BinaryOp::Shr, _, by) = &part.kind {
                     parts_of_amount(by, &mut amounts);
@@ -145,12 +137,7 @@ impl Claim {
                 _ => {}
             });
         };
-        for goal in &self.goals {
-            match &goal.must {
-                Must::Be(_, e) | Must::Hold(e) => look(e),
-                Must::Word(_) => {}
-            }
-        }
+        self.expressions().for_each(&mut look);
         let mut cases = vec![Case::default()];
         for var in signed.into_iter().take(2) {
             let halves = [(0, (1 << 31) - 1), (1 << 31, (1 << 32) - 1)];
@@ -190,11 +177,14 @@ impl Claim {
             ranges: self.ranges.clone(),
             variables: BTreeMap::new(),
             names: Names::new(),
+            factors: Vec::new(),
         };
         writer.ranges.extend(case.ranges.iter().copied());
         writer.look_ups();
         writer.roots();
         writer.bind(case)?;
+        writer.solve();
+        writer.bind_leaf(Var::Address);
         writer.table_values()?;
         for (_, form) in &self.relations {
             writer.relation(form)?;
@@ -208,6 +198,8 @@ impl Claim {
             wrong.push(writer.wrong(&goal.must)?);
         }
         writer.script.assert(any(wrong));
+        let factors = std::mem::take(&mut writer.factors);
+        writer.script.compare_products(&factors)?;
         let variables = writer.variables.into_iter().filter(|(_, number)| number.min < number.max);
         let variables = variables.map(|(var, _)| (var, symbol(&self.names, var)));
         Ok(Written { commands: writer.script.commands, variables: variables.collect() })
@@ -262,6 +254,43 @@ impl Claim {
 }
 
 impl Claim {
+    /// Whether a form has a variable, or an expression its name.
+    fn uses(&self, var: Var) -> bool {
+        let name = symbol(&self.names, var);
+        let mut named = false;
+        let mut look = |e: &Expr| {
+            walk(e, &mut |part| {
+                named |= match &part.kind {
+                    ExprKind::Read(port) => var == Var::Read(*port),
+                    ExprKind::Taken => var == Var::Taken,
+                    ExprKind::Local(local) => *local == name,
+                    _ => false,
+                }
+            });
+        };
+        self.expressions().for_each(&mut look);
+        self.entries.iter().for_each(look);
+        let goals = self.goals.iter().filter_map(|goal| match &goal.must {
+            Must::Be(form, _) | Must::Word(form) => Some(form),
+            Must::Hold(_) => None,
+        });
+        let mut forms = self.relations.iter().map(|(_, form)| form).chain(goals);
+        named || forms.any(|form| form.vars().contains(&var))
+    }
+
+    /// Its expressions, but for those of entries.
+    fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let values = self.values.iter().filter_map(|(_, value)| match value {
+            Value::Of(e) => Some(e),
+            Value::Bits(..) => None,
+        });
+        let goals = self.goals.iter().filter_map(|goal| match &goal.must {
+            Must::Be(_, e) | Must::Hold(e) => Some(e),
+            Must::Word(_) => None,
+        });
+        values.chain(goals).chain(&self.given)
+    }
+
     /// The claim as a person reads it.
     pub(super) fn comment(&self, name: &str) -> String {
         let shown = |form: &Form| Named(form, |var| self.shown(var)).to_string();
@@ -330,6 +359,8 @@ struct Writer<'a> {
     ranges: BTreeMap<Var, (i128, i128)>,
     variables: BTreeMap<Var, Number>,
     names: Names,
+    /// What is multiplied by another unknown in relations.
+    factors: Vec<Number>,
 }
 
 impl Writer<'_> {
@@ -385,13 +416,10 @@ impl Writer<'_> {
 
     /// Gives names in expressions their numbers.
     fn bind(&mut self, case: &Case) -> Result<(), Unwritable> {
-        let leaves: Vec<Var> = self.claim.names.keys().copied().collect();
-        let leaves = leaves.into_iter().filter(|var| {
-            matches!(var, Var::Read(_) | Var::Taken | Var::Address | Var::NextPc)
-        });
-        for var in leaves.collect::<Vec<_>>() {
-            let number = self.variable(var);
-            self.names.insert(symbol(&self.claim.names, var), number);
+        for var in self.claim.names.keys() {
+            if matches!(var, Var::Read(_) | Var::Taken) {
+                self.bind_leaf(*var);
+            }
         }
         let mut open: Vec<&(Expr, u64)> = case.fixed.iter().collect();
         for (name, value) in &self.claim.values {
@@ -406,6 +434,51 @@ impl Writer<'_> {
             self.names.insert(name.clone(), number);
         }
         self.fix(&mut open)
+    }
+
+    /// Gives the name of a variable its number, if anything uses it.
+    fn bind_leaf(&mut self, var: Var) {
+        if self.claim.uses(var) {
+            let number = self.variable(var);
+            self.names.insert(symbol(&self.claim.names, var), number);
+        }
+    }
+
+    /// Narrows the range of a residue that a relation says is a form with bounds from 0 to p − 1: both are the same integer.
+    fn solve(&mut self) {
+        let claim = self.claim;
+        let mut left: Vec<&Form> = claim.relations.iter().map(|(_, form)| form).collect();
+        loop {
+            let before = left.len();
+            left.retain(|form| !self.solved(form));
+            if left.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Whether a relation has narrowed a range, or never will.
+    fn solved(&mut self, form: &Form) -> bool {
+        let vars = form.vars();
+        let mut residues = vars.iter().filter(|var| {
+            !matches!(var, Var::Entry(_)) && self.range(**var) == (0, PRIME - 1)
+        });
+        let (Some(var), None) = (residues.next().copied(), residues.next()) else { return false };
+        let alone = Form::from(var);
+        let factor = form.terms().find(|(product, _)| *product == [var]).map(|(_, factor)| factor);
+        let rest = match factor {
+            Some(1) => &alone - form,
+            Some(-1) => &alone + form,
+            _ => return true,
+        };
+        if rest.vars().contains(&var) || self.variables.contains_key(&var) {
+            return true;
+        }
+        match self.form(&rest) {
+            Ok(number) if number.min >= 0 && number.max < PRIME => self.narrow(var, (number.min, number.max)),
+            _ => {}
+        }
+        true
     }
 
     /// Takes what a case says for granted, as soon as all its names have numbers.
@@ -550,6 +623,7 @@ impl Writer<'_> {
             }
             let limbs = self.form(&limbs)?;
             let limbs = self.script.whole(limbs);
+            self.factors.push(limbs.clone());
             let common = self.factor(common)?;
             let product = self.script.mul(&limbs, &common)?;
             sum = self.script.add(&sum, &product)?;
@@ -570,18 +644,20 @@ impl Writer<'_> {
             Err(why) => return Err(why),
         };
         let (least, greatest) = Self::multiples(&number);
-        if least > greatest {
-            self.script.assert(Term::atom("false"));
-            return Ok(());
-        }
         if greatest - least > MAX_MULTIPLES {
             return if self.is_narrowed(form) { Ok(()) } else { Err(Unwritable::Large) };
         }
+        self.assert_multiple(&number)
+    }
+
+    fn assert_multiple(&mut self, number: &Number) -> Result<(), Unwritable> {
+        let (least, greatest) = Self::multiples(number);
         let is = match greatest - least {
+            ..0 => Term::atom("false"),
             0..4 => {
                 let each = (least..=greatest).map(|k| {
                     let multiple = self.script.constant(k * PRIME);
-                    self.script.equal(&number, &multiple)
+                    self.script.equal(number, &multiple)
                 });
                 any(each.collect())
             }
@@ -589,11 +665,25 @@ impl Writer<'_> {
                 let name = format!("$k{}", self.script.commands.len());
                 let k = self.script.variable(&name, least, greatest);
                 let multiple = self.script.scale(&k, PRIME)?;
-                self.script.equal(&number, &multiple)
+                self.script.equal(number, &multiple)
             }
         };
         self.script.assert(is);
         Ok(())
+    }
+
+    /// A number, or what is left of it modulo the prime if that spares many multiples.
+    fn residue(&mut self, number: Number) -> Result<Number, Unwritable> {
+        let (least, greatest) = Self::multiples(&number);
+        if greatest - least < 8 {
+            return Ok(number);
+        }
+        // It exists, whatever the number is.
+        let name = format!("$r{}", self.script.commands.len());
+        let residue = self.script.variable(&name, 0, PRIME - 1);
+        let difference = self.script.sub(&number, &residue)?;
+        self.assert_multiple(&difference)?;
+        Ok(residue)
     }
 
     /// Whether a relation has been used up by [`Self::roots`]: it says that a variable is a bit.
@@ -613,6 +703,7 @@ impl Writer<'_> {
             }
             Must::Be(form, e) => {
                 let number = self.form(form)?;
+                let number = self.residue(number)?;
                 let expected = self.values().integer(e)?;
                 let (least, greatest) = {
                     let (min, max) = (number.min - expected.max, number.max - expected.min);

@@ -66,8 +66,9 @@ impl fmt::Display for Term {
         match self {
             Self::Atom(text) => f.write_str(text),
             Self::List(parts) => {
+                f.write_str("(")?;
                 for (at, part) in parts.iter().enumerate() {
-                    write!(f, "{}{part}", if at == 0 { "(" } else { " " })?;
+                    write!(f, "{}{part}", if at == 0 { "" } else { " " })?;
                 }
                 f.write_str(")")
             }
@@ -93,9 +94,16 @@ pub(super) struct Number {
     pub(super) min: i128,
     pub(super) max: i128,
     zeros: u32,
+    /// A term, a factor and what is added, which make the number.
+    affine: Option<(Term, i128, i128)>,
 }
 
 impl Number {
+    /// A term of which the number is a multiple, plus a constant.
+    fn affine(&self) -> (Term, i128, i128) {
+        self.affine.clone().unwrap_or((self.term.clone(), 1, 0))
+    }
+
     pub(super) fn is_bit(&self) -> bool {
         self.min >= 0 && self.max <= 1
     }
@@ -133,11 +141,13 @@ pub(super) struct Script {
     /// What a case says of terms, by their text.
     known: BTreeMap<String, i128>,
     unknown: BTreeMap<String, Number>,
+    /// Quotients, each with its divisor.
+    quotients: Vec<(Number, Number)>,
 }
 
 impl Script {
     pub(super) fn new(theory: Theory) -> Self {
-        Self { theory, commands: Vec::new(), defined: BTreeMap::new(), known: BTreeMap::new(), unknown: BTreeMap::new() }
+        Self { theory, commands: Vec::new(), defined: BTreeMap::new(), known: BTreeMap::new(), unknown: BTreeMap::new(), quotients: Vec::new() }
     }
 
     pub(super) fn assert(&mut self, condition: Term) {
@@ -163,14 +173,14 @@ impl Script {
             // A sign bit that is zero.
             self.commands.push(declare(sort(width(min, max) - 1)));
             let term = Term::list([indexed("zero_extend", &[1]), symbol]);
-            return Number { term, min, max, zeros: 0 };
+            return Number { term, min, max, zeros: 0, affine: None };
         }
         let sort = match self.theory {
             Theory::Integers => Term::atom("Int"),
             Theory::Vectors => sort(width(min, max)),
         };
         self.commands.push(declare(sort));
-        let number = Number { term: symbol, min, max, zeros: 0 };
+        let number = Number { term: symbol, min, max, zeros: 0, affine: None };
         // Bounds that are not yet known are asserted of the wider number.
         let [least, greatest] = [min, max].map(|bound| self.constant(bound));
         let wide = |a: &Number, b: &Number, script: &Self| script.order("bvsle", "<=", a, b);
@@ -186,7 +196,7 @@ impl Script {
         }
         let text = format!("whole {}", number.term);
         if let Some(term) = self.defined.get(&text) {
-            return Number { term: term.clone(), ..number };
+            return Number { term: term.clone(), affine: None, ..number };
         }
         let name = format!("$n{}", self.defined.len());
         let whole = self.variable(&name, number.min, number.max);
@@ -216,7 +226,7 @@ impl Script {
                 Term::list([Term::atom("_"), Term::atom(format!("bv{bits}")), Term::atom(width.to_string())])
             }
         };
-        Number { term, min: value, max: value, zeros: value.trailing_zeros().min(127) }
+        Number { term, min: value, max: value, zeros: value.trailing_zeros().min(127), affine: None }
     }
 
     /// A number with these bounds, from a term that is as wide as `from`.
@@ -228,7 +238,7 @@ impl Script {
             Theory::Integers => term,
             Theory::Vectors => resized(term, from, width(min, max)),
         };
-        let number = self.named(Number { term, min, max, zeros });
+        let number = self.named(Number { term, min, max, zeros, affine: None });
         match self.known.get(&number.term.to_string()) {
             Some(value) => self.constant(*value),
             None => number,
@@ -264,7 +274,12 @@ impl Script {
         }
         let bounds = a.min.checked_add(b.min).zip(a.max.checked_add(b.max)).ok_or(Unwritable::Large)?;
         let (term, from) = self.apply(("+", "bvadd"), a, b, bounds)?;
-        Ok(self.bounded(term, from, bounds, a.zeros.min(b.zeros)))
+        let sum = self.bounded(term, from, bounds, a.zeros.min(b.zeros));
+        let affine = [(a, b), (b, a)].into_iter().find_map(|(of, by)| {
+            let (term, factor, more) = of.affine();
+            Some((term, factor, more.checked_add(by.single()?)?))
+        });
+        Ok(Number { affine, ..sum })
     }
 
     pub(super) fn scale(&mut self, a: &Number, by: i128) -> Result<Number, Unwritable> {
@@ -300,8 +315,43 @@ impl Script {
         let corners = corners.ok_or(Unwritable::Large)?;
         let bounds = corners.iter().min().copied().zip(corners.iter().max().copied());
         let bounds = bounds.ok_or(Unwritable::Large)?;
+        let zeros = (a.zeros + b.zeros).min(127);
+        if let Some((of, by)) = [(a, b), (b, a)].into_iter().find_map(|(of, by)| Some((of, by.single()?))) {
+            let (term, factor, more) = of.affine();
+            let affine = factor.checked_mul(by).zip(more.checked_mul(by)).map(|(x, y)| (term, x, y));
+            let (term, from) = self.apply(("*", "bvmul"), a, b, bounds)?;
+            return Ok(Number { affine, ..self.bounded(term, from, bounds, zeros) });
+        }
+        if self.theory == Theory::Integers {
+            return self.multiplied(a, b, bounds);
+        }
         let (term, from) = self.apply(("*", "bvmul"), a, b, bounds)?;
-        Ok(self.bounded(term, from, bounds, (a.zeros + b.zeros).min(127)))
+        Ok(self.bounded(term, from, bounds, zeros))
+    }
+
+    /// A product of two unknowns, multiplied out: equal products of unknowns are one term for the solver.
+    fn multiplied(&mut self, a: &Number, b: &Number, bounds: (i128, i128)) -> Result<Number, Unwritable> {
+        let ((x, by_x, more_x), (y, by_y, more_y)) = (a.affine(), b.affine());
+        let (first, second) = if x.to_string() <= y.to_string() { (&x, &y) } else { (&y, &x) };
+        let product = Term::call("*", [first.clone(), second.clone()]);
+        let terms = [(product, by_x, by_y), (x, by_x, more_y), (y, by_y, more_x)];
+        let mut sum = Vec::new();
+        for (term, a, b) in terms {
+            match a.checked_mul(b).ok_or(Unwritable::Large)? {
+                0 => {}
+                1 => sum.push(term),
+                factor => sum.push(Term::call("*", [self.constant(factor).term, term])),
+            }
+        }
+        let constant = more_x.checked_mul(more_y).ok_or(Unwritable::Large)?;
+        if constant != 0 {
+            sum.push(self.constant(constant).term);
+        }
+        let term = match sum.len() {
+            1 => sum.remove(0),
+            _ => Term::list([Term::atom("+")].into_iter().chain(sum)),
+        };
+        Ok(self.bounded(term, 0, bounds, (a.zeros + b.zeros).min(127)))
     }
 
     /// An operation on two numbers, and how wide its term is.
@@ -389,9 +439,31 @@ impl Script {
         let is = all(vec![self.equal(&sum, a), self.less(&remainder, b)]);
         let by_zero = self.equal(b, &zero);
         self.assert(any(vec![by_zero, is]));
+        self.quotients.push((quotient.clone(), b.clone()));
         self.unknown.insert(format!("{text} q"), quotient.clone());
         self.unknown.insert(format!("{text} r"), remainder.clone());
         Ok([quotient, remainder])
+    }
+
+    /// Asserts what is so of every number n, every quotient q and its divisor b, none of which is negative: if n > q,
+    /// then n·b ≥ q·b + b, and the other way round. It spares the solver the search for the product to look at.
+    pub(super) fn compare_products(&mut self, numbers: &[Number]) -> Result<(), Unwritable> {
+        for (quotient, divisor) in self.quotients.clone() {
+            if divisor.min < 0 {
+                continue;
+            }
+            let product = self.mul(&quotient, &divisor)?;
+            let more = self.add(&product, &divisor)?;
+            for number in numbers {
+                let other = self.mul(number, &divisor)?;
+                let other_more = self.add(&other, &divisor)?;
+                let greater = any(vec![not(self.less(&quotient, number)), not(self.less(&other, &more))]);
+                let less = any(vec![not(self.less(number, &quotient)), not(self.less(&product, &other_more))]);
+                self.assert(greater);
+                self.assert(less);
+            }
+        }
+        Ok(())
     }
 
     /// And of two numbers that are not negative.

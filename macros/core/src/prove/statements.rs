@@ -130,15 +130,7 @@ fn fed(units: &Units, unit: usize, output: usize, input: usize) -> Fed {
 /// The values of a form whose variables are bits; none if others are among them.
 fn few(units: &Units, rule: &Rule, form: &Form) -> Option<BTreeSet<i128>> {
     let vars = form.vars();
-    let is_bit = |var: &Var| match var {
-        Var::Output(place, output) => {
-            let outputs = &units.units[rule.uses[*place].unit].outputs;
-            let means = outputs.get(*output).and_then(|output| output.means.as_ref());
-            means.is_some_and(|means| means.ty == Type::unsigned(1))
-        }
-        _ => false,
-    };
-    let is_few = vars.len() <= 3 && vars.iter().all(is_bit);
+    let is_few = vars.len() <= 3 && vars.iter().all(|var| is_bit(units, rule, *var));
     is_few.then(|| {
         let rows = 0..1usize << vars.len();
         let bit = |row: usize, var: Var| {
@@ -164,13 +156,62 @@ fn takes(rule: &Rule, var: Var) -> bool {
     all.into_iter().any(|form| form.vars().contains(&var))
 }
 
-/// Bounds of a rule's form by those of its variables.
+/// Bounds of a rule's form by those of its variables. Bits are told apart; one that is the top bit of an operand says in which
+/// half the operand is.
 fn range(units: &Units, rule: &Rule, form: &Form) -> (i128, i128) {
+    let vars = form.vars();
+    let bits: Vec<Var> = vars.iter().copied().filter(|var| is_bit(units, rule, *var)).take(4).collect();
+    let rows = (0..1usize << bits.len()).map(|row| {
+        let mut known: BTreeMap<Var, (i128, i128)> = BTreeMap::new();
+        for (at, var) in bits.iter().enumerate() {
+            let bit = (row >> at & 1) as i128;
+            known.insert(*var, (bit, bit));
+            if let Some(operand) = top_bit_of(units, rule, *var) {
+                known.insert(operand, [(0, (1 << 31) - 1), (1 << 31, (1 << 32) - 1)][bit as usize]);
+            }
+        }
+        range_where(units, rule, form, &known)
+    });
+    let hull = |(a, b): (i128, i128), (c, d): (i128, i128)| (a.min(c), b.max(d));
+    rows.reduce(hull).unwrap_or_default()
+}
+
+/// Whether a variable of a rule is an output that means a bit.
+fn is_bit(units: &Units, rule: &Rule, var: Var) -> bool {
+    means(units, rule, var).is_some_and(|means| means.ty == Type::unsigned(1))
+}
+
+fn means<'u>(units: &'u Units, rule: &Rule, var: Var) -> Option<&'u Expr> {
+    let Var::Output(place, output) = var else { return None };
+    units.units[rule.uses[place].unit].outputs.get(output)?.means.as_ref()
+}
+
+/// The operand whose top bit a variable is: what feeds the input that the output means the top bit of.
+fn top_bit_of(units: &Units, rule: &Rule, var: Var) -> Option<Var> {
+    let (Var::Output(place, _), ExprKind::Slice(of, 31)) = (var, &means(units, rule, var)?.kind) else {
+        return None;
+    };
+    let ExprKind::Local(name) = &of.kind else { return None };
+    let used = &rule.uses[place];
+    let input = units.units[used.unit].inputs.iter().position(|input| input.name == *name)?;
+    let (_, form) = used.inputs.iter().find(|(at, _)| *at == input)?;
+    match form.vars()[..] {
+        [operand @ Var::Operand(_)] if *form == Form::from(operand) => Some(operand),
+        _ => None,
+    }
+}
+
+fn range_where(
+    units: &Units,
+    rule: &Rule,
+    form: &Form,
+    known: &BTreeMap<Var, (i128, i128)>,
+) -> (i128, i128) {
     let of = |var: Var| match var {
+        _ if known.contains_key(&var) => known[&var],
         Var::Operand(at) => operand_range(rule, at),
         Var::Output(place, output) => {
-            let used = &rule.uses[place];
-            let unit = &units.units[used.unit];
+            let unit = &units.units[rule.uses[place].unit];
             match unit.outputs.get(output) {
                 Some(output) => output.means.as_ref().map_or(bounds(Type::unsigned(32)), constants),
                 None => bounds(Type::unsigned(unit.cells[output - unit.outputs.len()].bits)),
