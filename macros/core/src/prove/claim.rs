@@ -171,6 +171,18 @@ impl Claim {
     /// # Errors
     /// Why the theory has no terms for it.
     pub(super) fn script(&self, theory: Theory, case: &Case) -> Result<Written, Unwritable> {
+        self.written(theory, case, true)
+    }
+
+    /// What is assumed in one case: it has a solution, or the case is none.
+    ///
+    /// # Errors
+    /// Why the theory has no terms for it.
+    pub(super) fn assumptions(&self, theory: Theory, case: &Case) -> Result<Written, Unwritable> {
+        self.written(theory, case, false)
+    }
+
+    fn written(&self, theory: Theory, case: &Case, is_negated: bool) -> Result<Written, Unwritable> {
         let mut writer = Writer {
             claim: self,
             script: Script::new(theory),
@@ -193,11 +205,13 @@ impl Claim {
             let holds = writer.values().holds(condition)?;
             writer.script.assert(holds);
         }
-        let mut wrong = Vec::new();
-        for goal in &self.goals {
-            wrong.push(writer.wrong(&goal.must)?);
+        if is_negated {
+            let mut wrong = Vec::new();
+            for goal in &self.goals {
+                wrong.push(writer.wrong(&goal.must)?);
+            }
+            writer.script.assert(any(wrong));
         }
-        writer.script.assert(any(wrong));
         let factors = std::mem::take(&mut writer.factors);
         writer.script.compare_products(&factors)?;
         let variables = writer.variables.into_iter().filter(|(_, number)| number.min < number.max);
@@ -299,6 +313,9 @@ impl Claim {
         for lookup in &self.lookups {
             let places: Vec<String> = lookup.places.iter().map(|place| self.shown(*place)).collect();
             lines.push(format!("  {}({})    {}", lookup.table.name, places.join(", "), lookup.name));
+        }
+        for (var, (min, max)) in self.ranges.iter().filter(|(var, _)| self.uses(**var)) {
+            lines.push(format!("  {min} <= {} <= {max}", self.shown(*var)));
         }
         lines.extend(self.given.iter().map(|condition| format!("  {condition}")));
         for (name, value) in &self.values {
@@ -425,10 +442,7 @@ impl Writer<'_> {
         for (name, value) in &self.claim.values {
             self.fix(&mut open)?;
             let number = match value {
-                Value::Bits(var, bits) => {
-                    let number = self.variable(*var);
-                    self.script.low(&number, *bits)
-                }
+                Value::Bits(var, _) => self.variable(*var),
                 Value::Of(e) => self.values().bits(e)?,
             };
             self.names.insert(name.clone(), number);

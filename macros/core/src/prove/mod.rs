@@ -45,6 +45,9 @@ pub use solver::{Outcome, Proof, Solver};
 use crate::model::Model;
 use claim::Claim;
 
+/// The theories, in the order in which they are tried.
+const THEORIES: [Theory; 2] = [Theory::Integers, Theory::Vectors];
+
 /// What a lemma is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -91,23 +94,14 @@ impl Lemma {
     /// The lemma as SMT-LIB: a comment that says what is claimed, and for each case commands that a solver must answer with
     /// `unsat`. None if neither theory has terms for it.
     pub fn text(&self) -> Option<String> {
-        let cases = self.claim.cases();
-        let theory = self.theories().into_iter().find(|theory| self.claim.script(*theory, &cases[0]).is_ok())?;
         let mut text = self.claim.comment(&self.name);
-        for case in &cases {
+        for case in self.claim.cases() {
+            let written = THEORIES.iter().find_map(|theory| self.claim.script(*theory, &case).ok())?;
             text += &case.comment(&self.claim.names);
-            let written = self.claim.script(theory, case).ok()?;
             text += "(set-logic ALL)\n";
             text.extend(written.commands.iter().map(|command| format!("{command}\n")));
             text += "(check-sat)\n(reset)\n";
         }
         Some(text)
-    }
-
-    /// The theories in which it can be written, the one to try first at the head.
-    fn theories(&self) -> Vec<Theory> {
-        let cases = self.claim.cases();
-        let is_writable = |theory: &Theory| self.claim.script(*theory, &cases[0]).is_ok();
-        [Theory::Integers, Theory::Vectors].into_iter().filter(is_writable).collect()
     }
 }

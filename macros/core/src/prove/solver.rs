@@ -10,7 +10,7 @@ use easy_smt::{Context, ContextBuilder, Response, SExpr, SExprData};
 
 use super::claim::{Case, Written};
 use super::number::{Term, Theory};
-use super::{Lemma, claim::symbol};
+use super::{Lemma, THEORIES, claim::symbol};
 use crate::units::form::Var;
 
 /// A solver's program, and how long it may take for a query.
@@ -92,41 +92,58 @@ impl Solver {
     pub fn prove(&self, lemma: &Lemma) -> io::Result<Proof> {
         let start = Instant::now();
         let cases = lemma.claim.cases();
-        let theories = lemma.theories();
-        let done = |outcome, theory| Proof { outcome, cases: cases.len(), theory, time: start.elapsed() };
-        let mut first = 0;
+        let done = |outcome, theory| Ok(Proof { outcome, cases: cases.len(), theory, time: start.elapsed() });
+        let mut order = THEORIES;
         for case in &cases {
-            let mut why = Vec::new();
-            // What decided a case is tried first for the next.
-            let order: Vec<usize> = (first..theories.len()).chain(0..first).collect();
-            let mut proven = false;
-            // What one theory decides at once, the other may not decide at all.
-            let tries = [self.timeout / 10, self.timeout].into_iter().flat_map(|time| order.iter().map(move |at| (time, *at)));
-            for (time, at) in tries {
-                let theory = theories[at];
-                match self.case(lemma, theory, case, time)? {
-                    Outcome::Proven => {
-                        (first, proven) = (at, true);
-                        break;
-                    }
-                    Outcome::Unknown { why: reason } => why.push(format!("{}: {reason}", theory.name())),
-                    refuted => return Ok(done(refuted, theory)),
+            match self.decided(lemma, case, order)? {
+                (Outcome::Proven, theory) => order.sort_by_key(|other| *other != theory),
+                (Outcome::Unknown { why }, theory) => {
+                    let why = format!("{}{why}", case.comment(&lemma.claim.names).replace("; ", "").replace('\n', ": "));
+                    return done(Outcome::Unknown { why }, theory);
                 }
-            }
-            if !proven {
-                let theory = theories.last().copied().unwrap_or(Theory::Integers);
-                if why.is_empty() {
-                    why.push("no theory has terms for it".to_owned());
-                }
-                let mut reason = why.join("; ");
-                if cases.len() > 1 {
-                    reason = format!("{}{reason}", case.comment(&lemma.claim.names).trim_start_matches("; ").replace('\n', ": "));
-                }
-                return Ok(done(Outcome::Unknown { why: reason }, theory));
+                (refuted, theory) => return done(refuted, theory),
             }
         }
-        let theory = theories.get(first).copied().unwrap_or(Theory::Integers);
-        Ok(done(Outcome::Proven, theory))
+        done(Outcome::Proven, order[0])
+    }
+
+    /// What comes of a case, and by which theory. What one theory decides at once, the other may not decide at all: so each
+    /// is tried for a short time first.
+    fn decided(&self, lemma: &Lemma, case: &Case, order: [Theory; 2]) -> io::Result<(Outcome, Theory)> {
+        let mut why: Vec<String> = Vec::new();
+        for time in [self.timeout / 10, self.timeout] {
+            why.clear();
+            for theory in order {
+                match self.case(lemma, theory, case, time)? {
+                    Outcome::Unknown { why: reason } => why.push(format!("{}: {reason}", theory.name())),
+                    decided => return Ok((decided, theory)),
+                }
+            }
+        }
+        Ok((Outcome::Unknown { why: why.join("; ") }, order[0]))
+    }
+
+    /// Whether some row satisfies what a lemma assumes: if none did, everything would follow. None if the solver finds neither.
+    ///
+    /// # Errors
+    /// The solver cannot be run, or does not answer as SMT-LIB says.
+    pub fn has_rows(&self, lemma: &Lemma) -> io::Result<Option<bool>> {
+        let mut is_certain = true;
+        for case in lemma.claim.cases() {
+            // Integers leave tables out that they have no terms for.
+            let written = [Theory::Vectors, Theory::Integers].map(|theory| lemma.claim.assumptions(theory, &case));
+            let Some(written) = written.into_iter().find_map(Result::ok) else { return Ok(None) };
+            let mut context = self.context(self.timeout)?;
+            for command in &written.commands {
+                send(&mut context, command)?;
+            }
+            match context.check() {
+                Ok(Response::Sat) => return Ok(Some(true)),
+                Ok(Response::Unsat) => {}
+                _ => is_certain = false,
+            }
+        }
+        Ok(is_certain.then_some(false))
     }
 
     fn case(&self, lemma: &Lemma, theory: Theory, case: &Case, time: Duration) -> io::Result<Outcome> {

@@ -26,7 +26,7 @@ pub(super) fn unit(units: &Units, at: usize) -> Vec<(String, Claim)> {
         for (input, ranges) in declared.inputs.iter().enumerate() {
             let var = Var::Input(input);
             let fed = fed(units, at, place, input);
-            claim.names.insert(var, ranges.name.clone());
+            claim.names.insert(var, format!("let.{}", ranges.name));
             claim.ranges.insert(var, fed.range);
             claim.values.push((ranges.name.clone(), Value::Bits(var, ranges.ty.width)));
             if let Some(values) = fed.values {
@@ -43,7 +43,7 @@ pub(super) fn unit(units: &Units, at: usize) -> Vec<(String, Claim)> {
             claim.ranges.insert(Var::Input(*input), (*value, *value));
         }
         let tables = |slot: usize| output.tables.iter().find(|(of, _)| *of == slot).map(|(_, table)| *table);
-        of_unit(&mut claim, units, at, at, "", &tables, &|_| None);
+        of_unit(&mut claim, units, at, at, &format!("{}.", declared.name), &tables, &|_| None);
         claim.goals.push(Goal { what: output.name.clone(), must: Must::Be(output.form.clone(), means.clone()) });
         (format!("{}.{}", declared.name, output.name), claim)
     });
@@ -268,7 +268,7 @@ pub(super) fn rule(units: &Units, at: usize) -> Claim {
     let mut claim = Claim { entries: units.templates.clone(), ..Claim::default() };
     for (place, operand) in rule.operands.iter().enumerate() {
         let var = Var::Operand(place);
-        claim.names.insert(var, operand.name.clone());
+        claim.names.insert(var, format!("let.{}", operand.name));
         claim.ranges.insert(var, operand_range(rule, place));
         claim.values.push((operand.name.clone(), Value::Bits(var, operand.ty.width)));
     }
