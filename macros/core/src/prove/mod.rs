@@ -34,13 +34,21 @@
 //! with the columns' expressions), links between rows, and the relations `row` and `end`.
 
 mod claim;
+mod expressions;
+mod fed;
+mod kind;
 mod number;
+mod rule;
+mod script;
 mod solver;
-mod statements;
+mod term;
+#[cfg(test)]
+mod tests;
+mod unit;
 mod value;
 
-pub use number::Theory;
 pub use solver::{Outcome, Proof, Solver};
+pub use term::Theory;
 
 use crate::model::Model;
 use claim::Claim;
@@ -74,18 +82,19 @@ pub struct Lemma {
 /// Every lemma of a spec: units, rules, instructions, variants. A spec that is `unproven` has none of the latter two.
 pub fn lemmas(model: &Model) -> Vec<Lemma> {
     let units = &model.units;
-    let of_units = (0..units.units.len()).flat_map(|at| statements::unit(units, at));
+    let of_units = (0..units.units.len()).flat_map(|at| unit::unit(units, at));
     let of_units = of_units.map(|(name, claim)| Lemma { subject: Subject::Unit, name, claim });
-    let of_rules = units.rules.iter().enumerate().map(|(at, rule)| {
-        let used: Vec<&str> = rule.uses.iter().map(|used| units.units[used.unit].name.as_str()).collect();
-        let pattern = rule.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name = format!("{pattern} by {}", if used.is_empty() { "nothing".to_owned() } else { used.join(", ") });
-        Lemma { subject: Subject::Rule, name, claim: statements::rule(units, at) }
+    let of_rules = units.rules.iter().enumerate().map(|(at, matched)| {
+        let used: Vec<&str> = matched.uses.iter().map(|used| units.units[used.unit].name.as_str()).collect();
+        let pattern = matched.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name =
+            format!("{pattern} by {}", if used.is_empty() { "nothing".to_owned() } else { used.join(", ") });
+        Lemma { subject: Subject::Rule, name, claim: rule::rule(units, at) }
     });
-    let kinds = model.kinds().enumerate().filter_map(|(at, kind)| {
-        let claim = statements::kind(model, at)?;
-        let subject = if kind.is_variant() { Subject::Variant } else { Subject::Instruction };
-        Some(Lemma { subject, name: kind.name.clone(), claim })
+    let kinds = model.kinds().enumerate().filter_map(|(at, instruction)| {
+        let claim = kind::kind(model, at)?;
+        let subject = if instruction.is_variant() { Subject::Variant } else { Subject::Instruction };
+        Some(Lemma { subject, name: instruction.name.clone(), claim })
     });
     of_units.chain(of_rules).chain(kinds).collect()
 }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use easy_smt::{Context, ContextBuilder, Response, SExpr, SExprData};
 
-use super::claim::{Case, Written};
-use super::number::{Term, Theory};
-use super::{Lemma, THEORIES, claim::symbol};
+use super::claim::{Case, symbol};
+use super::script::Written;
+use super::term::{Term, Theory};
+use super::{Lemma, THEORIES};
 use crate::units::form::Var;
 
 /// A solver's program, and how long it may take for a query.
@@ -98,7 +99,10 @@ impl Solver {
             match self.decided(lemma, case, order)? {
                 (Outcome::Proven, theory) => order.sort_by_key(|other| *other != theory),
                 (Outcome::Unknown { why }, theory) => {
-                    let why = format!("{}{why}", case.comment(&lemma.claim.names).replace("; ", "").replace('\n', ": "));
+                    let why = format!(
+                        "{}{why}",
+                        case.comment(&lemma.claim.names).replace("; ", "").replace('\n', ": ")
+                    );
                     return done(Outcome::Unknown { why }, theory);
                 }
                 (refuted, theory) => return done(refuted, theory),
@@ -131,7 +135,8 @@ impl Solver {
         let mut is_certain = true;
         for case in lemma.claim.cases() {
             // Integers leave tables out that they have no terms for.
-            let written = [Theory::Vectors, Theory::Integers].map(|theory| lemma.claim.assumptions(theory, &case));
+            let written =
+                [Theory::Vectors, Theory::Integers].map(|theory| lemma.claim.assumptions(theory, &case));
             let Some(written) = written.into_iter().find_map(Result::ok) else { return Ok(None) };
             let mut context = self.context(self.timeout)?;
             for command in &written.commands {
@@ -146,7 +151,13 @@ impl Solver {
         Ok(is_certain.then_some(false))
     }
 
-    fn case(&self, lemma: &Lemma, theory: Theory, case: &Case, time: Duration) -> io::Result<Outcome> {
+    pub(super) fn case(
+        &self,
+        lemma: &Lemma,
+        theory: Theory,
+        case: &Case,
+        time: Duration,
+    ) -> io::Result<Outcome> {
         let unknown = |why: &str| Ok(Outcome::Unknown { why: why.to_owned() });
         let Ok(written) = lemma.claim.script(theory, case) else { return unknown("it has no terms for it") };
         let mut context = self.context(time)?;
@@ -161,7 +172,9 @@ impl Solver {
                 let broken = lemma.claim.broken(&row);
                 let missed = lemma.claim.missed(&row);
                 if !broken.is_empty() || missed.is_empty() {
-                    let what = broken.first().map_or("nothing is missed".to_owned(), |what| format!("it breaks {what}"));
+                    let what = broken
+                        .first()
+                        .map_or("nothing is missed".to_owned(), |what| format!("it breaks {what}"));
                     return Ok(Outcome::Unknown { why: format!("the solver's row is none: {what}") });
                 }
                 let row = row.iter().map(|(var, value)| (symbol(&lemma.claim.names, *var), *value));
@@ -207,7 +220,9 @@ fn model(context: &mut Context, written: &Written) -> io::Result<BTreeMap<Var, i
     let values = context.get_value(asked)?;
     let values = written.variables.iter().zip(values).map(|((var, _), (_, value))| {
         let value = integer(context, value);
-        value.map(|value| (*var, value)).ok_or_else(|| io::Error::other("the solver gives a value that is no number"))
+        value
+            .map(|value| (*var, value))
+            .ok_or_else(|| io::Error::other("the solver gives a value that is no number"))
     });
     values.collect()
 }

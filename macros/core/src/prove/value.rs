@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::number::{Number, Script, Unwritable, all, not};
+use super::number::{Number, Script};
+use super::term::{Term, Unwritable, all, any, not};
 use crate::ir::{BinaryOp, Expr, ExprKind, Type, UnaryOp};
 
 /// The names that expressions use: `Read(0)` is `rs1`, and so on.
@@ -92,7 +93,7 @@ impl Values<'_> {
     }
 
     /// Whether a bit is 1.
-    pub(super) fn holds(&mut self, e: &Expr) -> Result<super::number::Term, Unwritable> {
+    pub(super) fn holds(&mut self, e: &Expr) -> Result<Term, Unwritable> {
         let bit = self.bits(e)?;
         Ok(self.script.truth(&bit))
     }
@@ -205,7 +206,7 @@ impl Values<'_> {
             _ => {
                 let one = all(vec![a_negative.clone(), not(b_negative.clone())]);
                 let other = all(vec![not(a_negative), b_negative]);
-                (quotient, super::number::any(vec![one, other]))
+                (quotient, any(vec![one, other]))
             }
         };
         let minus = self.script.scale(&result, -1)?;
