@@ -66,13 +66,20 @@ fn at_home(units: &Units, form: &Form) -> Form {
 }
 
 /// What the compiled form asks of a row of this kind: the relations with the kind's columns of the code table as
-/// coefficients, and the look-ups that it makes. Relations of units that it does not use are left out: a claim that holds
-/// without them holds.
+/// coefficients, and the look-ups that it makes. A relation of a unit that it does not use is there if it reads only columns of
+/// units that it uses; without the others less is assumed.
 fn compiled(claim: &mut Claim, model: &Model, kind: usize, selection: &Selection) {
     let (units, wiring) = (&model.units, &model.wiring);
+    let cells = |unit: &usize| {
+        let unit = *unit;
+        (0..units.units[unit].cells.len()).map(move |cell| home(units, (unit, cell)))
+    };
+    let columns: BTreeSet<Var> = selection.uses.keys().flat_map(cells).collect();
     let used: BTreeSet<&str> = selection.uses.keys().map(|unit| units.units[*unit].name.as_str()).collect();
     for relation in &wiring.relations {
-        if relation.unit(units).is_some_and(|unit| !used.contains(unit.name.as_str())) {
+        let vars = relation.wired.keys().chain(relation.fixed.keys()).flatten();
+        let is_idle = relation.unit(units).is_some_and(|unit| !used.contains(unit.name.as_str()));
+        if is_idle && vars.into_iter().any(|var| matches!(var, Var::Cell(..)) && !columns.contains(var)) {
             continue;
         }
         let product = |vars: &[Var], coefficient: i128| {

@@ -17,6 +17,8 @@ use crate::units::form::{Form, Var};
 pub(super) struct Written {
     pub(super) commands: Vec<Term>,
     pub(super) variables: Vec<(Var, String)>,
+    /// Variables that can be one number alone, and so are not declared.
+    pub(super) fixed: Vec<(Var, i128)>,
 }
 
 /// A relation may be one of so many multiples of the prime.
@@ -71,9 +73,13 @@ impl Claim {
         }
         let factors = std::mem::take(&mut writer.factors);
         writer.script.compare_products(&factors)?;
-        let variables = writer.variables.into_iter().filter(|(_, number)| number.min < number.max);
-        let variables = variables.map(|(var, _)| (var, symbol(&self.names, var)));
-        Ok(Written { commands: writer.script.commands, variables: variables.collect() })
+        let (fixed, open): (Vec<_>, Vec<_>) =
+            writer.variables.into_iter().partition(|(_, number)| number.min == number.max);
+        Ok(Written {
+            commands: writer.script.commands,
+            variables: open.into_iter().map(|(var, _)| (var, symbol(&self.names, var))).collect(),
+            fixed: fixed.into_iter().map(|(var, number)| (var, number.min)).collect(),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use easy_smt::{Context, ContextBuilder, Response, SExpr, SExprData};
@@ -67,12 +67,15 @@ impl Solver {
             let mut words = named.split_whitespace();
             let program = words.next()?;
             let arguments: Vec<OsString> = words.map(OsString::from).collect();
-            let is_z3 = arguments.is_empty();
-            return Some(if is_z3 { Self::z3(program) } else { Self::new(program, arguments) });
+            return Some(if arguments.is_empty() {
+                Self::z3(program)
+            } else {
+                Self::new(program, arguments)
+            });
         }
         let path = std::env::var_os("PATH")?;
         let found = std::env::split_paths(&path).map(|folder| folder.join("z3")).find(|file| file.is_file());
-        found.map(|file: PathBuf| Self::z3(file))
+        found.map(Self::z3)
     }
 
     /// z3, which reads commands from its input.
@@ -127,28 +130,39 @@ impl Solver {
         Ok((Outcome::Unknown { why: why.join("; ") }, order[0]))
     }
 
-    /// Whether some row satisfies what a lemma assumes: if none did, everything would follow. None if the solver finds neither.
+    /// Whether some row satisfies what a lemma assumes: if none did, everything would follow. A row that is found is checked
+    /// here. None if the solver finds neither.
     ///
     /// # Errors
     /// The solver cannot be run, or does not answer as SMT-LIB says.
     pub fn has_rows(&self, lemma: &Lemma) -> io::Result<Option<bool>> {
         let mut is_certain = true;
         for case in lemma.claim.cases() {
-            // Integers leave tables out that they have no terms for.
-            let written =
-                [Theory::Vectors, Theory::Integers].map(|theory| lemma.claim.assumptions(theory, &case));
-            let Some(written) = written.into_iter().find_map(Result::ok) else { return Ok(None) };
-            let mut context = self.context(self.timeout)?;
-            for command in &written.commands {
-                send(&mut context, command)?;
-            }
-            match context.check() {
-                Ok(Response::Sat) => return Ok(Some(true)),
-                Ok(Response::Unsat) => {}
-                _ => is_certain = false,
+            match self.has_row(lemma, &case)? {
+                Some(true) => return Ok(Some(true)),
+                Some(false) => {}
+                None => is_certain = false,
             }
         }
         Ok(is_certain.then_some(false))
+    }
+
+    fn has_row(&self, lemma: &Lemma, case: &Case) -> io::Result<Option<bool>> {
+        for time in [self.timeout / 10, self.timeout] {
+            for theory in [Theory::Vectors, Theory::Integers] {
+                let Ok(written) = lemma.claim.assumptions(theory, case) else { continue };
+                let mut context = self.started(&written, time)?;
+                match context.check() {
+                    // Integers leave tables out that they have no terms for.
+                    Ok(Response::Sat) if lemma.claim.broken(&model(&mut context, &written)?).is_empty() => {
+                        return Ok(Some(true));
+                    }
+                    Ok(Response::Unsat) => return Ok(Some(false)),
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
     }
 
     pub(super) fn case(
@@ -160,10 +174,7 @@ impl Solver {
     ) -> io::Result<Outcome> {
         let unknown = |why: &str| Ok(Outcome::Unknown { why: why.to_owned() });
         let Ok(written) = lemma.claim.script(theory, case) else { return unknown("it has no terms for it") };
-        let mut context = self.context(time)?;
-        for command in &written.commands {
-            send(&mut context, command)?;
-        }
+        let mut context = self.started(&written, time)?;
         match context.check() {
             Ok(Response::Unsat) => Ok(Outcome::Proven),
             Ok(Response::Unknown) => unknown("undecided in time"),
@@ -185,15 +196,24 @@ impl Solver {
         }
     }
 
-    fn context(&self, time: Duration) -> io::Result<Context> {
+    /// A process that has read a script.
+    fn started(&self, written: &Written, time: Duration) -> io::Result<Context> {
         let mut arguments = self.arguments.clone();
-        if arguments.iter().any(|argument| argument == "-smt2") {
+        if self.is_z3() {
+            // In time it says `unknown`; a second later it ends.
             arguments.push(format!("-t:{}", time.as_millis()).into());
             arguments.push(format!("-T:{}", time.as_secs() + 2).into());
         }
         let mut context = ContextBuilder::new().solver(&self.program).solver_args(arguments).build()?;
         context.set_logic("ALL")?;
+        for command in &written.commands {
+            send(&mut context, command)?;
+        }
         Ok(context)
+    }
+
+    fn is_z3(&self) -> bool {
+        Path::new(&self.program).file_stem().is_some_and(|name| name == "z3")
     }
 }
 
@@ -214,7 +234,7 @@ fn expression(context: &Context, term: &Term) -> SExpr {
     }
 }
 
-/// The values of what a script declares.
+/// The values of a script's variables.
 fn model(context: &mut Context, written: &Written) -> io::Result<BTreeMap<Var, i128>> {
     let asked = written.variables.iter().map(|(_, name)| context.atom(name.clone())).collect();
     let values = context.get_value(asked)?;
@@ -224,7 +244,7 @@ fn model(context: &mut Context, written: &Written) -> io::Result<BTreeMap<Var, i
             .map(|value| (*var, value))
             .ok_or_else(|| io::Error::other("the solver gives a value that is no number"))
     });
-    values.collect()
+    values.chain(written.fixed.iter().map(|fixed| Ok(*fixed))).collect()
 }
 
 fn integer(context: &Context, value: SExpr) -> Option<i128> {
