@@ -268,6 +268,33 @@ fn a_unit_that_is_fed_something_else_is_found() {
     refuted(&model, &[(Subject::Instruction, "bne")], "the next pc");
 }
 
+/// RV32I with another text in one place. The checker samples only rules that some instruction uses.
+#[test]
+fn a_rule_that_the_checker_does_not_sample_is_refuted() {
+    for (text, other, lemma, says) in [
+        (
+            "t = \"add(t = a + 0x8000_0000)\" }\ngive     = \"t.carry\"",
+            "t = \"add(t = a + 0x8000_0001)\" }\ngive     = \"t.carry\"",
+            "a[31..32] by add",
+            "the value is",
+        ),
+        ("give     = \"t.s1\"", "give     = \"t.s0\"", "a[16..32] by add", "the value is"),
+        (
+            "assert   = [\"l.l1 + l.l2 + l.l3 = 0\"]\ngive     = \"t.sum\"",
+            "assert   = [\"l.l1 + l.l2 = 0\"]\ngive     = \"t.sum\"",
+            "jump(a) by add, lane",
+            "an aligned address",
+        ),
+    ] {
+        let rv32i = include_str!("../../../isa/rv32i.toml");
+        assert_eq!(rv32i.matches(text).count(), 1, "{text}");
+        let mut sources = Sources::default();
+        sources.add_builtin("rv32i", &rv32i.replace(text, other));
+        let model = compile(&mut sources, "rv32i").unwrap_or_else(|errors| panic!("{errors}"));
+        refuted(&model, &[(Subject::Rule, lemma)], says);
+    }
+}
+
 /// The wiring has a wrong factor, and the selections are as they were.
 #[test]
 fn a_wrong_factor_of_the_wiring_is_found() {
