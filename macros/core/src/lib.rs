@@ -17,6 +17,8 @@ pub mod ir;
 mod library;
 pub mod model;
 mod parse;
+#[cfg(feature = "prove")]
+pub mod prove;
 mod source;
 pub mod text;
 pub mod units;

@@ -1093,7 +1093,7 @@ pub fn substituted(expr: &Expr, of: &dyn Fn(&str) -> Option<Expr>) -> Expr {
 }
 
 /// With other operands.
-fn rebuilt(expr: &Expr, of: &dyn Fn(&Expr) -> Expr) -> Expr {
+pub(crate) fn rebuilt(expr: &Expr, of: &dyn Fn(&Expr) -> Expr) -> Expr {
     let part = |a: &Expr| Box::new(of(a));
     let kind = match &expr.kind {
         ExprKind::Unary(op, a) => ExprKind::Unary(*op, part(a)),
