@@ -101,6 +101,7 @@ fn units(tables: &mut Tables, errors: &mut Vec<Diagnostic>) {
             ("operands", set(&table.operands, text)),
             ("use", in_order(&table.uses, text)),
             ("assert", list(&table.assert)),
+            ("given", list(&table.given)),
             ("give", option(table.give.as_ref())),
             ("address", option(table.address.as_ref())),
             ("let", in_order(&table.lets, text)),

@@ -126,7 +126,8 @@ pub(crate) struct RuleTable {
     pub(crate) assert: Vec<Text>,
     pub(crate) give: Option<Text>,
     pub(crate) address: Option<Text>,
-    /// Names for values that `fill` takes.
+    pub(crate) given: Vec<Text>,
+    /// Names for values that `fill` and `given` take.
     pub(crate) lets: Vec<Entry<Text>>,
     pub(crate) fill: Vec<Entry<Text>>,
 }
@@ -412,6 +413,7 @@ fn parse_file(
         operands: table.table("operands", true, |operands| operands.entries_of_text()).unwrap_or_default(),
         uses: table.table("use", false, |uses| uses.entries_of_text()).unwrap_or_default(),
         assert: table.texts("assert"),
+        given: table.texts("given"),
         give: table.text("give"),
         address: table.text("address"),
         lets: table.table("let", false, |lets| lets.entries_of_text()).unwrap_or_default(),

@@ -9,7 +9,7 @@
 //!   inputs in the ranges in which the spec's rules feed them, under the output's `given` and `tables`. An output that means
 //!   nothing is left open, and has no lemma.
 //! - **A rule.** The relations and look-ups of its uses, fed as it says, and its assertions make what it gives what it
-//!   matches. Of a load or a store so are the address and the word after, and the address is aligned. An input that the rule
+//!   matches, under its `given`. Of a load or a store so are the address and the word after, and the address is aligned. An input that the rule
 //!   leaves to others may be anything; a look-up that it leaves to others reads its own table.
 //! - **An instruction or a call's variant.** The wiring's relations, with the columns of the code table of this kind as
 //!   coefficients, and the look-ups that the wiring makes for it, decide what `rd` and `rd2` get, the next pc, the accessed

@@ -20,6 +20,7 @@ pub(super) fn rule(units: &Units, at: usize) -> Claim {
         claim.ranges.insert(var, operand_range(rule, place));
         claim.values.push((operand.name.clone(), Value::Bits(var, operand.ty.width)));
     }
+    claim.given.extend(rule.given.iter().cloned());
     let put = |form: &Form| put(units, rule, form);
     let mut memory = None;
     for (place, used) in rule.uses.iter().enumerate() {

@@ -180,6 +180,8 @@ pub struct Rule {
     pub give: Form,
     /// The address of the word that is accessed.
     pub address: Option<Form>,
+    /// Where it holds: conditions on the operands. What is compiled by it is held to the semantics all the same.
+    pub given: Vec<Expr>,
     /// Honest values of cells that are no function of their unit's inputs, as expressions over the operands.
     pub fill: Vec<(usize, usize, Expr)>,
     /// The rule's place in the spec.

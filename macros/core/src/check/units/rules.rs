@@ -40,6 +40,7 @@ pub(super) fn rule(table: &RuleTable, units: &mut Units, errors: &mut Vec<Diagno
         asserts: Vec::new(),
         give: Form::default(),
         address: None,
+        given: Vec::new(),
         fill: Vec::new(),
         span: table.pattern.span.clone(),
     };
@@ -103,6 +104,8 @@ pub(super) fn rule(table: &RuleTable, units: &mut Units, errors: &mut Vec<Diagno
         lets.push((key.value.clone(), typed(value, &names, &lets, None, errors)?));
     }
     once(table.operands.iter().chain(&table.lets).map(|entry| &entry.key), "a name", errors);
+    let bit = Some(Type::unsigned(1));
+    rule.given = table.given.iter().filter_map(|text| typed(text, &names, &lets, bit, errors)).collect();
     let mut fill = Vec::new();
     for Entry { key, value } in &table.fill {
         let found = key.value.split_once('.').and_then(|(name, cell)| {
