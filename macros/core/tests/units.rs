@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
+use retrace_codegen::Model;
 use retrace_codegen::check::{edge_rows, trapped};
 use retrace_codegen::model::{Instruction, Operand};
 use retrace_codegen::units::Port;
@@ -13,26 +14,11 @@ use retrace_codegen::units::forge::forge;
 use retrace_codegen::units::form::{Form, Var};
 use retrace_codegen::units::row::{Cells, Found, Rows};
 use retrace_codegen::units::select::Selection;
-use retrace_codegen::{Model, Sources, compile};
 
-fn model(name: &str) -> Model {
-    let mut sources = Sources::default();
-    for (name, text) in [
-        ("rv32i", include_str!("../../../isa/rv32i.toml")),
-        ("rv32m", include_str!("../../../isa/rv32m.toml")),
-        ("zbb", include_str!("../../../isa/zbb.toml")),
-        ("rv32im", include_str!("../../../isa/rv32im.toml")),
-        ("rv32im_zbb", include_str!("../../../isa/rv32im_zbb.toml")),
-        ("rv32a", include_str!("../../../isa/rv32a.toml")),
-        ("zba", include_str!("../../../isa/zba.toml")),
-        ("zbs", include_str!("../../../isa/zbs.toml")),
-        ("zicond", include_str!("../../../isa/zicond.toml")),
-        ("rv32imab_zicond", include_str!("../../../isa/rv32imab_zicond.toml")),
-    ] {
-        sources.add_builtin(name, text);
-    }
-    compile(&mut sources, name).unwrap_or_else(|errors| panic!("{errors}"))
-}
+#[path = "common/in_tree.rs"]
+mod in_tree;
+
+use in_tree::model;
 
 /// The ISAs of the binary.
 const ISAS: [&str; 4] = ["rv32i", "rv32im", "rv32im_zbb", "rv32imab_zicond"];

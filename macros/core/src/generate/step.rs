@@ -61,7 +61,7 @@ pub fn instruction(model: &Model, instruction: &Instruction) -> TokenStream {
             }
         }
     };
-    if instruction.semantics.called().is_none() {
+    if !instruction.semantics.makes_calls() {
         return inlined(body);
     }
     // Calls are seldom, and kept out of the loop over all others. What they give comes through memory; said anew, it

@@ -430,7 +430,7 @@ impl Semantics {
 
     /// Whether it makes calls.
     pub fn makes_calls(&self) -> bool {
-        self.statements.iter().any(|statement| matches!(statement, Statement::Call { .. }))
+        self.called().is_some()
     }
 
     /// Whether execution may go on at the next address.

@@ -93,21 +93,21 @@ pub(super) fn not(condition: Term) -> Term {
 
 /// Whether one of several conditions holds.
 pub(super) fn any(conditions: Vec<Term>) -> Term {
-    let mut open: Vec<Term> = conditions.into_iter().filter(|condition| !condition.is("false")).collect();
-    match open.len() {
-        0 => Term::atom("false"),
-        1 => open.remove(0),
-        _ => Term::list([Term::atom("or")].into_iter().chain(open)),
-    }
+    joined("or", "false", conditions)
 }
 
 /// Whether all of several conditions hold.
 pub(super) fn all(conditions: Vec<Term>) -> Term {
-    let mut open: Vec<Term> = conditions.into_iter().filter(|condition| !condition.is("true")).collect();
+    joined("and", "true", conditions)
+}
+
+/// Conditions under an operation that this one changes nothing of.
+fn joined(by: &'static str, neutral: &'static str, conditions: Vec<Term>) -> Term {
+    let mut open: Vec<Term> = conditions.into_iter().filter(|condition| !condition.is(neutral)).collect();
     match open.len() {
-        0 => Term::atom("true"),
+        0 => Term::atom(neutral),
         1 => open.remove(0),
-        _ => Term::list([Term::atom("and")].into_iter().chain(open)),
+        _ => Term::list([Term::atom(by)].into_iter().chain(open)),
     }
 }
 
