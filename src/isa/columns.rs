@@ -1,6 +1,6 @@
 //! The cells of a chunk of rows: a structure of arrays, written by `step` and by the derived columns' loops.
 
-use super::{Recorder, Word};
+use super::{ColumnId, Recorder, Spec, Word};
 
 /// The most rows a chunk can have: 16 KiB a column, so that what a pass asks for mostly stays within a second-level cache.
 pub const MAX_ROWS: usize = 4096;
@@ -16,12 +16,14 @@ pub const MAX_RECORDED: usize = 24;
 #[derive(Clone, Debug)]
 pub struct Columns {
     cells: Vec<[Word; STRIDE]>,
+    /// Whether a call recorded since its columns were last zero.
+    called: bool,
 }
 
 impl Columns {
     /// Zeroed cells for `columns` columns. O(columns) space, [`STRIDE`] words each.
     pub fn new(columns: usize) -> Self {
-        Self { cells: vec![[0; STRIDE]; columns.max(MAX_RECORDED)] }
+        Self { cells: vec![[0; STRIDE]; columns.max(MAX_RECORDED)], called: false }
     }
 
     /// The cells of one column.
@@ -67,10 +69,16 @@ impl Columns {
         (before, after)
     }
 
-    /// Sets rows `0..rows` of the recorded columns to zero, since `step` stores only what an instruction defines.
-    pub fn clear_recorded(&mut self, recorded: usize, rows: usize) {
-        for column in &mut self.cells[..recorded] {
-            column[..rows].fill(0);
+    /// Sets rows `0..rows` of the recorded columns of `spec` to zero, since `step` stores only what an instruction defines.
+    /// What only calls record is zero unless one did.
+    pub fn clear_recorded(&mut self, spec: &Spec, rows: usize) {
+        let called = std::mem::take(&mut self.called);
+        for (at, column) in self.cells[..spec.recorded].iter_mut().enumerate() {
+            if !spec.recorded_by_calls.contains(&ColumnId(at as u16)) {
+                column[..rows].fill(0);
+            } else if called {
+                column.fill(0);
+            }
         }
     }
 
@@ -79,7 +87,7 @@ impl Columns {
     #[allow(clippy::panic)]
     pub fn recorder(&mut self) -> RowRecorder<'_> {
         match self.cells.first_chunk_mut() {
-            Some(cells) => RowRecorder { cells, row: 0 },
+            Some(cells) => RowRecorder { cells, row: 0, called: &mut self.called },
             None => panic!("fewer than {MAX_RECORDED} columns were allocated"),
         }
     }
@@ -90,6 +98,7 @@ impl Columns {
 pub struct RowRecorder<'a> {
     cells: &'a mut [[Word; STRIDE]; MAX_RECORDED],
     row: usize,
+    called: &'a mut bool,
 }
 
 impl Recorder for RowRecorder<'_> {
@@ -100,7 +109,8 @@ impl Recorder for RowRecorder<'_> {
 
     #[inline(always)]
     fn row(&mut self) -> RowRecorder<'_> {
-        RowRecorder { cells: &mut *self.cells, row: self.row }
+        *self.called = true;
+        RowRecorder { cells: &mut *self.cells, row: self.row, called: &mut *self.called }
     }
 
     #[inline(always)]

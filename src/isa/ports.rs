@@ -72,7 +72,7 @@ pub trait Recorder {
     where
         Self: 'r;
 
-    /// A recorder for the current row, to be handed to a function that is not inlined: this one's place stays in a
+    /// A recorder for the current row, to be handed to a call's function, which is not inlined: this one's place stays in a
     /// register.
     fn row(&mut self) -> Self::Row<'_>;
 

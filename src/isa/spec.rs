@@ -40,6 +40,8 @@ pub struct Spec {
     pub index: ColumnId,
     /// How many columns `step` records: the first ones.
     pub recorded: usize,
+    /// Those of them that only calls record.
+    pub recorded_by_calls: &'static [ColumnId],
     /// k, how many columns are stored: recorded, derived, cells of units, and of the code table. They come before the public
     /// columns.
     pub stored: usize,

@@ -397,6 +397,7 @@ static SPEC: Spec = Spec {
     columns: COLUMNS,
     index: ColumnId(0),
     recorded: 9,
+    recorded_by_calls: &[],
     stored: 12,
     constraints: NO_CONSTRAINTS,
     links: NO_LINKS,

@@ -46,7 +46,7 @@ impl<I: Isa, G: Guest> Worker<I, G> {
     ) -> Result<(), ReplayError<E>> {
         let entry = self.machine.state();
         let length = (rows.end - rows.start) as usize;
-        self.columns.clear_recorded(I::SPEC.recorded, length);
+        self.columns.clear_recorded(I::SPEC, length);
         let until = segment.start + rows.end;
         let paused = self.machine.record(until, &mut self.columns.recorder());
         reached(&self.machine, until, paused)?;

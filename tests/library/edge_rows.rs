@@ -103,7 +103,7 @@ fn compare<I: Isa>(name: &str) -> usize {
                 assert_eq!(spec.kind_name(op.kind), Some(instruction.name.as_str()));
                 code.push(op);
             }
-            columns.clear_recorded(spec.recorded, 1);
+            columns.clear_recorded(spec, 1);
             let mut ports = OneCase { case, calls: op.kind != code[case.index as usize].kind };
             let flow = I::step(&mut ports, &op, case.index, &mut columns.recorder());
             let op = code[case.index as usize];

@@ -28,7 +28,16 @@ pub(super) fn data(model: &Model) -> TokenStream {
     let (zero, stack_pointer) = (number(model.zero), number(model.stack_pointer));
     let instructions = (0..model.instructions.len()).map(|at| instruction(model, at));
     let columns = columns(model);
-    let recorded = model.columns.iter().filter(|c| matches!(c.source, ColumnSource::Recorded(_)));
+    let recorded = model.columns.iter().enumerate().filter_map(|(at, column)| match &column.source {
+        ColumnSource::Recorded(sources) => Some((at, sources)),
+        ColumnSource::Derived(_) => None,
+    });
+    let recorded_by_calls = recorded.clone().filter(|(_, sources)| {
+        let mut others = model.instructions.iter().filter(|one| !one.semantics.makes_calls());
+        !others.any(|one| sources.iter().any(|source| one.defines(source)))
+    });
+    let recorded_by_calls: Vec<TokenStream> =
+        recorded_by_calls.map(|(at, _)| cell_id(model, Cell::Stored(at))).collect();
     let (recorded, stored) = (recorded.count(), model.columns.len() + units::count(model));
     let (recorded, stored) = (Literal::usize_unsuffixed(recorded), Literal::usize_unsuffixed(stored));
     let index = Literal::usize_unsuffixed(model.recording(&Recorded::Index).unwrap_or_default());
@@ -67,6 +76,7 @@ pub(super) fn data(model: &Model) -> TokenStream {
             columns: &[#(#columns),*],
             index: ColumnId(#index),
             recorded: #recorded,
+            recorded_by_calls: &[#(#recorded_by_calls),*],
             stored: #stored,
             constraints: &[#(#constraints,)* #(#compiled),*],
             links: &[#(#links),*],
