@@ -52,33 +52,21 @@ struct Target<'a> {
     given: Vec<usize>,
 }
 
-/// Tries to forge an honest row; gives the first forgery, and how many lies were told. Of pairs of cells, and of rows that
-/// follow from what is forced, a `1/every` part is tried.
+/// Tries to forge an honest row; gives the first forgery, and how many lies were told: those of [`lies`].
 pub fn forge(rows: Rows<'_>, found: &Found, honest: &Cells, every: usize) -> (usize, Option<Forged>) {
     let target = Target::new(rows, found, honest);
     let mut told = 0;
-    let (singles, mut pairs) = (target.singles(), target.pairs(every));
-    pairs.extend(target.flags());
-    let digits = [target.wrapped(), target.quotients()].concat();
-    for lie in singles.iter().chain(&pairs) {
-        told += 1;
-        if let Some(forged) = target.passes(lie) {
-            return (told, Some(forged));
-        }
-    }
-    // The rest of the row follows from what is forced.
-    for lie in singles.iter().step_by(every).chain(&pairs).chain(&digits) {
-        let forced: Lie = lie.iter().map(|(at, value)| (target.homes[*at], *value)).collect();
-        let Ok(cells) = rows.refill(found, &forced) else { continue };
-        let lie =
-            target.homes.iter().enumerate().map(|(at, home)| (at, cells.get(*home).unwrap_or_default()));
-        let lie: Vec<(usize, i128)> = lie.filter(|(at, value)| *value != target.honest[*at]).collect();
-        told += 1;
-        if let Some(forged) = target.passes(&lie) {
-            return (told, Some(forged));
-        }
-    }
-    (told, None)
+    let mut lies = target.lies(every).inspect(|_| told += 1);
+    let forged = lies.find_map(|lie| target.passes(&lie));
+    drop(lies);
+    (told, forged)
+}
+
+/// Lies about a row. Of pairs of cells, and of rows that follow from what is forced, a `1/every` part is tried.
+pub fn lies(rows: Rows<'_>, found: &Found, cells: &Cells, every: usize) -> Vec<Lie> {
+    let target = Target::new(rows, found, cells);
+    let lies = target.lies(every);
+    lies.map(|lie| lie.into_iter().map(|(at, value)| (target.homes[at], value)).collect()).collect()
 }
 
 impl<'a> Target<'a> {
@@ -167,6 +155,26 @@ impl<'a> Target<'a> {
         output("the address", rows.selection.address.clone());
         output("the next pc", Some(rows.selection.next.clone()));
         target
+    }
+
+    /// Places of cells with other values: alone, and with what follows from them honestly.
+    fn lies(&self, every: usize) -> impl Iterator<Item = Vec<(usize, i128)>> {
+        let (singles, mut pairs) = (self.singles(), self.pairs(every));
+        pairs.extend(self.flags());
+        let digits = [self.wrapped(), self.quotients()].concat();
+        let followed = singles.iter().step_by(every).chain(&pairs).chain(&digits).cloned();
+        let followed: Vec<_> = followed.collect();
+        let followed = followed.into_iter().filter_map(|lie| self.followed(&lie));
+        singles.into_iter().chain(pairs).chain(followed)
+    }
+
+    /// The rest of the row follows from what is forced; none if it cannot.
+    fn followed(&self, lie: &[(usize, i128)]) -> Option<Vec<(usize, i128)>> {
+        let forced: Lie = lie.iter().map(|(at, value)| (self.homes[*at], *value)).collect();
+        let cells = self.rows.refill(self.found, &forced).ok()?;
+        let values = self.homes.iter().enumerate();
+        let values = values.map(|(at, home)| (at, cells.get(*home).unwrap_or_default()));
+        Some(values.filter(|(at, value)| *value != self.honest[*at]).collect())
     }
 
     fn place(&self, cell: (usize, usize)) -> Option<usize> {

@@ -109,7 +109,7 @@ impl Rows<'_> {
     ///
     /// # Errors
     /// The cell that has no value.
-    pub(super) fn refill(&self, found: &Found, forced: &[((usize, usize), i128)]) -> Result<Cells, Unfilled> {
+    pub fn refill(&self, found: &Found, forced: &[((usize, usize), i128)]) -> Result<Cells, Unfilled> {
         let mut filling = Filling {
             rows: *self,
             found,
