@@ -460,18 +460,32 @@ pub(super) enum IsaCommand {
         what: Vec<String>,
     },
     /// Check specs, and say all that is wrong with them.
-    #[command(after_help = examples::CHECK)]
-    Check {
-        /// Files, or names of in-tree specs.
-        #[arg(value_name = "SPEC", required = true)]
-        specs: Vec<PathBuf>,
-        /// Print, before what is said of a sound spec, how much of each opcode is legal, and which constraints or look-ups
-        /// determine each operation's result.
-        #[arg(long)]
-        list: bool,
-    },
+    Check(CheckSpecs),
     /// Make a reference page of a spec: encodings, semantics, columns, constraints.
     Doc(Doc),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = examples::CHECK)]
+pub(super) struct CheckSpecs {
+    /// Files, or names of in-tree specs.
+    #[arg(value_name = "SPEC", required = true)]
+    pub(super) specs: Vec<PathBuf>,
+    /// Print, before what is said of a sound spec, how much of each opcode is legal, and which constraints or look-ups
+    /// determine each operation's result.
+    #[arg(long)]
+    pub(super) list: bool,
+    /// Have an SMT solver prove for all rows what the check samples: z3, or the program that RETRACE_SOLVER names. This
+    /// takes minutes for a large spec.
+    #[arg(long)]
+    pub(super) prove: bool,
+    /// How long the solver may take for one query; a lemma takes one or some dozens.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "prove", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(super) timeout: u64,
+    /// Write what is to be proven into this folder, which is made if it is not there: SMT-LIB, a file for each lemma. This
+    /// needs no solver.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) lemmas: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

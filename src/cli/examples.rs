@@ -86,7 +86,9 @@ pub(super) const CHECK: &str = "\
 Examples:
   retrace isa check mine.toml
   retrace isa check mine.toml --list                  what determines each operation's result
-  retrace isa check rv32i zbb                         specs that are built in";
+  retrace isa check rv32i zbb                         specs that are built in
+  retrace isa check mine.toml --prove                 for all rows, by z3
+  retrace isa check mine.toml --lemmas lemmas         what z3 is asked, a file for each lemma";
 
 pub(super) const DOC: &str = "\
 Examples:

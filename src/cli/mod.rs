@@ -2,7 +2,7 @@
 //! [`main_of`] of one for several. Behind the feature `cli`.
 //!
 //! Exit codes: `run` ends with the guest's exit code; a guest's fault gives 126, a failure of retrace itself 125, a
-//! proof or checkpoint file that is refused or a spec with errors 1, a mistake in the arguments 2, Ctrl-C 130, everything else 0.
+//! proof or checkpoint file that is refused or a spec with errors or without a proof 1, a mistake in the arguments 2, Ctrl-C 130, everything else 0.
 
 mod arguments;
 mod commands;
@@ -114,7 +114,7 @@ fn command<I: Isa>(arguments: Arguments, inputs: Inputs) -> Done {
         Command::Completions(completions) => commands::completions(&common, &completions),
         Command::Man(man) => commands::man(&common, &man),
         Command::Isa { command: IsaCommand::Explain { what } } => isa::explain::<I>(&common, &what),
-        Command::Isa { command: IsaCommand::Check { specs, list } } => isa::check(&common, &specs, list),
+        Command::Isa { command: IsaCommand::Check(check) } => isa::check(&common, &check),
         Command::Isa { command: IsaCommand::Doc(doc) } => isa::doc::<I>(&common, &doc),
     }
 }

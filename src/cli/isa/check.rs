@@ -1,7 +1,6 @@
-//! `retrace isa check`: all that is wrong with specs; of a sound one, if asked, the opcode map and what units cost.
-//! The last line is the verdict.
+//! `retrace isa check`: all that is wrong with specs; of a sound one, if asked, the opcode map, what units cost, and what
+//! a solver proves. The last line is the verdict.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use retrace_codegen::model::Opcode;
@@ -9,44 +8,74 @@ use retrace_codegen::units::explain::{self, Cost, Totals};
 use retrace_codegen::{Diagnostic, Diagnostics, Model};
 use serde_json::{Value, json};
 
+use super::prove::{Lemmas, Prover, said_of_lemma};
 use super::{compile, not_utf8};
-use crate::cli::arguments::Common;
-use crate::cli::failure::Done;
+use crate::cli::arguments::{CheckSpecs, Common};
+use crate::cli::failure::{Done, Failure};
 use crate::cli::output;
 
-pub(in crate::cli) fn check(common: &Common, specs: &[PathBuf], list: bool) -> Done {
+pub(in crate::cli) fn check(common: &Common, check: &CheckSpecs) -> Done {
+    let mut prover = Prover::new(common, check)?;
     let mut reports = Vec::new();
-    let mut failed = 0;
-    for file in specs {
+    let (mut failed, mut unproven) = (0, 0);
+    for file in &check.specs {
         let Some(name) = file.to_str() else { return Err(not_utf8(file)) };
-        let checked = compile(name);
-        failed += u64::from(checked.is_err());
-        if common.json {
-            reports.push(match &checked {
-                Ok(model) => sound(name, model),
-                Err(errors) => broken(name, errors),
-            });
-            continue;
-        }
-        match &checked {
+        match compile(name) {
             Ok(model) => {
-                if list {
-                    output::print(&lists(model))?;
+                if !common.json {
+                    if check.list {
+                        output::print(&lists(&model))?;
+                    }
+                    output::print(&verdict(name, &model))?;
                 }
-                output::print(&verdict(name, model))?;
+                let lemmas = match &mut prover {
+                    Some(prover) => Some(said_of_lemmas(common, prover, name, &model)?),
+                    None => None,
+                };
+                unproven += u64::from(lemmas.as_ref().is_some_and(|lemmas| !lemmas.hold()));
+                if common.json {
+                    reports.push(sound(name, &model, lemmas.as_ref()));
+                }
             }
-            // The last line counts the errors.
-            Err(errors) => output::diagnostics(errors),
+            Err(errors) => {
+                failed += 1;
+                if common.json {
+                    reports.push(broken(name, &errors));
+                } else {
+                    // The last line counts the errors.
+                    output::diagnostics(&errors);
+                }
+            }
         }
     }
-    let checked = specs.len() as u64;
+    let checked = check.specs.len() as u64;
+    let ok = failed == 0 && unproven == 0;
     if common.json {
-        output::object(&json!({ "ok": failed == 0, "files": reports }))?;
-    } else if failed > 0 && checked > 1 {
+        output::object(&json!({ "ok": ok, "files": reports }))?;
+    } else if checked > 1 {
         // The last spec may be sound.
-        output::note(&format!("{failed} of {} with errors", output::count(checked, "spec")));
+        let of = output::count(checked, "spec");
+        for (count, what) in [(failed, "with errors"), (unproven, "not proven")] {
+            if count > 0 {
+                output::note(&format!("{count} of {of} {what}"));
+            }
+        }
     }
-    Ok(if failed > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Proves and writes lemmas; a person is told what came of them.
+fn said_of_lemmas(
+    common: &Common,
+    prover: &mut Prover,
+    name: &str,
+    model: &Model,
+) -> Result<Lemmas, Failure> {
+    let print = |text: &str| if common.json { Ok(()) } else { output::print(text) };
+    let lemmas = prover.lemmas(model, |lemma, proof| Ok(print(&said_of_lemma(lemma, proof))?))?;
+    print(&lemmas.said_of_files(name))?;
+    print(&lemmas.verdict(name))?;
+    Ok(lemmas)
 }
 
 /// Said of a sound spec, in one line.
@@ -113,7 +142,7 @@ fn units(model: &Model) -> String {
     )
 }
 
-fn sound(name: &str, model: &Model) -> Value {
+fn sound(name: &str, model: &Model, lemmas: Option<&Lemmas>) -> Value {
     let opcodes = model.opcodes();
     let opcodes = opcodes.iter().map(|opcode| {
         json!({ "opcode": opcode.opcode, "name": opcode.name, "legal": opcode.legal, "others": opcode.rest() })
@@ -139,9 +168,9 @@ fn sound(name: &str, model: &Model) -> Value {
         "lookups_at_once": totals.lookups_at_once,
         "columns": totals.columns,
     });
-    json!({
+    let mut object = json!({
         "file": name,
-        "ok": true,
+        "ok": lemmas.is_none_or(Lemmas::hold),
         "instructions": model.instructions.len(),
         "columns": model.columns.len(),
         "constraints": model.constraints.len() + model.wiring.relations.len(),
@@ -151,7 +180,11 @@ fn sound(name: &str, model: &Model) -> Value {
         "units": units.collect::<Vec<_>>(),
         "tables": tables.collect::<Vec<_>>(),
         "row": row,
-    })
+    });
+    if let Some(lemmas) = lemmas {
+        object["lemmas"] = lemmas.to_json();
+    }
+    object
 }
 
 fn broken(name: &str, errors: &Diagnostics) -> Value {

@@ -1,8 +1,9 @@
-//! `retrace isa`: explains the instruction set of this binary, checks specs, and makes pages of them.
+//! `retrace isa`: explains the instruction set of this binary, checks and proves specs, and makes pages of them.
 
 mod check;
 mod doc;
 mod explain;
+mod prove;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -69,6 +69,18 @@ pub enum Subject {
     Variant,
 }
 
+impl Subject {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Rule => "rule",
+            Self::Instruction => "instruction",
+            Self::Variant => "variant",
+        }
+    }
+}
+
 /// A claim for a solver.
 #[derive(Clone, Debug)]
 pub struct Lemma {

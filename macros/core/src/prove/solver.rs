@@ -1,7 +1,7 @@
 //! A solver that runs as a process of its own, and what it says of lemmas.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -89,17 +89,30 @@ impl Solver {
         Self { program: program.into(), arguments, timeout: Duration::from_secs(10) }
     }
 
+    /// The program that is run.
+    pub fn program(&self) -> &OsStr {
+        &self.program
+    }
+
     /// Has the solver decide a lemma, case by case, in each theory until one decides.
     ///
     /// # Errors
     /// The solver cannot be run, or does not answer as SMT-LIB says.
     pub fn prove(&self, lemma: &Lemma) -> io::Result<Proof> {
+        self.prove_unless(lemma, &|| false)
+    }
+
+    /// The same, but it ends before the next query once `stopped` says so. A query that runs is waited for.
+    ///
+    /// # Errors
+    /// As of [`prove`](Self::prove); of the kind [`Interrupted`](io::ErrorKind::Interrupted) if it was stopped.
+    pub fn prove_unless(&self, lemma: &Lemma, stopped: &dyn Fn() -> bool) -> io::Result<Proof> {
         let start = Instant::now();
         let cases = lemma.claim.cases();
         let done = |outcome, theory| Ok(Proof { outcome, cases: cases.len(), theory, time: start.elapsed() });
         let mut order = THEORIES;
         for case in &cases {
-            match self.decided(lemma, case, order)? {
+            match self.decided(lemma, case, order, stopped)? {
                 (Outcome::Proven, theory) => order.sort_by_key(|other| *other != theory),
                 (Outcome::Unknown { why }, theory) => {
                     let why = format!(
@@ -116,11 +129,20 @@ impl Solver {
 
     /// What comes of a case, and by which theory. What one theory decides at once, the other may not decide at all: so each
     /// is tried for a short time first.
-    fn decided(&self, lemma: &Lemma, case: &Case, order: [Theory; 2]) -> io::Result<(Outcome, Theory)> {
+    fn decided(
+        &self,
+        lemma: &Lemma,
+        case: &Case,
+        order: [Theory; 2],
+        stopped: &dyn Fn() -> bool,
+    ) -> io::Result<(Outcome, Theory)> {
         let mut why: Vec<String> = Vec::new();
         for time in [self.timeout / 10, self.timeout] {
             why.clear();
             for theory in order {
+                if stopped() {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
                 match self.case(lemma, theory, case, time)? {
                     Outcome::Unknown { why: reason } => why.push(format!("{}: {reason}", theory.name())),
                     decided => return Ok((decided, theory)),
