@@ -51,6 +51,60 @@ fn run_passes_output_and_exit_code_through() {
     assert_eq!(text(&output.stdout), "168 primes up to 1000\n");
 }
 
+/// `isa check --prove` with a solver that is none, or that decides nothing; and the lemmas without any.
+#[test]
+#[cfg(unix)]
+fn lemmas_are_written_and_what_is_not_proven_is_said() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = temporary("lemmas");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("it can be made");
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/custom-isa/tests/wrong_table.toml");
+    let check = |arguments: &[&str], solver: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
+        command.args(["isa", "check", spec]).args(arguments).env("PATH", "").env_remove("RETRACE_SOLVER");
+        if !solver.is_empty() {
+            command.env("RETRACE_SOLVER", solver);
+        }
+        command.output().expect("the binary starts")
+    };
+
+    let output = check(&["--prove"], "");
+    assert_eq!(output.status.code(), Some(125));
+    assert!(text(&output.stderr).contains("there is no SMT solver"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("pip install z3-solver"), "{}", text(&output.stderr));
+    let output = check(&["--prove", "--threads", "1"], "/nowhere/z3");
+    assert_eq!(output.status.code(), Some(125));
+    assert!(
+        text(&output.stderr).contains("the solver `/nowhere/z3` fails at unit `"),
+        "{}",
+        text(&output.stderr)
+    );
+
+    let undecided = format!("{folder}/undecided");
+    let script = "#!/bin/sh\nwhile read -r line; do case $line in\n*check-sat*) echo unknown;; *exit*) exit;;\n*) echo success;;\nesac; done\n";
+    std::fs::write(&undecided, script).expect("it is written");
+    std::fs::set_permissions(&undecided, std::fs::Permissions::from_mode(0o755)).expect("they can be set");
+    let output = check(&["--prove"], &undecided);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    let unknown = said.lines().filter(|line| line.starts_with("unknown: ")).count();
+    assert!(unknown == 3 && said.contains("unknown: unit `low.ones`: "), "{said}");
+    let last = said.lines().last().expect("it says something");
+    assert!(last.contains(&format!("0 of {unknown} lemmas proven in ")), "{last}");
+    assert!(last.ends_with(&format!("; {unknown} unknown")), "{last}");
+
+    let lemmas = format!("{folder}/lemmas");
+    let output = check(&["--lemmas", &lemmas], "");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let files = std::fs::read_dir(format!("{lemmas}/small")).expect("it is made");
+    assert_eq!(files.count(), unknown);
+    assert!(text(&output.stdout).contains(&format!("{unknown} lemmas in {lemmas}/small")));
+    let output = check(&["--timeout", "3"], "");
+    assert_eq!(output.status.code(), Some(2));
+}
+
 #[test]
 fn run_as_json_is_one_object() {
     let file = temporary("run-output");

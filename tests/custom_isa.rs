@@ -33,9 +33,13 @@ fn an_instruction_is_added_by_toml_alone() {
     let output = cargo(&["test"], &example());
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    for test in
-        ["it_is_proven_and_verified", "the_guest_computes_the_hash", "the_hash_is_proven_and_verified"]
-    {
+    for test in [
+        "it_is_proven_and_verified",
+        "the_guest_computes_the_hash",
+        "the_hash_is_proven_and_verified",
+        "the_checker_finds_a_row",
+        "a_solver_finds_a_row",
+    ] {
         assert!(text.contains(&format!("test {test} ... ok")), "{text}");
     }
 }

@@ -82,6 +82,14 @@ fn wait_for_handler(running: &Running) {
     });
 }
 
+/// A solver that takes its time, and decides nothing.
+fn slow_solver(path: &Path) {
+    let script = "#!/bin/sh\nwhile read -r line; do\n    case $line in \"(check-sat)\") sleep 0.1; echo unknown ;; *) echo success ;; esac\ndone\n";
+    fs::write(path, script).expect("it can be written");
+    let status = Command::new("chmod").arg("+x").arg(path).status();
+    assert!(status.expect("it starts").success());
+}
+
 /// Sends SIGINT, and gives what the process then ended with.
 fn interrupt(running: Running) -> Output {
     let sent = Command::new("sh").arg("-c").arg(format!("kill -INT {}", running.0.id())).status();
@@ -103,6 +111,22 @@ fn assert_no_file(path: &Path) {
     let folder = path.parent().expect("it is in a folder");
     let files: Vec<_> = fs::read_dir(folder).expect("it can be read").collect();
     assert!(files.is_empty(), "{files:?}");
+}
+
+/// A query that runs is waited for, and no further one is made.
+#[test]
+fn a_proof_of_a_spec_ends() {
+    let solver = temporary("solver");
+    slow_solver(&solver);
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_retrace"), "isa", "check", "rv32i", "--prove"]);
+    command.env("RETRACE_SOLVER", &solver).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = Running(command.spawn().expect("the binary starts"));
+    wait_for_handler(&child);
+    let output = interrupt(child);
+    assert_interrupted(&output);
+    let page = String::from_utf8_lossy(&output.stdout);
+    assert!(!page.contains("lemmas proven"), "{page}");
 }
 
 #[test]

@@ -16,9 +16,17 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What no run on the machine at hand shows.
 fn unseen(path: &str, kind: &str) -> bool {
-    path == "peak_rss_bytes" && kind == if cfg!(target_os = "linux") { "null" } else { "integer" }
+    matches!(path, "files[].lemmas[].row" | "files[].lemmas[].missed") && !has_solver()
+        || path == "peak_rss_bytes" && kind == if cfg!(target_os = "linux") { "null" } else { "integer" }
         || !cfg!(all(feature = "jit", target_arch = "x86_64", unix))
             && (path.starts_with("compiled.") || (path, kind) == ("compiled", "object"))
+}
+
+/// Whether there is a solver, which alone finds rows that refute.
+fn has_solver() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::var_os("RETRACE_SOLVER").is_some()
+        || std::env::split_paths(&path).any(|folder| folder.join("z3").is_file())
 }
 
 /// A field of a table.
@@ -83,8 +91,11 @@ impl Check<'_> {
         seen.insert((path.to_owned(), kind(value)));
         match value {
             // Names are the spec's.
-            Value::Object(registers) if path == "error.registers" => {
+            Value::Object(registers) if matches!(path, "error.registers" | "files[].lemmas[].row") => {
                 assert!(registers.values().all(|value| kind(value) == "integer"), "{value}");
+            }
+            Value::Array(texts) if path == "files[].lemmas[].missed" => {
+                assert!(texts.iter().all(|value| kind(value) == "string"), "{value}");
             }
             Value::Object(_) => self.object(&format!("{path}."), value),
             Value::Array(elements) => {
@@ -116,7 +127,13 @@ impl Check<'_> {
 
 fn run(arguments: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrace"));
+    // The solver of a line that names one.
+    let (arguments, solver) = match arguments {
+        [rest @ .., solver] if solver.starts_with("solver=") => (rest, solver.strip_prefix("solver=")),
+        _ => (arguments, None),
+    };
     command.args(arguments).arg("--json").stdin(Stdio::null());
+    command.envs(solver.map(|solver| ("RETRACE_SOLVER", solver)));
     if arguments[0] == "debug" {
         command.args(["--listen", "127.0.0.1:0"]);
     }
@@ -146,6 +163,15 @@ fn detach(server: &mut ChildStderr) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
+/// A program that answers like a solver, and decides nothing.
+fn undecided(file: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let script = "#!/bin/sh\nwhile read -r line; do case $line in\n*check-sat*) echo unknown;; *exit*) exit;;\n*) echo success;;\nesac; done\n";
+    fs::write(file, script).expect("it can be written");
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("they can be set");
+}
+
 /// Every command, often enough for every field to show every type that it may have.
 fn commands() -> Vec<(&'static str, Vec<String>)> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("json");
@@ -167,6 +193,7 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
     fs::write(folder.join("illegal.elf"), &illegal).expect("it can be written");
     strip(illegal, "stripped-illegal.elf");
     fs::write(folder.join("bad.toml"), "[isa]\nname = \"x\"\nxlem = 32\n").expect("it can be written");
+    undecided(&folder.join("undecided"));
     let lines = [
         ("run", "run {tiny}"),
         ("run", "run {faults} forever --max-cycles 100000"),
@@ -208,6 +235,11 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         ("man", "man -o {tmp}/man"),
         ("isa explain", "isa explain add 0x4035d513 brk.moved"),
         ("isa check", "isa check rv32i {root}/examples/custom-isa/isa/rotxor.toml {tmp}/bad.toml"),
+        ("isa check", "isa check {root}/examples/custom-isa/tests/wrong_table.toml --lemmas {tmp}/lemmas"),
+        (
+            "isa check",
+            "isa check {root}/examples/custom-isa/tests/wrong_table.toml --prove solver={tmp}/undecided",
+        ),
         ("isa doc", "isa doc rv32i"),
         ("isa doc", "isa doc rv32i -o {tmp}/rv32i.html"),
         ("Errors", "isa doc {tmp}/bad.toml"),
@@ -223,7 +255,9 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
         }
         line.split(' ').map(str::to_owned).collect()
     };
-    lines.into_iter().map(|(command, line)| (command, fill(line))).collect()
+    let refuted = ("isa check", "isa check {root}/examples/custom-isa/tests/wrong_table.toml --prove");
+    let lines = lines.into_iter().chain(has_solver().then_some(refuted));
+    lines.map(|(command, line)| (command, fill(line))).collect()
 }
 
 #[test]

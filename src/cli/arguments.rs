@@ -479,6 +479,9 @@ pub(super) struct CheckSpecs {
     /// takes minutes for a large spec.
     #[arg(long)]
     pub(super) prove: bool,
+    /// Prove and write only lemmas whose name contains this, such as a unit's name.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) only: Option<String>,
     /// How long the solver may take for one query; a lemma takes one or some dozens.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "prove", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(super) timeout: u64,

@@ -2,7 +2,8 @@
 //! [`main_of`] of one for several. Behind the feature `cli`.
 //!
 //! Exit codes: `run` ends with the guest's exit code; a guest's fault gives 126, a failure of retrace itself 125, a
-//! proof or checkpoint file that is refused or a spec with errors or without a proof 1, a mistake in the arguments 2, Ctrl-C 130, everything else 0.
+//! proof or checkpoint file that is refused, a spec with errors or one that `--prove` does not prove 1, a mistake in the arguments 2,
+//! Ctrl-C 130, everything else 0.
 
 mod arguments;
 mod commands;

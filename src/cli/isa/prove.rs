@@ -23,6 +23,8 @@ pub(super) struct Prover<'a> {
     /// Solvers that run at the same time.
     threads: usize,
     folder: Option<&'a Path>,
+    /// Part of the names of the lemmas that are asked for; if there is none, all are.
+    only: Option<&'a str>,
     /// The ISAs whose lemmas are in the folder.
     written: BTreeSet<String>,
 }
@@ -52,7 +54,7 @@ impl<'a> Prover<'a> {
             0 => thread::available_parallelism().map_or(1, Into::into),
             threads => threads,
         };
-        Ok(Some(Self { solver, threads, folder, written: BTreeSet::new() }))
+        Ok(Some(Self { solver, threads, folder, only: check.only.as_deref(), written: BTreeSet::new() }))
     }
 
     /// Writes and proves the lemmas of a spec, as asked. `decided` is told of each lemma that is decided, in their order.
@@ -61,7 +63,18 @@ impl<'a> Prover<'a> {
         model: &Model,
         mut decided: impl FnMut(&Lemma, &Proof) -> Result<(), Failure>,
     ) -> Result<Lemmas, Failure> {
-        let lemmas = lemmas(model);
+        let mut lemmas = lemmas(model);
+        if let Some(text) = self.only {
+            lemmas.retain(|lemma| lemma.name.contains(text));
+            if lemmas.is_empty() {
+                let message = format!(
+                    "no lemma of {} has `{text}` in its name; names are those of instructions, `unit.output`, and what a rule \
+                     matches",
+                    model.name
+                );
+                return Err(Failure::new("lemma", message));
+            }
+        }
         let written = self.folder.map(|folder| {
             if !self.written.insert(model.name.clone()) {
                 let message = format!(

@@ -72,6 +72,9 @@ pub(super) struct Case {
     pub(super) ranges: Vec<(Var, (i128, i128))>,
 }
 
+/// What a solver's name of an operand or an input begins with, so that it is no port's. A person reads it without.
+pub(super) const LET: &str = "let.";
+
 /// No more cases than this are told apart.
 const MAX_CASES: usize = 64;
 

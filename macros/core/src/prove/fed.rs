@@ -16,6 +16,13 @@ pub(super) struct Fed {
 /// Values that are fed are told apart if there are at most so many.
 const MAX_VALUES: usize = 8;
 
+/// Whether a rule takes an output of a unit.
+pub(super) fn is_taken(units: &Units, unit: usize, output: usize) -> bool {
+    let takes =
+        |rule: &Rule, place: usize| rule.uses[place].unit == unit && takes(rule, Var::Output(place, output));
+    units.rules.iter().any(|rule| (0..rule.uses.len()).any(|place| takes(rule, place)))
+}
+
 /// What rules that take an output feed an input, as far as its type allows; all that the type allows if no rule takes it.
 pub(super) fn fed(units: &Units, unit: usize, output: usize, input: usize) -> Fed {
     let declared = &units.units[unit].inputs[input];

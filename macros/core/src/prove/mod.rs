@@ -7,7 +7,7 @@
 //!
 //! - **A unit's output.** Where the unit is used, its relations and look-ups make the output's form what it `means`, for
 //!   inputs in the ranges in which the spec's rules feed them, under the output's `given` and `tables`. An output that means
-//!   nothing is left open, and has no lemma.
+//!   nothing is left open, and has no lemma; nor has one that no rule takes.
 //! - **A rule.** The relations and look-ups of its uses, fed as it says, and its assertions make what it gives what it
 //!   matches, under its `given`. Of a load or a store so are the address and the word after, and the address is aligned. An input that the rule
 //!   leaves to others may be anything; a look-up that it leaves to others reads its own table.

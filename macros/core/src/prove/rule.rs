@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::claim::{Claim, Goal, Must, Value};
+use super::claim::{Claim, Goal, LET, Must, Value};
 use super::expressions::{WORD, aligned, allowed, be, loaded, local, stored, word_of};
 use super::fed::{operand_range, takes};
 use super::unit::of_unit;
@@ -16,7 +16,7 @@ pub(super) fn rule(units: &Units, at: usize) -> Claim {
     let mut claim = Claim { entries: units.templates.clone(), ..Claim::default() };
     for (place, operand) in rule.operands.iter().enumerate() {
         let var = Var::Operand(place);
-        claim.names.insert(var, format!("let.{}", operand.name));
+        claim.names.insert(var, format!("{LET}{}", operand.name));
         claim.ranges.insert(var, operand_range(rule, place));
         claim.values.push((operand.name.clone(), Value::Bits(var, operand.ty.width)));
     }

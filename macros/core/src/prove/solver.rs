@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use easy_smt::{Context, ContextBuilder, Response, SExpr, SExprData};
 
-use super::claim::{Case, symbol};
+use super::claim::{Case, LET, symbol};
 use super::script::Written;
 use super::term::{Term, Theory};
 use super::{Lemma, THEORIES};
@@ -210,7 +210,11 @@ impl Solver {
                         .map_or("nothing is missed".to_owned(), |what| format!("it breaks {what}"));
                     return Ok(Outcome::Unknown { why: format!("the solver's row is none: {what}") });
                 }
-                let row = row.iter().map(|(var, value)| (symbol(&lemma.claim.names, *var), *value));
+                let name = |var: Var| {
+                    let name = symbol(&lemma.claim.names, var);
+                    name.strip_prefix(LET).map(str::to_owned).unwrap_or(name)
+                };
+                let row = row.iter().map(|(var, value)| (name(*var), *value));
                 Ok(Outcome::Refuted { row: row.collect(), missed })
             }
             // Some solvers end instead of answering when their time is over.

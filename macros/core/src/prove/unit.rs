@@ -1,23 +1,25 @@
 //! Claims of units: an output's form is what it means.
 
-use super::claim::{Claim, Goal, Lookup, Must, Value};
+use super::claim::{Claim, Goal, LET, Lookup, Must, Value};
 use super::expressions::{binary, bit};
-use super::fed::fed;
+use super::fed::{fed, is_taken};
 use crate::ir::{BinaryOp, Expr, ExprKind};
 use crate::units::Units;
 use crate::units::form::{Form, Var};
 
-/// A unit's claims: one for each output that means something.
+/// A unit's claims: one for each output that means something and that a rule takes. Nothing relies on another one, and no rule
+/// says in which ranges its inputs would be.
 pub(super) fn unit(units: &Units, at: usize) -> Vec<(String, Claim)> {
     let declared = &units.units[at];
     let outputs = declared.outputs.iter().enumerate();
     let outputs = outputs.filter_map(|(place, output)| Some((place, output, output.means.as_ref()?)));
+    let outputs = outputs.filter(|(place, ..)| is_taken(units, at, *place));
     let claims = outputs.map(|(place, output, means)| {
         let mut claim = Claim::default();
         for (input, ranges) in declared.inputs.iter().enumerate() {
             let var = Var::Input(input);
             let fed = fed(units, at, place, input);
-            claim.names.insert(var, format!("let.{}", ranges.name));
+            claim.names.insert(var, format!("{LET}{}", ranges.name));
             claim.ranges.insert(var, fed.range);
             claim.values.push((ranges.name.clone(), Value::Bits(var, ranges.ty.width)));
             if let Some(values) = fed.values {
