@@ -11,9 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use retrace_codegen::check::edge_rows;
 use retrace_codegen::prove::{Lemma, Outcome, Solver, lemmas};
 use retrace_codegen::units::PRIME;
-use retrace_codegen::units::form::Var;
-use retrace_codegen::units::row::{Cells, Found, Rows};
+use retrace_codegen::units::row::Rows;
 use retrace_codegen::{Model, Sources, compile};
+
+#[path = "../../../tests/common/random.rs"]
+mod random;
+#[path = "common/wired.rs"]
+mod wired;
+
+use random::Random;
 
 const BASE: &str = include_str!("../../../isa/rv32i.toml");
 const EXTENSION: &str = include_str!("../../../isa/rv32m.toml");
@@ -21,6 +27,9 @@ const NAME: &str = include_str!("../../../isa/rv32im.toml");
 
 /// How many changes are made if nobody says.
 const FEW: u64 = 6;
+
+/// What no check may leave a change.
+const UNDECIDED: &str = "undecided";
 
 fn compiled(base: &str, extension: &str) -> Result<Model, String> {
     let mut sources = Sources::default();
@@ -33,22 +42,6 @@ fn compiled(base: &str, extension: &str) -> Result<Model, String> {
     })
 }
 
-/// splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ mixed >> 31) % bound.max(1) as u64) as usize
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
-}
-
 /// The lines of units, tables and rules that say something of rows.
 fn lines(text: &str) -> Vec<usize> {
     let says = [
@@ -59,7 +52,6 @@ fn lines(text: &str) -> Vec<usize> {
         "give",
         "assert",
         "address",
-        "    \"",
         "s = \"",
         "p = \"",
         "t = \"",
@@ -81,7 +73,7 @@ fn changed(line: &str, random: &mut Random) -> Option<String> {
         let quotes: Vec<usize> = line.match_indices('"').map(|(at, _)| at).collect();
         let value = random.of(quotes.chunks_exact(2).collect::<Vec<_>>().as_slice()).to_vec();
         let (from, to) = (value[0] + 1, value[1]);
-        let (of, row) = (&line[from..to], random.below(256));
+        let (of, row) = (&line[from..to], random.next() % 256);
         return Some(format!(
             "{}if x == {row} {{ ({of}) ^ 1 }} else {{ {of} }}{}",
             &line[..from],
@@ -117,27 +109,34 @@ fn changed(line: &str, random: &mut Random) -> Option<String> {
             let value = digits
                 .strip_prefix("0x")
                 .map_or_else(|| digits.parse().ok(), |hex| u64::from_str_radix(hex, 16).ok())?;
-            [value + 1, value.saturating_sub(1), 2 * value, 0][random.below(4)].to_string()
+            [value + 1, value.saturating_sub(1), 2 * value, 0][random.next() as usize % 4].to_string()
         }
     };
     (other != token).then(|| format!("{}{other}{}", &line[..at], &line[at + token.len()..]))
 }
 
-/// What a solver says of the lemmas that a change changes; none if it is undecided of one.
-fn judged(solver: &Solver, model: &Model, known: &BTreeSet<String>) -> Option<String> {
+/// What becomes of a changed model: in a word, and in detail.
+fn judged(model: &Model, solver: Option<&Solver>, known: &BTreeSet<String>) -> (&'static str, String) {
+    if let Some(why) = breaks(model) {
+        return ("refused by an honest row", why);
+    }
+    let Some(solver) = solver else { return ("left to a solver, which is not there", String::new()) };
     let is_new = |lemma: &Lemma| lemma.text().is_none_or(|text| !known.contains(&text));
     let new: Vec<Lemma> = lemmas(model).into_iter().filter(is_new).collect();
-    let mut undecided = false;
+    let mut undecided = Vec::new();
     for lemma in &new {
         match solver.prove(lemma).expect("the solver answers").outcome {
             Outcome::Refuted { missed, .. } => {
-                return Some(format!("refuted: {}: {}", lemma.name, missed.join("; ")));
+                return ("refuted by the solver", format!("{}: {}", lemma.name, missed.join("; ")));
             }
             Outcome::Proven => {}
-            _ => undecided = true,
+            _ => undecided.push(&*lemma.name),
         }
     }
-    (!undecided).then(|| format!("{} lemmas proven anew", new.len()))
+    match undecided[..] {
+        [] => ("sound all the same", format!("{} lemmas proven anew", new.len())),
+        _ => (UNDECIDED, undecided.join(", ")),
+    }
 }
 
 #[test]
@@ -150,13 +149,13 @@ fn changes_at_random_are_refused_or_sound() {
     let mut made = 0;
     while made < count {
         let what;
-        let model = if random.below(4) == 0 {
-            let mut model = compiled(BASE, EXTENSION).expect("it has no errors");
+        let model = if random.next() % 4 == 0 {
+            let mut model = honest.clone();
             what = wired_otherwise(&mut model, &mut random);
             Ok(model)
         } else {
             let mut texts = [BASE, EXTENSION].map(str::to_owned);
-            let of = usize::from(random.below(4) == 0);
+            let of = usize::from(random.next() % 4 == 0);
             let at = *random.of(&lines(&texts[of]));
             let line = texts[of].lines().nth(at).expect("it is there").to_owned();
             let Some(other) = changed(&line, &mut random) else { continue };
@@ -168,21 +167,13 @@ fn changes_at_random_are_refused_or_sound() {
             compiled(&texts[0], &texts[1])
         };
         made += 1;
-        let (outcome, why) = match (model, &solver) {
-            (Err(codes), _) => ("refused by the checker", codes),
-            (Ok(model), _) if breaks(&model).is_some() => {
-                ("refused by an honest row", breaks(&model).unwrap_or_default())
-            }
-            (Ok(_), None) => ("left to a solver, which is not there", String::new()),
-            (Ok(model), Some(solver)) => match judged(solver, &model, &known) {
-                Some(why) if why.starts_with("refuted") => ("refuted by the solver", why),
-                Some(why) => ("sound all the same", why),
-                None => {
-                    survivors.push(what.clone());
-                    ("undecided", String::new())
-                }
-            },
+        let (outcome, why) = match model {
+            Err(codes) => ("refused by the checker", codes),
+            Ok(model) => judged(&model, solver.as_ref(), &known),
         };
+        if outcome == UNDECIDED {
+            survivors.push(what.clone());
+        }
         *tally.entry(outcome).or_default() += 1;
         eprintln!("{what}\n    {outcome}: {why}");
     }
@@ -194,57 +185,25 @@ fn changes_at_random_are_refused_or_sound() {
 fn breaks(model: &Model) -> Option<String> {
     model.selections.iter().zip(edge_rows(model)).enumerate().find_map(|(kind, (selection, given))| {
         let rows = Rows { units: &model.units, selection: selection.as_ref()? };
+        let relations = model.wiring.relations.iter();
+        let forms: Vec<_> =
+            relations.map(|relation| (&relation.name, wired::relation(model, relation, kind))).collect();
         given.iter().find_map(|row| {
             let found = row.found(&model.units);
             let cells = rows.fill(&found).ok()?;
-            let broken = model.wiring.relations.iter().find(|relation| {
-                let wired = relation.wired.iter().map(|(product, by)| {
-                    let columns = by.iter().map(|(column, factor)| {
-                        let of = model.wiring.columns[*column].by.get(&kind);
-                        let coefficients = of.into_iter().flatten().map(|(entries, coefficient)| {
-                            let entries = entries.iter().map(|at| rows.known(Var::Entry(*at), &found));
-                            entries.fold(coefficient.rem_euclid(PRIME), |all, entry| {
-                                times(all, entry.rem_euclid(PRIME))
-                            })
-                        });
-                        times(factor.rem_euclid(PRIME), coefficients.fold(0, |sum, one| (sum + one) % PRIME))
-                    });
-                    times(
-                        columns.fold(0, |sum, one| (sum + one) % PRIME),
-                        product_of(rows, product, &found, &cells),
-                    )
-                });
-                let fixed = relation.fixed.iter().map(|(product, coefficient)| {
-                    times(coefficient.rem_euclid(PRIME), product_of(rows, product, &found, &cells))
-                });
-                wired.chain(fixed).fold(0, |sum, one| (sum + one) % PRIME) != 0
-            });
-            broken.map(|relation| format!("{} of `{}`: {}", relation.name, model.kind(kind).name, row.case))
+            let broken = forms.iter().find(|(_, form)| rows.value(form, &found, &cells) % PRIME != 0);
+            broken.map(|(name, _)| format!("{name} of `{}`: {}", model.kind(kind).name, row.case))
         })
-    })
-}
-
-/// Of two residues.
-fn times(a: i128, b: i128) -> i128 {
-    (a as u128 * b as u128 % PRIME as u128) as i128
-}
-
-fn product_of(rows: Rows<'_>, product: &[Var], found: &Found, cells: &Cells) -> i128 {
-    product.iter().fold(1, |all, var| {
-        let value = match var {
-            Var::Cell(unit, cell) => rows.cell((*unit, *cell), cells),
-            var => rows.known(*var, found),
-        };
-        times(all, value.rem_euclid(PRIME))
     })
 }
 
 /// What one kind has in a column of the code table, changed.
 fn wired_otherwise(model: &mut Model, random: &mut Random) -> String {
-    let column = random.below(model.wiring.columns.len());
+    let columns: Vec<usize> = (0..model.wiring.columns.len()).collect();
+    let column = *random.of(&columns);
     let kinds: Vec<usize> = model.wiring.columns[column].by.keys().copied().collect();
     let kind = *random.of(&kinds);
-    let by = random.below(2) as i128 * 2 - 1;
+    let by = *random.of(&[-1, 1]);
     let name = model.kind(kind).name.clone();
     let column = &mut model.wiring.columns[column];
     let coefficient = column.by.entry(kind).or_default().entry(Vec::new()).or_default();

@@ -17,8 +17,13 @@ use retrace_codegen::units::select::Selection;
 
 #[path = "common/in_tree.rs"]
 mod in_tree;
+#[path = "../../../tests/common/random.rs"]
+mod random;
+#[path = "common/wired.rs"]
+mod wired;
 
 use in_tree::model;
+use random::Random;
 
 /// The ISAs of the binary.
 const ISAS: [&str; 4] = ["rv32i", "rv32im", "rv32im_zbb", "rv32imab_zicond"];
@@ -94,10 +99,6 @@ fn at_home(form: &Form) -> Form {
     })
 }
 
-fn product(vars: &[Var], coefficient: i128) -> Form {
-    vars.iter().fold(Form::constant(coefficient), |all, var| &all * &Form::from(*var))
-}
-
 /// The sums of products that a prover has of relations, multiplied out, are the relations.
 #[test]
 fn terms_are_the_relations() {
@@ -146,18 +147,7 @@ fn terms_are_the_relations() {
 #[test]
 fn the_wiring_says_what_selections_say() {
     let wiring = &MODEL.wiring;
-    let column = |at: usize, instruction: usize| {
-        let by = wiring.columns[at].by.get(&instruction).into_iter().flatten();
-        by.fold(Form::default(), |sum, (entries, factor)| {
-            let entries: Vec<Var> = entries.iter().map(|at| Var::Entry(*at)).collect();
-            &sum + &product(&entries, *factor)
-        })
-    };
-    let combination = |columns: &[(usize, i128)], instruction: usize| {
-        columns.iter().fold(Form::default(), |sum, (at, factor)| {
-            &sum + &(&Form::constant(*factor) * &column(*at, instruction))
-        })
-    };
+    let combination = |columns: &[_], instruction| wired::combination(&MODEL, columns, instruction);
     for (instruction, selection) in MODEL.selections.iter().enumerate() {
         let selection = selection.clone().unwrap_or_default();
         let mut expected: Vec<Form> = Vec::new();
@@ -183,13 +173,7 @@ fn the_wiring_says_what_selections_say() {
         expected.push(if runs && selection.exits { Form::default() } else { Form::from(Var::Last) });
         assert_eq!(expected.len(), wiring.relations.len());
         for (relation, expected) in wiring.relations.iter().zip(&expected) {
-            let mut found = Form::default();
-            for (vars, columns) in &relation.wired {
-                found = &found + &(&product(vars, 1) * &combination(columns, instruction));
-            }
-            for (vars, factor) in &relation.fixed {
-                found = &found + &product(vars, *factor);
-            }
+            let found = wired::relation(&MODEL, relation, instruction);
             assert_eq!(found, *expected, "{}: {}", MODEL.kind(instruction).name, relation.name);
         }
         for slot in &wiring.slots {
@@ -632,18 +616,7 @@ fn manual(name: &str, found: &Found) -> Option<Outcome> {
     outcome.next.is_multiple_of(4).then_some(outcome)
 }
 
-/// Splitmix64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     /// A word: any, a short one, one near a power of two, or one with a run of equal bits.
     fn word(&mut self) -> u32 {
         let (bits, kind) = (self.next(), self.next());
