@@ -14,6 +14,12 @@ pub struct Pool {
 #[error("the threads could not be started: {0}; ask for fewer")]
 pub struct PoolError(#[source] Box<dyn core::error::Error + Send + Sync>);
 
+/// How many threads a number asks for: 0 for one for each processor.
+#[cfg(any(feature = "parallel", feature = "cli"))]
+pub(crate) fn count(threads: usize) -> usize {
+    if threads == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { threads }
+}
+
 impl Pool {
     /// No threads but the caller's.
     pub const fn serial() -> Self {
@@ -29,8 +35,7 @@ impl Pool {
     /// The operating system refused to start them.
     #[cfg(feature = "parallel")]
     pub fn new(threads: usize) -> Result<Self, PoolError> {
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if threads == 0 { processors() } else { threads };
+        let threads = count(threads);
         if threads == 1 {
             return Ok(Self::serial());
         }

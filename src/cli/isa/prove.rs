@@ -16,6 +16,7 @@ use crate::cancel::Cancel;
 use crate::cli::arguments::{CheckSpecs, Common};
 use crate::cli::failure::Failure;
 use crate::cli::{files, interrupt, output};
+use crate::parallel;
 
 /// What becomes of the lemmas of each spec.
 pub(super) struct Prover<'a> {
@@ -50,10 +51,7 @@ impl<'a> Prover<'a> {
         if let Some(solver) = &mut solver {
             solver.timeout = Duration::from_secs(check.timeout);
         }
-        let threads = match common.threads {
-            0 => thread::available_parallelism().map_or(1, Into::into),
-            threads => threads,
-        };
+        let threads = parallel::count(common.threads);
         Ok(Some(Self { solver, threads, folder, only: check.only.as_deref(), written: BTreeSet::new() }))
     }
 
@@ -140,9 +138,9 @@ fn prove(
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     let work = |sender: mpsc::Sender<(usize, io::Result<Proof>)>| {
-        while let Some((at, lemma)) =
-            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, lemmas.get(at)?)))
-        {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(lemma) = lemmas.get(at) else { return };
             let answer = solver.prove_unless(lemma, &stopped);
             // Nobody receives after a failure.
             if sender.send((at, answer)).is_err() || stopped() {

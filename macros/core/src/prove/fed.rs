@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::{BinaryOp, Expr, ExprKind, Type};
 use crate::units::form::{Form, Var};
-use crate::units::{OperandKind, Pattern, Rule, Units};
+use crate::units::{OperandKind, Pattern, Rule, Units, Use};
 
 /// What rules that take an output feed an input.
 pub(super) struct Fed {
@@ -16,11 +16,13 @@ pub(super) struct Fed {
 /// Values that are fed are told apart if there are at most so many.
 const MAX_VALUES: usize = 8;
 
-/// Whether a rule takes an output of a unit.
-pub(super) fn is_taken(units: &Units, unit: usize, output: usize) -> bool {
-    let takes =
-        |rule: &Rule, place: usize| rule.uses[place].unit == unit && takes(rule, Var::Output(place, output));
-    units.rules.iter().any(|rule| (0..rule.uses.len()).any(|place| takes(rule, place)))
+/// The rules that take an output of a unit, each with its use of the unit.
+pub(super) fn takers(units: &Units, unit: usize, output: usize) -> impl Iterator<Item = (&Rule, &Use)> {
+    units.rules.iter().flat_map(move |rule| {
+        let uses = rule.uses.iter().enumerate();
+        let uses = uses.filter(move |(at, used)| used.unit == unit && takes(rule, Var::Output(*at, output)));
+        uses.map(move |(_, used)| (rule, used))
+    })
 }
 
 /// What rules that take an output feed an input, as far as its type allows; all that the type allows if no rule takes it.
@@ -29,21 +31,16 @@ pub(super) fn fed(units: &Units, unit: usize, output: usize, input: usize) -> Fe
     let own = bounds(declared.ty);
     let mut all: Option<(i128, i128)> = None;
     let mut values = Some(BTreeSet::new());
-    for rule in &units.rules {
-        for (place, used) in rule.uses.iter().enumerate() {
-            if used.unit != unit || !takes(rule, Var::Output(place, output)) {
-                continue;
-            }
-            let fed = used.inputs.iter().find(|(at, _)| *at == input).map(|(_, form)| form);
-            let ((min, max), one) = match fed {
-                Some(form) => (range(units, rule, form), few(units, rule, form)),
-                // Another rule may feed it.
-                None if declared.default == 0 => (own, None),
-                None => ((declared.default, declared.default), Some(BTreeSet::from([declared.default]))),
-            };
-            all = Some(all.map_or((min, max), |(least, most)| (least.min(min), most.max(max))));
-            values = values.zip(one).map(|(all, one)| &all | &one);
-        }
+    for (rule, used) in takers(units, unit, output) {
+        let fed = used.inputs.iter().find(|(at, _)| *at == input).map(|(_, form)| form);
+        let ((min, max), one) = match fed {
+            Some(form) => (range(units, rule, form), few(units, rule, form)),
+            // Another rule may feed it.
+            None if declared.default == 0 => (own, None),
+            None => ((declared.default, declared.default), Some(BTreeSet::from([declared.default]))),
+        };
+        all = Some(all.map_or((min, max), |(least, most)| (least.min(min), most.max(max))));
+        values = values.zip(one).map(|(all, one)| &all | &one);
     }
     let (min, max) = all.unwrap_or(own);
     let values = values.filter(|values| {

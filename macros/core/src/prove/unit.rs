@@ -2,7 +2,7 @@
 
 use super::claim::{Claim, Goal, LET, Lookup, Must, Value};
 use super::expressions::{binary, bit};
-use super::fed::{fed, is_taken};
+use super::fed::{fed, takers};
 use crate::ir::{BinaryOp, Expr, ExprKind};
 use crate::units::Units;
 use crate::units::form::{Form, Var};
@@ -13,7 +13,7 @@ pub(super) fn unit(units: &Units, at: usize) -> Vec<(String, Claim)> {
     let declared = &units.units[at];
     let outputs = declared.outputs.iter().enumerate();
     let outputs = outputs.filter_map(|(place, output)| Some((place, output, output.means.as_ref()?)));
-    let outputs = outputs.filter(|(place, ..)| is_taken(units, at, *place));
+    let outputs = outputs.filter(|(place, ..)| takers(units, at, *place).next().is_some());
     let claims = outputs.map(|(place, output, means)| {
         let mut claim = Claim::default();
         for (input, ranges) in declared.inputs.iter().enumerate() {
