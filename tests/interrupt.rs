@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "common/solver.rs"]
+mod solver;
+
 const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guests");
 
 fn elf(name: &str) -> String {
@@ -82,14 +85,6 @@ fn wait_for_handler(running: &Running) {
     });
 }
 
-/// A solver that takes its time, and decides nothing.
-fn slow_solver(path: &Path) {
-    let script = "#!/bin/sh\nwhile read -r line; do\n    case $line in \"(check-sat)\") sleep 0.1; echo unknown ;; *) echo success ;; esac\ndone\n";
-    fs::write(path, script).expect("it can be written");
-    let status = Command::new("chmod").arg("+x").arg(path).status();
-    assert!(status.expect("it starts").success());
-}
-
 /// Sends SIGINT, and gives what the process then ended with.
 fn interrupt(running: Running) -> Output {
     let sent = Command::new("sh").arg("-c").arg(format!("kill -INT {}", running.0.id())).status();
@@ -117,7 +112,7 @@ fn assert_no_file(path: &Path) {
 #[test]
 fn a_proof_of_a_spec_ends() {
     let solver = temporary("solver");
-    slow_solver(&solver);
+    solver::undecided(&solver, 0.1);
     let mut command = Command::new("env");
     command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_retrace"), "isa", "check", "rv32i", "--prove"]);
     command.env("RETRACE_SOLVER", &solver).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

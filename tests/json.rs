@@ -10,7 +10,11 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
 
+use retrace_codegen::prove::Solver;
 use serde_json::Value;
+
+#[path = "common/solver.rs"]
+mod solver;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -24,9 +28,7 @@ fn unseen(path: &str, kind: &str) -> bool {
 
 /// Whether there is a solver, which alone finds rows that refute.
 fn has_solver() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::var_os("RETRACE_SOLVER").is_some()
-        || std::env::split_paths(&path).any(|folder| folder.join("z3").is_file())
+    Solver::find().is_some()
 }
 
 /// A field of a table.
@@ -163,15 +165,6 @@ fn detach(server: &mut ChildStderr) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
-/// A program that answers like a solver, and decides nothing.
-fn undecided(file: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-
-    let script = "#!/bin/sh\nwhile read -r line; do case $line in\n*check-sat*) echo unknown;; *exit*) exit;;\n*) echo success;;\nesac; done\n";
-    fs::write(file, script).expect("it can be written");
-    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("they can be set");
-}
-
 /// Every command, often enough for every field to show every type that it may have.
 fn commands() -> Vec<(&'static str, Vec<String>)> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("json");
@@ -193,7 +186,7 @@ fn commands() -> Vec<(&'static str, Vec<String>)> {
     fs::write(folder.join("illegal.elf"), &illegal).expect("it can be written");
     strip(illegal, "stripped-illegal.elf");
     fs::write(folder.join("bad.toml"), "[isa]\nname = \"x\"\nxlem = 32\n").expect("it can be written");
-    undecided(&folder.join("undecided"));
+    solver::undecided(&folder.join("undecided"), 0.0);
     let lines = [
         ("run", "run {tiny}"),
         ("run", "run {faults} forever --max-cycles 100000"),

@@ -17,7 +17,7 @@ impl Random {
     }
 
     /// One of some.
-    pub fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[(self.next() % all.len() as u64) as usize]
+    pub fn of<T: Clone>(&mut self, all: &[T]) -> T {
+        all[(self.next() % all.len() as u64) as usize].clone()
     }
 }

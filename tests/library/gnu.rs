@@ -8,6 +8,8 @@ use std::process::Command;
 use retrace::asm::{Layout, assemble, disassemble, encode};
 use retrace::isa::{AsmPiece, Instruction, Isa, OperandKind, Pseudo, Rv32imZbb, Word};
 
+use crate::random::Random;
+
 /// The in-tree instruction set that has the most instructions, and what GNU as calls it.
 type All = Rv32imZbb;
 const MARCH: &str = "-march=rv32im_zbb_zihintpause";
@@ -19,18 +21,7 @@ const STATEMENTS: usize = 60;
 const BASE: Word = 0x1_0000;
 const DATA: Word = 0x200_0000;
 
-/// splitmix64: the same numbers in every run.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
     fn within(&mut self, min: i64, max: i64) -> i64 {
         min + (self.next() % (max - min + 1) as u64) as i64
     }

@@ -14,6 +14,8 @@
 mod common;
 #[path = "../common/forged.rs"]
 mod forged;
+#[path = "../common/random.rs"]
+mod random;
 #[path = "../common/sink.rs"]
 mod sink;
 

@@ -1,5 +1,10 @@
 //! Numbers that are the same in every run, and the values at which instructions go wrong.
 
+#[path = "../common/random.rs"]
+mod numbers;
+
+pub(crate) use numbers::Random;
+
 /// Where signs, carries, shift amounts and byte borders are.
 pub(crate) const EDGES: [u32; 20] = [
     0,
@@ -24,19 +29,7 @@ pub(crate) const EDGES: [u32; 20] = [
     0x1234_5678,
 ];
 
-/// splitmix64.
-#[derive(Clone)]
-pub(crate) struct Random(pub(crate) u64);
-
 impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
     /// A number below `end`.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
         (self.next() % u64::from(end)) as u32
@@ -58,10 +51,6 @@ impl Random {
             4 => (-unit).clamp(min, max),
             _ => min + unit * (self.next() % ((max - min) / unit + 1) as u64) as i64,
         }
-    }
-
-    pub(crate) fn of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.below(values.len() as u32) as usize]
     }
 
     /// A word: an edge, one beside it, or any.

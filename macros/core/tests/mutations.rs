@@ -99,11 +99,11 @@ fn changed(line: &str, random: &mut Random) -> Option<String> {
     if open.is_empty() {
         return None;
     }
-    let (at, token) = **random.of(&open);
+    let (at, token) = *random.of(&open);
     let other = match token {
         "+" => "-".to_owned(),
         "-" => "+".to_owned(),
-        name if is_name(name) => (*random.of(&names)).to_owned(),
+        name if is_name(name) => random.of(&names).to_owned(),
         number => {
             let digits = number.replace('_', "");
             let value = digits
@@ -156,7 +156,7 @@ fn changes_at_random_are_refused_or_sound() {
         } else {
             let mut texts = [BASE, EXTENSION].map(str::to_owned);
             let of = usize::from(random.next() % 4 == 0);
-            let at = *random.of(&lines(&texts[of]));
+            let at = random.of(&lines(&texts[of]));
             let line = texts[of].lines().nth(at).expect("it is there").to_owned();
             let Some(other) = changed(&line, &mut random) else { continue };
             let lines = texts[of].lines().enumerate();
@@ -200,10 +200,10 @@ fn breaks(model: &Model) -> Option<String> {
 /// What one kind has in a column of the code table, changed.
 fn wired_otherwise(model: &mut Model, random: &mut Random) -> String {
     let columns: Vec<usize> = (0..model.wiring.columns.len()).collect();
-    let column = *random.of(&columns);
+    let column = random.of(&columns);
     let kinds: Vec<usize> = model.wiring.columns[column].by.keys().copied().collect();
-    let kind = *random.of(&kinds);
-    let by = *random.of(&[-1, 1]);
+    let kind = random.of(&kinds);
+    let by = random.of(&[-1, 1]);
     let name = model.kind(kind).name.clone();
     let column = &mut model.wiring.columns[column];
     let coefficient = column.by.entry(kind).or_default().entry(Vec::new()).or_default();

@@ -11,7 +11,7 @@ use retrace_codegen::units::row::{Cells, Found, Rows};
 use retrace_codegen::units::select::Selection;
 use retrace_codegen::units::{PRIME, Port};
 
-use super::rules::{Column, Sum, modulo, names, plus, times};
+use super::rules::{Column, Sum, modulo, names, times};
 
 /// What a column is to a row of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,35 +151,21 @@ impl<'m, I: Isa> Spec<'m, I> {
         form.terms().map(product).collect()
     }
 
-    /// What a row puts out, by name: what ports write, where execution goes, which word is accessed, what streams take and
-    /// give.
-    pub fn outputs(&self, kind: usize, found: &Found) -> Vec<(&'static str, Sum)> {
+    /// What a row puts out: where execution goes, which word is accessed, what ports write, what streams take and give.
+    pub fn outputs(&self, kind: usize, found: &Found) -> Vec<Sum> {
         let Some(rows) = self.rows(kind) else { return Vec::new() };
         let Selection { uses, input, output, address, .. } = rows.selection;
-        let sum = |form: &Form| self.sum(form, rows, found);
-        let of = |column: Option<Column>| vec![(1, vec![column.expect("it is recorded")])];
         let units = &self.model.units;
-        let port = |port: Port| units.port(port).filter(|unit| uses.contains_key(unit));
-        let mut outputs = vec![("the next pc", of(self.column(Var::NextPc)))];
-        outputs.extend(address.iter().map(|_| ("the address", of(units.address))));
-        for (at, name) in WRITES.into_iter().enumerate() {
-            outputs.extend(port(Port::Write(at)).map(|unit| (name, of(Some(Self::cell((unit, 0)))))));
-        }
-        outputs.extend(port(Port::Memory).map(|unit| ("the word after", of(Some(Self::cell((unit, 1)))))));
-        if let Some(taken) = input {
-            outputs.extend([
-                ("what is left of the input", sum(&taken.left)),
-                ("how much of the input is taken", sum(&taken.count)),
-            ]);
-        }
-        if let Some(put) = output {
-            outputs.extend([
-                ("the place of what is put out", sum(&put.position)),
-                ("how much is put out", sum(&put.count)),
-                ("what is put out", sum(&put.value)),
-            ]);
-        }
-        outputs
+        let writes = (0..WRITES.len()).map(|at| (Port::Write(at), 0)).chain([(Port::Memory, 1)]);
+        let ports = writes.filter_map(|(port, cell)| {
+            let unit = units.port(port).filter(|unit| uses.contains_key(unit))?;
+            Some(Self::cell((unit, cell)))
+        });
+        let columns = self.column(Var::NextPc).into_iter().chain(units.address.filter(|_| address.is_some()));
+        let columns = columns.chain(ports).map(|column| vec![(1, vec![column])]);
+        let input = input.iter().flat_map(|taken| [&taken.left, &taken.count]);
+        let output = output.iter().flat_map(|put| [&put.position, &put.count, &put.value]);
+        columns.chain(input.chain(output).map(|form| self.sum(form, rows, found))).collect()
     }
 
     /// The entry of the code table for a kind.
@@ -251,14 +237,4 @@ fn own<I: Isa>() -> impl Iterator<Item = Column> {
 /// The place of a rule.
 pub fn rule_named<I: Isa>(name: &str) -> usize {
     names::<I>().iter().position(|rule| *rule == name).expect("there is such a rule")
-}
-
-/// A sum's value with some columns changed.
-pub fn put_out(outputs: &[(&'static str, Sum)], row: &[u128]) -> Vec<u128> {
-    let value = |sum: &Sum| {
-        sum.iter().fold(0, |sum, (by, columns)| {
-            plus(sum, columns.iter().fold(*by, |product, at| times(product, row[*at])))
-        })
-    };
-    outputs.iter().map(|(_, sum)| value(sum)).collect()
 }

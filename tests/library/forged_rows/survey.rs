@@ -9,8 +9,9 @@ use retrace_codegen::check::{edge_rows, trapped};
 use retrace_codegen::units::forge;
 use retrace_codegen::units::row::Found;
 
-use super::kinds::{Argument, Role, Spec, put_out, rule_named};
-use super::rules::{self, Column, Lookup, Rule, Rules, Sum, fixed_of, modulo, solve};
+use super::kinds::{Argument, Role, Spec, rule_named};
+use super::rules::{self, Column, Lookup, Rule, Rules, Sum, fixed_of, modulo, solve, value};
+use crate::random::Random;
 
 /// Changed columns with their values; none twice.
 type Lie = Vec<(Column, u128)>;
@@ -26,7 +27,7 @@ struct Base<'a, I> {
     row: Vec<u128>,
     rules: Rules<I>,
     roles: &'a [Role],
-    outputs: Vec<(&'static str, Sum)>,
+    outputs: Vec<Sum>,
     /// What the honest row puts out; none if it traps, and whatever is put out is a lie.
     honest: Option<Vec<u128>>,
     /// What it breaks already, since it traps.
@@ -34,11 +35,30 @@ struct Base<'a, I> {
     name: String,
 }
 
+impl<I: Isa> Base<'_, I> {
+    /// What is so of the row while it has the lie's values.
+    fn with<T>(&mut self, lie: &[(Column, u128)], of: impl FnOnce(&Self) -> T) -> T {
+        let before: Lie = lie.iter().map(|(column, _)| (*column, self.row[*column])).collect();
+        lie.iter().for_each(|(column, value)| self.row[*column] = *value);
+        let found = of(self);
+        before.into_iter().for_each(|(column, value)| self.row[column] = value);
+        found
+    }
+
+    fn put_out(&self) -> Vec<u128> {
+        self.outputs.iter().map(|sum| value(sum, &self.row)).collect()
+    }
+
+    fn is_given(&self, column: Column) -> bool {
+        matches!(self.roles[column], Role::Left(_))
+    }
+}
+
 /// What became of lies.
 #[derive(Default)]
 struct Tally {
     told: u64,
-    /// By rule and kind, how often it alone refused.
+    /// The rules that alone refused a lie, each with the kind.
     alone: BTreeSet<(usize, usize)>,
     /// Rows that pass, and put out something else.
     passed: Vec<String>,
@@ -54,19 +74,6 @@ struct Tally {
     /// The kinds in which a rule reads more than idle cells.
     made: BTreeMap<usize, BTreeSet<usize>>,
     random: Random,
-}
-
-/// splitmix64: the same numbers in every run.
-#[derive(Default)]
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ mixed >> 31) % bound.max(1) as u64) as usize
-    }
 }
 
 /// Other values of a cell: the ends of words and limbs, its neighbours, other high and low bits, and a negative.
@@ -85,30 +92,28 @@ impl Tally {
     /// What a lie breaks, by place.
     fn tell<I: Isa>(&mut self, kind: usize, base: &mut Base<'_, I>, lie: &[(Column, u128)]) -> Vec<usize> {
         self.told += 1;
-        let before: Lie = lie.iter().map(|(column, _)| (*column, base.row[*column])).collect();
-        lie.iter().for_each(|(column, value)| base.row[*column] = *value);
-        let broken = base.rules.broken_by(&base.row, lie.iter().map(|(column, _)| *column), &base.broken);
-        let role = |column: &Column| base.roles.get(*column).copied().unwrap_or(Role::Idle);
-        if !lie.iter().any(|(column, _)| matches!(role(column), Role::Left(_))) {
-            let is_other =
-                base.honest.as_ref().is_none_or(|honest| *honest != put_out(&base.outputs, &base.row));
-            match broken[..] {
-                [only] if is_other => drop(self.alone.insert((only, kind))),
-                [] if is_other => {
-                    let lie = lie
-                        .iter()
-                        .map(|(column, value)| format!("{} = {value:#x}", I::SPEC.columns[*column].name));
-                    self.passed.push(format!("{}, with {}", base.name, lie.collect::<Vec<_>>().join(", ")));
-                }
-                [] => {
-                    for (column, _) in lie.iter().filter(|(column, _)| role(column) == Role::Own) {
-                        self.free.entry(cell_name::<I>(kind, *column)).or_default().insert(kind);
-                    }
-                }
-                _ => {}
-            }
+        let (broken, is_other) = base.with(lie, |base| {
+            let broken = base.rules.broken_by(&base.row, lie.iter().map(|(column, _)| *column), &base.broken);
+            (broken, base.honest.as_ref().is_none_or(|honest| *honest != base.put_out()))
+        });
+        if lie.iter().any(|(column, _)| base.is_given(*column)) {
+            return broken;
         }
-        before.into_iter().for_each(|(column, value)| base.row[column] = value);
+        match broken[..] {
+            [only] if is_other => drop(self.alone.insert((only, kind))),
+            [] if is_other => {
+                let lie = lie
+                    .iter()
+                    .map(|(column, value)| format!("{} = {value:#x}", I::SPEC.columns[*column].name));
+                self.passed.push(format!("{}, with {}", base.name, lie.collect::<Vec<_>>().join(", ")));
+            }
+            [] => {
+                for (column, _) in lie.iter().filter(|(column, _)| base.roles[*column] == Role::Own) {
+                    self.free.entry(cell_name::<I>(kind, *column)).or_default().insert(kind);
+                }
+            }
+            _ => {}
+        }
         broken
     }
 
@@ -127,7 +132,7 @@ impl Tally {
     /// Each open column changed alone; with each second one that mends a rule which it broke; and, at random, with a third.
     fn tell_all<I: Isa>(&mut self, kind: usize, base: &mut Base<'_, I>) {
         let open = (0..I::SPEC.columns.len()).filter(|column| {
-            !rules::is_fixed::<I>(*column) && base.roles.get(*column) != Some(&Role::Left(Argument::Program))
+            !rules::is_fixed::<I>(*column) && base.roles[*column] != Role::Left(Argument::Program)
         });
         for column in open.collect::<Vec<_>>() {
             for value in changes(base.row[column]) {
@@ -135,14 +140,14 @@ impl Tally {
                     if value == 0 && !broken.is_empty() && base.honest.is_some() {
                         self.filled.insert(column);
                     }
-                    if base.roles.get(column).is_some_and(|role| matches!(role, Role::Left(_))) {
+                    if base.is_given(column) {
                         continue;
                     }
                     for two in mended(base, &one, &broken) {
                         for (two, broken) in self.tell_both(kind, base, two) {
-                            let mut threes = mended(base, &two, &broken);
+                            let threes = mended(base, &two, &broken);
                             if !threes.is_empty() {
-                                let three = threes.swap_remove(self.random.below(threes.len()));
+                                let three = self.random.of(&threes);
                                 self.tell_both(kind, base, three);
                             }
                         }
@@ -194,10 +199,7 @@ impl Tally {
 /// A lie with what look-ups find for the column that was changed last; none if that is nothing else.
 fn followed<I: Isa>(base: &mut Base<'_, I>, lie: &Lie) -> Option<Lie> {
     let (last, _) = *lie.last()?;
-    let before: Lie = lie.iter().map(|(column, _)| (*column, base.row[*column])).collect();
-    lie.iter().for_each(|(column, value)| base.row[*column] = *value);
-    let found = base.rules.follow(&base.row, last);
-    before.into_iter().for_each(|(column, value)| base.row[column] = value);
+    let found = base.with(lie, |base| base.rules.follow(&base.row, last));
     let found = found.into_iter().filter(|(column, _)| lie.iter().all(|(changed, _)| changed != column));
     let followed: Lie = lie.iter().copied().chain(found).collect();
     (followed.len() > lie.len()).then_some(followed)
@@ -205,20 +207,21 @@ fn followed<I: Isa>(base: &mut Base<'_, I>, lie: &Lie) -> Option<Lie> {
 
 /// A lie with one column more, which mends one of the sums that it breaks.
 fn mended<I: Isa>(base: &mut Base<'_, I>, lie: &Lie, broken: &[usize]) -> Vec<Lie> {
-    let before: Lie = lie.iter().map(|(column, _)| (*column, base.row[*column])).collect();
-    lie.iter().for_each(|(column, value)| base.row[*column] = *value);
-    let mut mended = BTreeSet::new();
-    for at in broken {
-        let Rule::Sum(sum) = base.rules.rule(*at) else { continue };
-        let columns: BTreeSet<Column> = sum.iter().flat_map(|(_, columns)| columns).copied().collect();
-        let is_given = |column: Column| matches!(base.roles.get(column), Some(Role::Left(_)));
-        let others = columns
-            .into_iter()
-            .filter(|column| !is_given(*column) && lie.iter().all(|(changed, _)| changed != column));
-        mended.extend(others.filter_map(|column| Some((column, solve(sum, &base.row, column)?))));
-    }
-    before.into_iter().for_each(|(column, value)| base.row[column] = value);
-    mended.into_iter().map(|mend| [&lie[..], &[mend]].concat()).collect()
+    let mends: BTreeSet<(Column, u128)> = base.with(lie, |base| {
+        let sums = broken.iter().filter_map(|at| match base.rules.rule(*at) {
+            Rule::Sum(sum) => Some(sum),
+            Rule::Lookup(_) => None,
+        });
+        let is_open =
+            |column: &Column| !base.is_given(*column) && lie.iter().all(|(changed, _)| changed != column);
+        let mends = sums.flat_map(|sum| {
+            let columns: BTreeSet<Column> = sum.iter().flat_map(|(_, columns)| columns).copied().collect();
+            let open = columns.into_iter().filter(is_open);
+            open.filter_map(|column| Some((column, solve(sum, &base.row, column)?))).collect::<Vec<_>>()
+        });
+        mends.collect()
+    });
+    mends.into_iter().map(|mend| [&lie[..], &[mend]].concat()).collect()
 }
 
 /// The name of a cell as a unit has it that the kind uses.
@@ -248,7 +251,7 @@ pub fn survey<I: Isa>(model: &Model, count: usize) -> String {
             let entry = spec.entry(kind, given.case.word, given.case.pc);
             let mut base = base(&spec, (kind, &roles), &found, row, format!("{name}: {}", given.case));
             assert_eq!(base.rules.broken(&base.row), [0; 0], "{}", base.name);
-            base.honest = Some(put_out(&base.outputs, &base.row));
+            base.honest = Some(base.put_out());
             rows += 1;
             for at in base.rules.reading(|column| roles[column] != Role::Idle) {
                 tally.made.entry(at).or_default().insert(kind);
@@ -260,7 +263,7 @@ pub fn survey<I: Isa>(model: &Model, count: usize) -> String {
             }
             tally.tell_all(kind, &mut base);
             tally.zero_flags(kind, &mut base, &readers);
-            for (argument, column, found) in others(&spec, kind, &found) {
+            for (argument, column, found) in others(&spec, &roles, &found) {
                 let Ok(cells) = of.fill(&found) else { continue };
                 let found = spec.gone_on(kind, found, &cells);
                 let row = spec.row(entry, &found, &cells);
@@ -296,7 +299,7 @@ pub fn survey<I: Isa>(model: &Model, count: usize) -> String {
     }
     tell_of_no_instruction::<I>(&mut spec, &mut tally, &edges);
     assert_eq!(tally.passed.iter().take(20).collect::<Vec<_>>(), [""; 0], "of {}", tally.told);
-    report(&spec, &tally, &names, rows)
+    report(&spec, &tally, (&names, &readers), rows)
 }
 
 fn base<'a, I: Isa>(
@@ -340,8 +343,7 @@ fn readers<I: Isa>(rules: usize) -> Vec<(Column, Vec<usize>)> {
 }
 
 /// What else an instruction may find: each of its inputs changed, with the argument that it is left to.
-fn others<I: Isa>(spec: &Spec<'_, I>, kind: usize, found: &Found) -> Vec<(Argument, &'static str, Found)> {
-    let roles = spec.roles(kind);
+fn others<I: Isa>(spec: &Spec<'_, I>, roles: &[Role], found: &Found) -> Vec<(Argument, &'static str, Found)> {
     let mut others = Vec::new();
     let named = roles.iter().zip(I::SPEC.columns).map(|(role, column)| (*role, column.name));
     for (role, name) in named {
@@ -393,7 +395,12 @@ fn tell_of_no_instruction<I: Isa>(
     is_alone(tally, &row, "end: last = last * an exit's");
 }
 
-fn report<I: Isa>(spec: &Spec<'_, I>, tally: &Tally, names: &[&str], rows: usize) -> String {
+fn report<I: Isa>(
+    spec: &Spec<'_, I>,
+    tally: &Tally,
+    (names, readers): (&[&str], &[(Column, Vec<usize>)]),
+    rows: usize,
+) -> String {
     let kinds = |kinds: &BTreeSet<usize>| -> String {
         let names: Vec<&str> = kinds.iter().map(|kind| spec.model.kind(*kind).name.as_str()).collect();
         if names.len() > FEW {
@@ -429,7 +436,6 @@ fn report<I: Isa>(spec: &Spec<'_, I>, tally: &Tally, names: &[&str], rows: usize
     }
     text += "\ncolumns of the code table that might be zero, and where\n";
     let mut unneeded: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-    let readers = readers::<I>(names.len());
     for (column, kind) in tally.zeroed.difference(&tally.needed) {
         let readers = readers.iter().find(|(of, _)| of == column).map(|(_, rules)| rules);
         if !readers.into_iter().flatten().any(|rule| tally.alone.contains(&(*rule, *kind))) {
